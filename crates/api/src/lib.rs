@@ -1,0 +1,1 @@
+//! HTTP: blockprint-compatible addresses, /api/v1, OpenAPI, dashboard, metrics

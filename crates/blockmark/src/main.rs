@@ -1,0 +1,2 @@
+//! Tells who built each Ethereum block
+fn main() {}

@@ -1,0 +1,1 @@
+//! The loops that join source, fingerprint and store: label, train, evaluate, classify, fill

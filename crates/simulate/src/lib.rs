@@ -1,0 +1,1 @@
+//! Generated block rewards of known packers: demonstration, fixtures, benchmarks. Pure, seeded

@@ -1,0 +1,1 @@
+//! Where blocks come from: block-reward JSON files and Beacon API nodes
