@@ -5,8 +5,10 @@
 //!                  └▶ features  ─▶ classifier (model) ─▶ Classification
 //! ```
 
+pub mod classifier;
 pub mod client;
 pub mod observation;
 
+pub use classifier::{Classification, Thresholds};
 pub use client::{Client, ClientSet};
 pub use observation::{AttestationSummary, AttestationVote, BlockObservation};
