@@ -8,6 +8,7 @@
 pub mod classifier;
 pub mod client;
 pub mod observation;
+pub mod score;
 
 pub use classifier::{Classification, Thresholds};
 pub use client::{Client, ClientSet};
