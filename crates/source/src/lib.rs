@@ -1,1 +1,13 @@
-//! Where blocks come from: block-reward JSON files and Beacon API nodes
+//! Where blocks come from: block-reward JSON files and Beacon API nodes.
+//!
+//! ```text
+//! file, directory ─▶ rewards ─▶ BlockObservation
+//! Beacon API node ─▶ fetch ─▶ files
+//! ```
+
+pub mod rewards;
+
+pub use rewards::{
+    FileError, KeepText, Limits, Reason, RewardError, RewardReader, RewardRecord, parse_block_reward,
+    parse_block_rewards,
+};
