@@ -7,9 +7,16 @@
 
 pub mod classifier;
 pub mod client;
+pub mod features;
+pub mod graffiti;
 pub mod observation;
 pub mod score;
+pub mod similarity;
+pub mod training;
 
 pub use classifier::{Classification, Thresholds};
 pub use client::{Client, ClientSet};
+pub use features::{FeatureError, FeatureScratch, FeatureSet};
+pub use graffiti::{GraffitiRules, RuleSet};
 pub use observation::{AttestationSummary, AttestationVote, BlockObservation};
+pub use training::{TrainingRow, TrainingSet, TrainingSetError};
