@@ -1,1 +1,47 @@
-//! Tables, queries and migrations of verdicts; SQLite embedded
+//! Tables, queries and migrations of verdicts; SQLite embedded.
+//!
+//! ```text
+//! BlockRow ─▶ insert ─▶ blocks ─┬▶ coverage          gaps, sync status
+//!                               ├▶ epoch_counts      blocks per client, shares
+//!                               └▶ validator_latest  newest block of a proposer
+//! ```
+//!
+//! One transaction changes all four, so that no answer ever needs to scan the blocks.
+
+pub mod affinity;
+mod check;
+mod codes;
+mod counts;
+mod coverage;
+mod coverage_table;
+mod db;
+mod error;
+mod evidence;
+mod export;
+mod import;
+mod insert;
+mod latest;
+mod location;
+mod models;
+mod query;
+mod record;
+mod rollup;
+mod row;
+mod schema;
+mod sql;
+mod store;
+
+pub use affinity::{AffinityRule, Verdict, affinity};
+pub use check::CheckReport;
+pub use counts::{ClientCounts, Confusion};
+pub use coverage::{Gap, IntervalSet, LastChunk, explode_gap};
+pub use error::StoreError;
+pub use export::{ExportReport, Format};
+pub use import::{ImportProgress, ImportReport, surrogate_root};
+pub use insert::InsertReport;
+pub use location::{OpenMode, StoreUrl};
+pub use models::ModelRecord;
+pub use query::{BlockCursor, LatestBlock, Page, SyncStatus};
+pub use row::{BlockRow, CanonicalState, RootOrigin};
+pub use schema::SCHEMA_VERSION;
+pub use store::Store;

@@ -1,0 +1,185 @@
+//! Looking for damage: the file itself, and everything that is kept beside the blocks, against a scan.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::codes::ORPHANED;
+use crate::coverage_table;
+use crate::error::StoreError;
+use crate::rollup::EPOCHS_PER_BUCKET;
+use crate::row::{MAX_SLOT, first_id};
+use crate::sql::to_u64;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// Blocks that were read.
+    pub blocks: u64,
+    /// One sentence for each thing that is not as it should be.
+    pub problems: Vec<String>,
+}
+
+impl CheckReport {
+    /// Whether nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn problem(&mut self, text: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(text);
+        }
+    }
+}
+
+/// More problems than this are not listed.
+const MAX_PROBLEMS: usize = 100;
+
+pub(crate) async fn run(connection: &mut SqliteConnection) -> Result<CheckReport, StoreError> {
+    let mut report = CheckReport::default();
+    // One snapshot for all questions: a writer may go on meanwhile.
+    sqlx::raw_sql("BEGIN").execute(&mut *connection).await?;
+    let outcome = questions(connection, &mut report).await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+    match outcome {
+        Ok(()) => Ok(report),
+        Err(StoreError::Damaged { detail }) => {
+            report.problem(format!("the file cannot be read to its end: {detail}"));
+            Ok(report)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+async fn questions(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let lines = sqlx::query("PRAGMA integrity_check(100)").fetch_all(&mut *connection).await?;
+    for line in &lines {
+        let line: String = line.try_get(0)?;
+        if line != "ok" {
+            report.problem(format!("the file: {line}"));
+        }
+    }
+    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *connection).await?;
+    if !broken.is_empty() {
+        report.problem(format!("{} rows refer to rows that are not there", broken.len()));
+    }
+    ids(connection, report).await?;
+    counts(connection, report).await?;
+    coverage(connection, report).await?;
+    latest(connection, report).await
+}
+
+async fn ids(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let width = first_id(1);
+    let misplaced: i64 = sqlx::query("SELECT COUNT(*) FROM blocks WHERE id / $1 <> slot")
+        .bind(width)
+        .fetch_one(connection)
+        .await?
+        .try_get(0)?;
+    if misplaced > 0 {
+        report.problem(format!("{misplaced} blocks lie at the place of another slot"));
+    }
+    Ok(())
+}
+
+type Counts = BTreeMap<u64, [u64; 9]>;
+
+async fn counts(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let mut epochs = Counts::new();
+    let mut coarse = Counts::new();
+    {
+        let mut rows =
+            sqlx::query("SELECT slot, best_guess, canonical FROM blocks ORDER BY id").fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            let slot = to_u64(row.try_get(0)?)?;
+            let verdict: i64 = row.try_get(1)?;
+            let column = if row.try_get::<i64, usize>(2)? == ORPHANED { 8 } else { verdict };
+            let column = usize::try_from(column).ok().filter(|column| *column < 9).unwrap_or(0);
+            let epoch = consensus::Slot(slot).epoch().0;
+            for (table, key) in [(&mut epochs, epoch), (&mut coarse, epoch / EPOCHS_PER_BUCKET)] {
+                if let Some(count) = table.entry(key).or_default().get_mut(column) {
+                    *count += 1;
+                }
+            }
+            report.blocks += 1;
+        }
+    }
+    compare(connection, report, "epoch_counts", "epoch", &epochs).await?;
+    compare(connection, report, "coarse_counts", "bucket", &coarse).await
+}
+
+async fn compare(
+    connection: &mut SqliteConnection,
+    report: &mut CheckReport,
+    table: &str,
+    key: &str,
+    scanned: &Counts,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT {key}, uncertain, grandine, lighthouse, lodestar, nimbus, other, prysm, teku, orphaned FROM {table}"
+    );
+    let mut kept = Counts::new();
+    for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await? {
+        let mut counts = [0; 9];
+        for (index, count) in counts.iter_mut().enumerate() {
+            *count = u64::try_from(row.try_get::<i64, usize>(index + 1)?).unwrap_or(u64::MAX);
+        }
+        if counts != [0; 9] {
+            kept.insert(to_u64(row.try_get(0)?)?, counts);
+        }
+    }
+    let wrong: Vec<u64> = scanned
+        .keys()
+        .chain(kept.keys())
+        .copied()
+        .filter(|key| scanned.get(key) != kept.get(key))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    if let Some(first) = wrong.first() {
+        report.problem(format!(
+            "{} rows of {table} differ from the blocks, the first at {key} {first}",
+            wrong.len()
+        ));
+    }
+    Ok(())
+}
+
+async fn coverage(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let kept = coverage_table::all(connection).await?;
+    let scanned = coverage_table::links(connection, 0, MAX_SLOT).await?;
+    if kept != scanned {
+        report.problem(format!(
+            "the table of known slots has {} runs that differ from the {} that the blocks make",
+            kept.len(),
+            scanned.len()
+        ));
+    }
+    Ok(())
+}
+
+async fn latest(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let wrong: i64 = sqlx::query(
+        "SELECT COUNT(*) FROM (SELECT proposer_index, MAX(id) AS id FROM blocks GROUP BY proposer_index) newest \
+         LEFT JOIN validator_latest l ON l.proposer_index = newest.proposer_index AND l.block_id = newest.id \
+         LEFT JOIN blocks b ON b.id = newest.id \
+         WHERE l.block_id IS NULL OR l.best_guess <> b.best_guess",
+    )
+    .fetch_one(&mut *connection)
+    .await?
+    .try_get(0)?;
+    let extra: i64 = sqlx::query(
+        "SELECT COUNT(*) FROM validator_latest l WHERE NOT EXISTS \
+         (SELECT 1 FROM blocks b WHERE b.proposer_index = l.proposer_index)",
+    )
+    .fetch_one(connection)
+    .await?
+    .try_get(0)?;
+    if wrong + extra > 0 {
+        report.problem(format!("the newest block of {} proposers is another one", wrong + extra));
+    }
+    Ok(())
+}

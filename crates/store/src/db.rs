@@ -1,0 +1,168 @@
+//! Connections: one that writes, a pool that reads. The seam to the database engine.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::error::{StoreError, message};
+use crate::location::{OpenMode, StoreUrl};
+use crate::schema::{self, Contents, SCHEMA_VERSION};
+
+/// How long a connection waits for the lock of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that read. Each has a thread of its own.
+const READERS: u32 = 4;
+
+#[derive(Debug)]
+pub(crate) struct Database {
+    url: StoreUrl,
+    readers: SqlitePool,
+    writer: Option<Mutex<SqliteConnection>>,
+    /// The schema version before this program raised it.
+    version_found: i64,
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Normal)
+        .disable_statement_logging()
+}
+
+impl Database {
+    pub(crate) async fn open(url: StoreUrl, mode: OpenMode) -> Result<Self, StoreError> {
+        let path = url.path();
+        match path.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if mode != OpenMode::Create {
+                    return Err(StoreError::Missing { path: path.to_owned() });
+                }
+            }
+            Err(error) => {
+                return Err(StoreError::CannotOpen { path: path.to_owned(), detail: error.to_string() });
+            }
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(StoreError::CannotOpen {
+                    path: path.to_owned(),
+                    detail: "it is a directory".to_owned(),
+                });
+            }
+            Ok(_) => check_contents(path, mode).await?,
+        }
+        match mode {
+            OpenMode::ReadOnly => Self::open_reading(url).await,
+            OpenMode::Create | OpenMode::Existing => Self::open_writing(url).await,
+        }
+    }
+
+    async fn open_reading(url: StoreUrl) -> Result<Self, StoreError> {
+        let readers = pool(options(url.path()).read_only(true));
+        // A file in a directory that cannot be written has no place for the lock files of a write-ahead log.
+        let readers = match readers.acquire().await {
+            Ok(_) => readers,
+            Err(_) => pool(options(url.path()).read_only(true).immutable(true)),
+        };
+        readers.acquire().await.map_err(|error| opening(url.path(), error))?;
+        Ok(Self { url, readers, writer: None, version_found: SCHEMA_VERSION })
+    }
+
+    async fn open_writing(url: StoreUrl) -> Result<Self, StoreError> {
+        let path = url.path();
+        let mut writer = options(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .pragma("cache_size", "-65536")
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("journal_size_limit", "67108864")
+            .connect()
+            .await
+            .map_err(|error| opening(path, error))?;
+        let version_found = schema::migrate(&mut writer, path).await?;
+        let readers = pool(options(path).pragma("query_only", "ON").pragma("cache_size", "-16384"));
+        readers.acquire().await.map_err(|error| opening(path, error))?;
+        Ok(Self { url, readers, writer: Some(Mutex::new(writer)), version_found })
+    }
+
+    pub(crate) fn url(&self) -> &StoreUrl {
+        &self.url
+    }
+
+    pub(crate) fn version_found(&self) -> i64 {
+        self.version_found
+    }
+
+    /// A connection that reads.
+    pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// The connection that writes, once it is free.
+    pub(crate) async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
+        match &self.writer {
+            Some(writer) => Ok(writer.lock().await),
+            None => Err(StoreError::ReadOnly),
+        }
+    }
+
+    /// Ends all connections; the write-ahead log goes into the file.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        if let Some(writer) = &self.writer {
+            let mut writer = writer.lock().await;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *writer).await?;
+        }
+        Ok(())
+    }
+}
+
+fn pool(options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options)
+}
+
+/// Looks at the file before anything in it is touched.
+async fn check_contents(path: &Path, mode: OpenMode) -> Result<(), StoreError> {
+    let probe = options(path).read_only(true);
+    let mut connection = match probe.clone().connect().await {
+        Ok(connection) => connection,
+        Err(_) => probe.immutable(true).connect().await.map_err(|error| opening(path, error))?,
+    };
+    let contents = schema::contents(&mut connection, path).await.map_err(|error| match error {
+        StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
+        other => other,
+    })?;
+    connection.close().await?;
+    match (contents, mode) {
+        (Contents::Empty, OpenMode::Create) => Ok(()),
+        (Contents::Empty, _) => Err(StoreError::Missing { path: path.to_owned() }),
+        (Contents::Ours(found), _) if found > SCHEMA_VERSION => {
+            Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION })
+        }
+        (Contents::Ours(found), OpenMode::ReadOnly) if found < SCHEMA_VERSION => {
+            Err(StoreError::OlderSchema { found, known: SCHEMA_VERSION })
+        }
+        (Contents::Ours(_), _) => Ok(()),
+    }
+}
+
+fn opening(path: &Path, error: sqlx::Error) -> StoreError {
+    let detail = message(&error);
+    match StoreError::from(error) {
+        StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
+        StoreError::Engine(_) => StoreError::CannotOpen { path: path.to_owned(), detail },
+        other => other,
+    }
+}

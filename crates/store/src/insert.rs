@@ -1,0 +1,414 @@
+//! Storing blocks: known ones are compared, all that hangs on them changes in the same transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use consensus::{Root, Slot};
+use sqlx::{Row, SqliteConnection};
+
+use crate::codes::{ORPHANED, canonical_code, verdict_code};
+use crate::coverage::Interval;
+use crate::error::StoreError;
+use crate::import::surrogate_root;
+use crate::latest::LatestChanges;
+use crate::record::{self, COLUMNS, Record};
+use crate::rollup::Deltas;
+use crate::row::{BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, first_id, preferred_id};
+use crate::sql::{Values, pieces, placeholders, to_i64, to_u64};
+use crate::{coverage_table, evidence, models};
+
+/// What became of the rows of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InsertReport {
+    /// Blocks that were not known before.
+    pub inserted: u64,
+    /// Known blocks whose verdict or state is now another one, and imported rows that met their block.
+    pub updated: u64,
+    /// Known blocks that stay as they are.
+    pub unchanged: u64,
+}
+
+impl std::ops::AddAssign for InsertReport {
+    fn add_assign(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+    }
+}
+
+/// Everything that one transaction gathers before it writes it at the end.
+#[derive(Default)]
+struct Changes {
+    counts: Deltas,
+    latest: LatestChanges,
+    links: Vec<Interval>,
+    /// Slots whose links were taken back.
+    unlinked: Vec<u64>,
+    models: HashMap<[u8; 32], i64>,
+    feature_sets: HashMap<Vec<String>, i64>,
+    report: InsertReport,
+}
+
+/// Stores rows inside the caller's transaction.
+pub(crate) async fn rows(
+    connection: &mut SqliteConnection,
+    rows: &[BlockRow],
+) -> Result<InsertReport, StoreError> {
+    rows.iter().try_for_each(check)?;
+    let mut changes = Changes::default();
+    let (rows, repeated) = last_of_each(rows);
+    changes.report += repeated;
+    let imported = sqlx::query("SELECT 1 FROM blocks WHERE root_origin = 1 LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    for row in &rows {
+        if let Some(hash) = row.model_hash
+            && !changes.models.contains_key(&hash)
+        {
+            changes.models.insert(hash, models::id_of(connection, &hash).await?);
+        }
+    }
+    for piece in pieces(&rows) {
+        chunk(connection, piece, imported.is_some(), &mut changes).await?;
+    }
+    let Changes { counts, latest, links, unlinked, report, .. } = changes;
+    counts.apply(connection).await?;
+    latest.apply(connection).await?;
+    if !unlinked.is_empty() {
+        coverage_table::rebuild(connection, &unlinked).await?;
+    }
+    coverage_table::add(connection, links).await?;
+    Ok(report)
+}
+
+fn check(row: &BlockRow) -> Result<(), StoreError> {
+    let bad = |field, reason: String| Err(StoreError::BadRow { block_root: row.block_root, field, reason });
+    if row.slot.0 > MAX_SLOT {
+        return bad("slot", format!("is {}, above {MAX_SLOT}", row.slot));
+    }
+    if row.parent_slot >= row.slot && row.slot.0 > 0 && row.root_known == RootOrigin::Reported {
+        return bad("parent_slot", format!("is {}, not below the slot {}", row.parent_slot, row.slot));
+    }
+    if row.parent_slot.0 > MAX_SLOT {
+        return bad("parent_slot", format!("is {}, above {MAX_SLOT}", row.parent_slot));
+    }
+    if row.proposer_index.0 > MAX_PROPOSER {
+        return bad("proposer_index", format!("is {}, above {MAX_PROPOSER}", row.proposer_index));
+    }
+    if row.graffiti.as_ref().is_some_and(|text| text.contains('\0')) {
+        return bad("graffiti", "has a null character".to_owned());
+    }
+    if let Some((client, value)) =
+        row.classification.probabilities.iter().find(|(_, value)| !value.is_finite())
+    {
+        return bad("probabilities", format!("give {value} for {client}"));
+    }
+    Ok(())
+}
+
+/// Rows without those that a later row of the same root replaces.
+fn last_of_each(rows: &[BlockRow]) -> (Vec<&BlockRow>, InsertReport) {
+    let mut report = InsertReport::default();
+    let mut last: HashMap<Root, usize> = HashMap::with_capacity(rows.len());
+    let mut replaced = HashSet::new();
+    for (index, row) in rows.iter().enumerate() {
+        if let Some(before) = last.insert(row.block_root, index) {
+            replaced.insert(before);
+            if rows.get(before) == Some(row) {
+                report.unchanged += 1;
+            } else {
+                report.updated += 1;
+            }
+        }
+    }
+    let kept = rows.iter().enumerate().filter(|(index, _)| !replaced.contains(index)).map(|(_, row)| row);
+    (kept.collect(), report)
+}
+
+async fn chunk(
+    connection: &mut SqliteConnection,
+    rows: &[&BlockRow],
+    imported: bool,
+    changes: &mut Changes,
+) -> Result<(), StoreError> {
+    let known = known(connection, rows.iter().map(|row| row.block_root).collect()).await?;
+    let mut surrogates = HashMap::new();
+    if imported {
+        let stand_ins = rows
+            .iter()
+            .filter(|row| row.root_known == RootOrigin::Reported)
+            .map(|row| surrogate_root(row.slot, row.proposer_index))
+            .collect();
+        surrogates = self::known(connection, stand_ins).await?;
+    }
+    let real = real_blocks(connection, rows).await?;
+    let mut fresh: Vec<(i64, Option<i64>, BlockRow)> = Vec::new();
+    let mut kept: Vec<(i64, Option<i64>, BlockRow)> = Vec::new();
+    for row in rows {
+        if row.root_known == RootOrigin::Imported && real.contains(&(row.slot.0, row.proposer_index.0)) {
+            changes.report.unchanged += 1;
+            continue;
+        }
+        let stand_in = match row.root_known {
+            RootOrigin::Reported => surrogates.get(&surrogate_root(row.slot, row.proposer_index)),
+            RootOrigin::Imported => None,
+        };
+        let stand_in = stand_in.filter(|old| old.row.root_known == RootOrigin::Imported);
+        if let Some(old) = stand_in {
+            sqlx::query("DELETE FROM blocks WHERE id = $1").bind(old.id).execute(&mut *connection).await?;
+            uncount(changes, old);
+            changes.latest.removed(old.row.proposer_index.0);
+        }
+        match known.get(&row.block_root) {
+            None => {
+                let mut row = (*row).clone();
+                match stand_in {
+                    Some(old) => {
+                        row.canonical = later_state(old.row.canonical, row.canonical);
+                        if (old.row.slot, old.row.parent_slot) != (row.slot, row.parent_slot) {
+                            changes.unlinked.push(old.row.slot.0);
+                        }
+                        changes.report.updated += 1;
+                    }
+                    None => changes.report.inserted += 1,
+                }
+                fresh.push((preferred_id(row.slot.0, &row.block_root), model_id(changes, &row), row));
+            }
+            Some(old) => {
+                let mut merged = (*row).clone();
+                merged.canonical = later_state(old.row.canonical, row.canonical);
+                merged.graffiti = merged.graffiti.or_else(|| old.row.graffiti.clone());
+                merged.parent_root = merged.parent_root.or(old.row.parent_root);
+                let features = match &merged.features {
+                    Some(_) => evidence::read(connection, old.id).await?,
+                    None => None,
+                };
+                let same = BlockRow { features, ..old.row.clone() };
+                if same == merged && stand_in.is_none() {
+                    changes.report.unchanged += 1;
+                    continue;
+                }
+                changes.report.updated += 1;
+                uncount(changes, old);
+                let id = replace(connection, old, &merged, changes).await?;
+                kept.push((id, model_id(changes, &merged), merged));
+            }
+        }
+    }
+    write(connection, &mut fresh, &mut kept, changes).await
+}
+
+fn model_id(changes: &Changes, row: &BlockRow) -> Option<i64> {
+    row.model_hash.and_then(|hash| changes.models.get(&hash).copied())
+}
+
+/// The state after a new row came in: "unknown" teaches nothing, and what is final stays so.
+fn later_state(old: CanonicalState, new: CanonicalState) -> CanonicalState {
+    match (old, new) {
+        (CanonicalState::Finalized, _) => CanonicalState::Finalized,
+        (old, CanonicalState::Unknown) => old,
+        (_, new) => new,
+    }
+}
+
+fn uncount(changes: &mut Changes, old: &Record) {
+    let orphaned = old.row.canonical == CanonicalState::Orphaned;
+    changes.counts.block(old.row.slot, verdict_code(old.row.classification.best_guess_single), orphaned, -1);
+}
+
+/// Makes room for the new form of a known block, and gives its id.
+async fn replace(
+    connection: &mut SqliteConnection,
+    old: &Record,
+    new: &BlockRow,
+    changes: &mut Changes,
+) -> Result<i64, StoreError> {
+    if old.row.proposer_index != new.proposer_index || old.row.slot != new.slot {
+        changes.latest.removed(old.row.proposer_index.0);
+        changes.latest.removed(new.proposer_index.0);
+    }
+    if (old.row.slot, old.row.parent_slot) != (new.slot, new.parent_slot) {
+        changes.unlinked.push(old.row.slot.0);
+    }
+    if old.row.slot == new.slot {
+        return Ok(old.id);
+    }
+    let id = free_id(connection, new).await?;
+    sqlx::query("UPDATE blocks SET id = $1, slot = $2 WHERE id = $3")
+        .bind(id)
+        .bind(to_i64(new.slot.0))
+        .bind(old.id)
+        .execute(connection)
+        .await?;
+    Ok(id)
+}
+
+/// An id of the slot that no block has.
+async fn free_id(connection: &mut SqliteConnection, row: &BlockRow) -> Result<i64, StoreError> {
+    let taken = sqlx::query("SELECT id FROM blocks WHERE id >= $1 AND id < $2")
+        .bind(first_id(row.slot.0))
+        .bind(first_id(row.slot.0 + 1))
+        .fetch_all(connection)
+        .await?;
+    let taken: HashSet<i64> = taken.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let preferred = preferred_id(row.slot.0, &row.block_root);
+    (preferred..first_id(row.slot.0 + 1))
+        .chain(first_id(row.slot.0)..preferred)
+        .find(|id| !taken.contains(id))
+        .ok_or(StoreError::SlotFull { slot: row.slot.0 })
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    fresh: &mut [(i64, Option<i64>, BlockRow)],
+    kept: &mut [(i64, Option<i64>, BlockRow)],
+    changes: &mut Changes,
+) -> Result<(), StoreError> {
+    let columns = COLUMNS.join(", ");
+    for piece in pieces(fresh) {
+        let mut values = Values::default();
+        for (id, model, row) in piece {
+            record::bind(&mut values, *id, *model, row)?;
+        }
+        let sql = format!(
+            "INSERT INTO blocks ({columns}) VALUES {} ON CONFLICT (id) DO NOTHING",
+            placeholders(piece.len(), COLUMNS.len())
+        );
+        values.execute(sql, connection).await?;
+    }
+    settle_ids(connection, fresh).await?;
+    let settings: Vec<String> =
+        COLUMNS.iter().skip(1).map(|column| format!("{column} = excluded.{column}")).collect();
+    for piece in pieces(kept) {
+        let mut values = Values::default();
+        for (id, model, row) in piece {
+            record::bind(&mut values, *id, *model, row)?;
+        }
+        let sql = format!(
+            "INSERT INTO blocks ({columns}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
+            placeholders(piece.len(), COLUMNS.len()),
+            settings.join(", ")
+        );
+        values.execute(sql, connection).await?;
+    }
+    let mut features: Vec<(i64, &[(String, f64)])> = Vec::new();
+    for (id, _, row) in fresh.iter().chain(kept.iter()) {
+        let verdict = verdict_code(row.classification.best_guess_single);
+        let orphaned = canonical_code(row.canonical) == ORPHANED;
+        changes.counts.block(row.slot, verdict, orphaned, 1);
+        changes.latest.stored(row.proposer_index.0, *id, verdict);
+        changes.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
+        if let Some(named) = &row.features {
+            features.push((*id, named));
+        }
+    }
+    evidence::write(connection, &features, &mut changes.feature_sets).await
+}
+
+/// Gives another id to those rows whose id another block of the slot has already.
+async fn settle_ids(
+    connection: &mut SqliteConnection,
+    fresh: &mut [(i64, Option<i64>, BlockRow)],
+) -> Result<(), StoreError> {
+    let mut stored: HashSet<Root> = HashSet::with_capacity(fresh.len());
+    let ids: Vec<i64> = fresh.iter().map(|(id, ..)| *id).collect();
+    for piece in pieces(&ids) {
+        let mut values = Values::default();
+        for id in piece {
+            values.push(*id)?;
+        }
+        let marks = vec!["?"; piece.len()].join(",");
+        let sql = format!("SELECT block_root FROM blocks WHERE id IN ({marks})");
+        for row in values.fetch(sql, connection).await? {
+            stored.insert(record::root_of_bytes(row.try_get(0)?)?);
+        }
+    }
+    for (id, model, row) in fresh {
+        if stored.contains(&row.block_root) {
+            continue;
+        }
+        *id = free_id(connection, row).await?;
+        let mut values = Values::default();
+        record::bind(&mut values, *id, *model, row)?;
+        let sql =
+            format!("INSERT INTO blocks ({}) VALUES {}", COLUMNS.join(", "), placeholders(1, COLUMNS.len()));
+        values.execute(sql, connection).await?;
+    }
+    Ok(())
+}
+
+/// The stored blocks among the roots.
+pub(crate) async fn known(
+    connection: &mut SqliteConnection,
+    roots: Vec<Root>,
+) -> Result<HashMap<Root, Record>, StoreError> {
+    let models = models::hashes(connection).await?;
+    let mut known = HashMap::new();
+    for piece in pieces(&roots) {
+        let mut values = Values::default();
+        for root in piece {
+            values.push(root.0.to_vec())?;
+        }
+        let marks = vec!["?"; piece.len()].join(",");
+        let sql = format!("{} FROM blocks WHERE block_root IN ({marks})", record::select());
+        for row in values.fetch(sql, connection).await? {
+            let record = Record::read(&row, &models)?;
+            known.insert(record.row.block_root, record);
+        }
+    }
+    Ok(known)
+}
+
+/// Slots and proposers of imported rows whose real block is stored.
+async fn real_blocks(
+    connection: &mut SqliteConnection,
+    rows: &[&BlockRow],
+) -> Result<HashSet<(u64, u64)>, StoreError> {
+    let imported: Vec<&&BlockRow> =
+        rows.iter().filter(|row| row.root_known == RootOrigin::Imported).collect();
+    let mut real = HashSet::new();
+    for piece in pieces(&imported) {
+        let mut values = Values::default();
+        for row in piece {
+            values.push(to_i64(row.proposer_index.0))?;
+            values.push(first_id(row.slot.0))?;
+            values.push(first_id(row.slot.0 + 1))?;
+        }
+        let sql = format!(
+            "WITH wanted (proposer, low, high) AS (VALUES {}) \
+             SELECT b.slot, b.proposer_index FROM wanted w JOIN blocks b \
+             ON b.proposer_index = w.proposer AND b.id >= w.low AND b.id < w.high WHERE b.root_origin = 0",
+            placeholders(piece.len(), 3)
+        );
+        for row in values.fetch(sql, connection).await? {
+            real.insert((to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
+        }
+    }
+    Ok(real)
+}
+
+/// Sets what the chain made of blocks; unknown roots are passed over. Gives the number changed.
+pub(crate) async fn set_canonical(
+    connection: &mut SqliteConnection,
+    states: &[(Root, CanonicalState)],
+) -> Result<u64, StoreError> {
+    let states: BTreeMap<Root, CanonicalState> = states.iter().copied().collect();
+    let mut counts = Deltas::default();
+    let mut changed = 0;
+    for (root, record) in known(connection, states.keys().copied().collect()).await? {
+        let Some(state) = states.get(&root).copied().filter(|state| *state != record.row.canonical) else {
+            continue;
+        };
+        sqlx::query("UPDATE blocks SET canonical = $1 WHERE id = $2")
+            .bind(canonical_code(state))
+            .bind(record.id)
+            .execute(&mut *connection)
+            .await?;
+        let verdict = verdict_code(record.row.classification.best_guess_single);
+        let slot: Slot = record.row.slot;
+        counts.block(slot, verdict, record.row.canonical == CanonicalState::Orphaned, -1);
+        counts.block(slot, verdict, state == CanonicalState::Orphaned, 1);
+        changed += 1;
+    }
+    counts.apply(connection).await?;
+    Ok(changed)
+}

@@ -1,0 +1,67 @@
+//! The models that gave verdicts.
+
+use std::collections::HashMap;
+
+use sqlx::{Row, SqliteConnection};
+
+use crate::error::StoreError;
+
+/// A model that the database knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRecord {
+    /// The digest of the model file.
+    pub hash: [u8; 32],
+    /// Its name; empty where only the hash came with a block.
+    pub name: String,
+    /// What is known of it, as JSON; `{}` where nothing is.
+    pub info_json: String,
+}
+
+pub(crate) async fn register(
+    connection: &mut SqliteConnection,
+    hash: &[u8; 32],
+    name: &str,
+    info_json: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO models (hash, name, info) VALUES ($1, $2, $3) \
+         ON CONFLICT (hash) DO UPDATE SET name = excluded.name, info = excluded.info",
+    )
+    .bind(hash.to_vec())
+    .bind(name.to_owned())
+    .bind(info_json.to_owned())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The id of a model; a row without a name is made for an unknown one.
+pub(crate) async fn id_of(connection: &mut SqliteConnection, hash: &[u8; 32]) -> Result<i64, StoreError> {
+    sqlx::query("INSERT INTO models (hash, name, info) VALUES ($1, '', '{}') ON CONFLICT (hash) DO NOTHING")
+        .bind(hash.to_vec())
+        .execute(&mut *connection)
+        .await?;
+    let row = sqlx::query("SELECT id FROM models WHERE hash = $1")
+        .bind(hash.to_vec())
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(i64, ModelRecord)>, StoreError> {
+    let rows =
+        sqlx::query("SELECT id, hash, name, info FROM models ORDER BY id").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let hash: &[u8] = row.try_get(1)?;
+            let hash =
+                hash.try_into().map_err(|_| StoreError::damaged("a model hash is not 32 bytes long"))?;
+            Ok((row.try_get(0)?, ModelRecord { hash, name: row.try_get(2)?, info_json: row.try_get(3)? }))
+        })
+        .collect()
+}
+
+/// Hashes by id.
+pub(crate) async fn hashes(connection: &mut SqliteConnection) -> Result<HashMap<i64, [u8; 32]>, StoreError> {
+    Ok(all(connection).await?.into_iter().map(|(id, model)| (id, model.hash)).collect())
+}

@@ -1,0 +1,301 @@
+//! Questions to the database.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use consensus::{Root, Slot, ValidatorIndex};
+use fingerprint::Client;
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::codes::{client_code, verdict_of_code};
+use crate::counts::{ClientCounts, Confusion};
+use crate::error::StoreError;
+use crate::record::{Record, select};
+use crate::row::{BlockRow, first_id, slot_of_id};
+use crate::sql::{Values, pieces, to_i64, to_u64};
+use crate::{coverage_table, models, rollup};
+
+/// How far the database goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// The highest slot with a block; 0 if there is none.
+    pub greatest_block_slot: Slot,
+    /// Whether there is no gap below it.
+    pub synced: bool,
+}
+
+/// The place after a block in the order of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockCursor(i64);
+
+impl fmt::Display for BlockCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for BlockCursor {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T, C> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next part begins; `None` at the end of the list.
+    pub next: Option<C>,
+}
+
+/// The newest block of a validator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatestBlock {
+    /// The validator.
+    pub proposer_index: ValidatorIndex,
+    /// The slot of its newest block.
+    pub slot: Slot,
+    /// The verdict on it; `None` is "Uncertain".
+    pub best_guess_single: Option<Client>,
+}
+
+/// At most this many items come in one page.
+const MAX_PAGE: usize = 100_000;
+
+fn page_size(limit: usize) -> usize {
+    limit.clamp(1, MAX_PAGE)
+}
+
+async fn records(
+    connection: &mut SqliteConnection,
+    rest: &str,
+    values: Values,
+) -> Result<Vec<Record>, StoreError> {
+    let models = models::hashes(connection).await?;
+    let rows = values.fetch(format!("{} FROM blocks {rest}", select()), connection).await?;
+    rows.iter().map(|row| Record::read(row, &models)).collect()
+}
+
+fn block_rows(records: Vec<Record>) -> Vec<BlockRow> {
+    records.into_iter().map(|record| record.row).collect()
+}
+
+pub(crate) async fn blocks(
+    connection: &mut SqliteConnection,
+    range: Range<Slot>,
+    after: Option<BlockCursor>,
+    limit: usize,
+) -> Result<Page<BlockRow, BlockCursor>, StoreError> {
+    let limit = page_size(limit);
+    let mut values = Values::default();
+    let low = first_id(range.start.0);
+    values.push(after.map_or(low, |cursor| cursor.0.saturating_add(1).max(low)))?;
+    values.push(first_id(range.end.0))?;
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX))?;
+    let found = records(connection, "WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3", values).await?;
+    let next = if found.len() < limit { None } else { found.last().map(|record| BlockCursor(record.id)) };
+    Ok(Page { items: block_rows(found), next })
+}
+
+pub(crate) async fn recent(
+    connection: &mut SqliteConnection,
+    count: usize,
+) -> Result<Vec<BlockRow>, StoreError> {
+    let mut values = Values::default();
+    values.push(i64::try_from(count.min(MAX_PAGE)).unwrap_or(i64::MAX))?;
+    Ok(block_rows(records(connection, "ORDER BY id DESC LIMIT $1", values).await?))
+}
+
+pub(crate) async fn by_root(
+    connection: &mut SqliteConnection,
+    root: Root,
+) -> Result<Option<BlockRow>, StoreError> {
+    let mut values = Values::default();
+    values.push(root.0.to_vec())?;
+    let Some(record) = records(connection, "WHERE block_root = $1", values).await?.pop() else {
+        return Ok(None);
+    };
+    let features = crate::evidence::read(connection, record.id).await?;
+    Ok(Some(BlockRow { features, ..record.row }))
+}
+
+pub(crate) async fn of_validators(
+    connection: &mut SqliteConnection,
+    validators: &[ValidatorIndex],
+    since: Slot,
+) -> Result<Vec<BlockRow>, StoreError> {
+    let mut sorted = validators.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut found = Vec::new();
+    for piece in pieces(&sorted) {
+        let mut values = Values::default();
+        for validator in piece {
+            values.push(to_i64(validator.0))?;
+        }
+        values.push(first_id(since.0))?;
+        let marks = vec!["?"; piece.len()].join(",");
+        let rest = format!("WHERE proposer_index IN ({marks}) AND id >= ? ORDER BY proposer_index, id");
+        found.extend(block_rows(records(connection, &rest, values).await?));
+    }
+    Ok(found)
+}
+
+pub(crate) async fn latest(
+    connection: &mut SqliteConnection,
+    after: Option<ValidatorIndex>,
+    limit: usize,
+) -> Result<Page<LatestBlock, ValidatorIndex>, StoreError> {
+    let limit = page_size(limit);
+    let rows = sqlx::query(
+        "SELECT proposer_index, block_id, best_guess FROM validator_latest WHERE proposer_index > $1 \
+         ORDER BY proposer_index LIMIT $2",
+    )
+    .bind(after.map_or(-1, |validator| to_i64(validator.0)))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let items = rows
+        .iter()
+        .map(|row| {
+            Ok(LatestBlock {
+                proposer_index: ValidatorIndex(to_u64(row.try_get(0)?)?),
+                slot: slot_of_id(row.try_get(1)?),
+                best_guess_single: verdict_of_code(row.try_get(2)?)?,
+            })
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let next = if items.len() < limit { None } else { items.last().map(|item| item.proposer_index) };
+    Ok(Page { items, next })
+}
+
+pub(crate) async fn sync_status(connection: &mut SqliteConnection) -> Result<SyncStatus, StoreError> {
+    let greatest = sqlx::query("SELECT slot FROM blocks ORDER BY id DESC LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let greatest = greatest.map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+    let second =
+        sqlx::query("SELECT 1 FROM coverage WHERE start_slot > 0 LIMIT 1").fetch_optional(connection).await?;
+    Ok(SyncStatus { greatest_block_slot: Slot(to_u64(greatest)?), synced: second.is_none() })
+}
+
+pub(crate) async fn confusion(
+    connection: &mut SqliteConnection,
+    client: Client,
+    range: Range<Slot>,
+) -> Result<Confusion, StoreError> {
+    let rows = sqlx::query(
+        "SELECT best_guess = $1, graffiti_guess = $1, COUNT(*) FROM blocks \
+         WHERE graffiti_guess IS NOT NULL AND slot >= $2 AND slot < $3 GROUP BY 1, 2",
+    )
+    .bind(client_code(client))
+    .bind(to_i64(range.start.0))
+    .bind(to_i64(range.end.0))
+    .fetch_all(connection)
+    .await?;
+    let mut confusion = Confusion::default();
+    for row in &rows {
+        let (guessed, signed): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let field = match (guessed != 0, signed != 0) {
+            (true, true) => &mut confusion.true_pos,
+            (false, false) => &mut confusion.true_neg,
+            (true, false) => &mut confusion.false_pos,
+            (false, true) => &mut confusion.false_neg,
+        };
+        *field = to_u64(row.try_get(2)?)?;
+    }
+    Ok(confusion)
+}
+
+/// Counts of the blocks of a range of slots, orphaned ones left out.
+async fn count_slots(
+    connection: &mut SqliteConnection,
+    range: Range<u64>,
+) -> Result<ClientCounts, StoreError> {
+    let rows = sqlx::query("SELECT best_guess FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2")
+        .bind(first_id(range.start))
+        .bind(first_id(range.end))
+        .fetch_all(connection)
+        .await?;
+    let mut counts = ClientCounts::default();
+    for row in &rows {
+        counts.count(verdict_of_code(row.try_get(0)?)?);
+    }
+    Ok(counts)
+}
+
+pub(crate) async fn shares(
+    connection: &mut SqliteConnection,
+    range: Range<Slot>,
+    bucket_slots: u64,
+) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
+    let epoch = consensus::primitives::SLOTS_PER_EPOCH;
+    let (start, end) = (range.start.0, range.end.0);
+    if start >= end {
+        return Ok(Vec::new());
+    }
+    let epochs_per_bucket = bucket_slots.div_ceil(epoch).max(1);
+    let bucket_slots = epochs_per_bucket.saturating_mul(epoch);
+    let (first, last) = (start / epoch, end / epoch);
+    let base = first.saturating_mul(epoch);
+    // Whole epochs come from the counts; the slots of an epoch that the range cuts are counted one by one.
+    let whole = consensus::Epoch(first)..consensus::Epoch(last);
+    let mut buckets: std::collections::BTreeMap<u64, ClientCounts> =
+        rollup::buckets(connection, whole, epochs_per_bucket).await?.into_iter().collect();
+    if start > base {
+        let cut_end = base.saturating_add(epoch).min(end);
+        let inside = count_slots(connection, start..cut_end).await?;
+        if first < last {
+            let all = count_slots(connection, base..base.saturating_add(epoch)).await?;
+            let bucket = buckets.entry(0).or_default();
+            bucket.uncertain = bucket.uncertain + inside.uncertain - all.uncertain.min(bucket.uncertain);
+            for ((sum, part), whole) in bucket.counts.iter_mut().zip(inside.counts).zip(all.counts) {
+                *sum = (*sum + part).saturating_sub(whole);
+            }
+        } else {
+            *buckets.entry(0).or_default() += inside;
+        }
+    }
+    if end > last.saturating_mul(epoch) && (first < last || start == base) {
+        let cut_start = last.saturating_mul(epoch).max(start);
+        let inside = count_slots(connection, cut_start..end).await?;
+        *buckets.entry((last - first) / epochs_per_bucket).or_default() += inside;
+    }
+    Ok(buckets
+        .into_iter()
+        .filter(|(_, counts)| counts.total() > 0)
+        .map(|(run, counts)| (Slot(base.saturating_add(run.saturating_mul(bucket_slots))), counts))
+        .collect())
+}
+
+pub(crate) async fn contains(
+    connection: &mut SqliteConnection,
+    roots: &[Root],
+) -> Result<std::collections::HashSet<Root>, StoreError> {
+    let mut known = std::collections::HashSet::new();
+    for piece in pieces(roots) {
+        let mut values = Values::default();
+        for root in piece {
+            values.push(root.0.to_vec())?;
+        }
+        let marks = vec!["?"; piece.len()].join(",");
+        let sql = format!("SELECT block_root FROM blocks WHERE block_root IN ({marks})");
+        for row in values.fetch(sql, connection).await? {
+            known.insert(crate::record::root_of_bytes(row.try_get(0)?)?);
+        }
+    }
+    Ok(known)
+}
+
+pub(crate) async fn gaps(connection: &mut SqliteConnection) -> Result<Vec<crate::coverage::Gap>, StoreError> {
+    Ok(crate::coverage::holes(&coverage_table::all(connection).await?))
+}
+
+pub(crate) async fn count(connection: &mut SqliteConnection, sql: &'static str) -> Result<u64, StoreError> {
+    to_u64(sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await?.try_get(0)?)
+}

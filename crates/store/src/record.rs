@@ -1,0 +1,132 @@
+//! A row of the table of blocks: to and from a [`BlockRow`].
+
+use std::collections::HashMap;
+
+use consensus::{Root, Slot, ValidatorIndex};
+use fingerprint::Client;
+use fingerprint::classifier::Classification;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::codes::{
+    canonical_code, canonical_of_code, client_code, origin_code, origin_of_code, verdict_code,
+    verdict_of_code,
+};
+use crate::error::StoreError;
+use crate::row::BlockRow;
+use crate::sql::{Values, to_i64, to_u64};
+
+/// The columns, in the order of [`Record::bind`] and [`Record::read`].
+pub(crate) const COLUMNS: [&str; 20] = [
+    "id",
+    "block_root",
+    "root_origin",
+    "parent_root",
+    "slot",
+    "parent_slot",
+    "proposer_index",
+    "best_guess",
+    "best_guess_multi",
+    "graffiti",
+    "graffiti_guess",
+    "canonical",
+    "model_id",
+    "pr_grandine",
+    "pr_lighthouse",
+    "pr_lodestar",
+    "pr_nimbus",
+    "pr_other",
+    "pr_prysm",
+    "pr_teku",
+];
+
+/// A row with its keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) id: i64,
+    pub(crate) row: BlockRow,
+}
+
+/// `SELECT` of all columns, to be followed by `FROM blocks` and the rest.
+pub(crate) fn select() -> String {
+    format!("SELECT {} ", COLUMNS.join(", "))
+}
+
+pub(crate) fn root_of_bytes(bytes: &[u8]) -> Result<Root, StoreError> {
+    bytes.try_into().map(Root).map_err(|_| StoreError::damaged("a block root is not 32 bytes long"))
+}
+
+/// Binds the columns of a block.
+pub(crate) fn bind(
+    values: &mut Values,
+    id: i64,
+    model_id: Option<i64>,
+    row: &BlockRow,
+) -> Result<(), StoreError> {
+    let verdict = &row.classification;
+    values.push(id)?;
+    values.push(row.block_root.0.to_vec())?;
+    values.push(origin_code(row.root_known))?;
+    values.push(row.parent_root.map(|root| root.0.to_vec()))?;
+    values.push(to_i64(row.slot.0))?;
+    values.push(to_i64(row.parent_slot.0))?;
+    values.push(to_i64(row.proposer_index.0))?;
+    values.push(verdict_code(verdict.best_guess_single))?;
+    let multi = &verdict.best_guess_multi;
+    values.push((multi != verdict.single_name()).then(|| multi.clone()))?;
+    values.push(row.graffiti.clone())?;
+    values.push(verdict.graffiti_guess.map(client_code))?;
+    values.push(canonical_code(row.canonical))?;
+    values.push(model_id)?;
+    for client in Client::ALL {
+        let known = verdict.probabilities.iter().find(|(known, _)| *known == client);
+        values.push(known.map(|(_, probability)| *probability))?;
+    }
+    Ok(())
+}
+
+impl Record {
+    /// Reads a row of [`select`].
+    pub(crate) fn read(row: &SqliteRow, models: &HashMap<i64, [u8; 32]>) -> Result<Self, StoreError> {
+        let best_guess_single = verdict_of_code(row.try_get(7)?)?;
+        let multi: Option<String> = row.try_get(8)?;
+        let graffiti_guess: Option<i64> = row.try_get(10)?;
+        let mut probabilities = Vec::with_capacity(Client::ALL.len());
+        for (column, client) in (13..).zip(Client::ALL) {
+            if let Some(probability) = row.try_get::<Option<f64>, usize>(column)? {
+                probabilities.push((client, probability));
+            }
+        }
+        let classification = Classification {
+            best_guess_single,
+            best_guess_multi: multi.unwrap_or_else(|| {
+                best_guess_single.map_or(fingerprint::client::UNCERTAIN, Client::name).to_owned()
+            }),
+            probabilities,
+            graffiti_guess: graffiti_guess.map(verdict_of_code).transpose()?.flatten(),
+        };
+        let model_id: Option<i64> = row.try_get(12)?;
+        let model_hash = match model_id {
+            None => None,
+            Some(id) => {
+                Some(*models.get(&id).ok_or_else(|| StoreError::damaged(format!("there is no model {id}")))?)
+            }
+        };
+        Ok(Self {
+            id: row.try_get(0)?,
+            row: BlockRow {
+                block_root: root_of_bytes(row.try_get(1)?)?,
+                root_known: origin_of_code(row.try_get(2)?)?,
+                parent_root: row.try_get::<Option<&[u8]>, usize>(3)?.map(root_of_bytes).transpose()?,
+                slot: Slot(to_u64(row.try_get(4)?)?),
+                parent_slot: Slot(to_u64(row.try_get(5)?)?),
+                proposer_index: ValidatorIndex(to_u64(row.try_get(6)?)?),
+                graffiti: row.try_get(9)?,
+                classification,
+                model_hash,
+                canonical: canonical_of_code(row.try_get(11)?)?,
+                features: None,
+            },
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! Counts of blocks per epoch and per 256 epochs, changed in the transaction that stores the blocks.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use consensus::{Epoch, Slot};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::counts::ClientCounts;
+use crate::error::StoreError;
+use crate::sql::{Values, pieces, placeholders, to_i64, to_u64};
+
+/// Epochs in one row of the coarse table.
+pub(crate) const EPOCHS_PER_BUCKET: u64 = 256;
+
+/// Columns after the key: uncertain, the clients in order, orphaned.
+const COLUMNS: [&str; 9] =
+    ["uncertain", "grandine", "lighthouse", "lodestar", "nimbus", "other", "prysm", "teku", "orphaned"];
+
+/// The position of `orphaned` in [`COLUMNS`].
+const ORPHANED_COLUMN: usize = 8;
+
+/// Changes to the counts that one transaction gathers.
+#[derive(Default)]
+pub(crate) struct Deltas {
+    epochs: BTreeMap<u64, [i64; 9]>,
+}
+
+impl Deltas {
+    /// Counts a block in (`1`) or out (`-1`).
+    pub(crate) fn block(&mut self, slot: Slot, verdict_code: i64, orphaned: bool, change: i64) {
+        let column = match usize::try_from(verdict_code) {
+            _ if orphaned => ORPHANED_COLUMN,
+            Ok(code) if code < ORPHANED_COLUMN => code,
+            _ => 0,
+        };
+        let counts = self.epochs.entry(slot.epoch().0).or_default();
+        if let Some(count) = counts.get_mut(column) {
+            *count += change;
+        }
+    }
+
+    /// Writes the changes to both tables.
+    pub(crate) async fn apply(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let mut coarse: BTreeMap<u64, [i64; 9]> = BTreeMap::new();
+        for (epoch, counts) in &self.epochs {
+            let sums = coarse.entry(epoch / EPOCHS_PER_BUCKET).or_default();
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+        upsert(connection, "epoch_counts", "epoch", self.epochs).await?;
+        upsert(connection, "coarse_counts", "bucket", coarse).await
+    }
+}
+
+async fn upsert(
+    connection: &mut SqliteConnection,
+    table: &str,
+    key: &str,
+    rows: BTreeMap<u64, [i64; 9]>,
+) -> Result<(), StoreError> {
+    let changed: Vec<_> =
+        rows.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)).collect();
+    let columns = COLUMNS.join(", ");
+    let sums = COLUMNS.map(|column| format!("{column} = {table}.{column} + excluded.{column}")).join(", ");
+    for piece in pieces(&changed) {
+        let mut values = Values::default();
+        for (row, counts) in piece {
+            values.push(to_i64(*row))?;
+            for count in counts {
+                values.push(*count)?;
+            }
+        }
+        let sql = format!(
+            "INSERT INTO {table} ({key}, {columns}) VALUES {} ON CONFLICT ({key}) DO UPDATE SET {sums}",
+            placeholders(piece.len(), 1 + COLUMNS.len())
+        );
+        values.execute(sql, connection).await?;
+    }
+    Ok(())
+}
+
+/// Verdicts and orphans of a row whose counts begin at a column.
+pub(crate) fn counts_of(row: &SqliteRow, first: usize) -> Result<(ClientCounts, u64), StoreError> {
+    let number = |column: usize| -> Result<u64, StoreError> { to_u64(row.try_get(first + column)?) };
+    let mut counts = ClientCounts { uncertain: number(0)?, counts: [0; 7] };
+    for (index, count) in counts.counts.iter_mut().enumerate() {
+        *count = number(1 + index)?;
+    }
+    Ok((counts, number(ORPHANED_COLUMN)?))
+}
+
+/// The sum over a range of epochs.
+pub(crate) async fn sum(
+    connection: &mut SqliteConnection,
+    range: Range<Epoch>,
+) -> Result<ClientCounts, StoreError> {
+    let (start, end) = (range.start.0, range.end.0);
+    if start >= end {
+        return Ok(ClientCounts::default());
+    }
+    let first_bucket = start.div_ceil(EPOCHS_PER_BUCKET);
+    let end_bucket = end / EPOCHS_PER_BUCKET;
+    if first_bucket >= end_bucket {
+        return sum_table(connection, "epoch_counts", "epoch", start, end).await;
+    }
+    let low = sum_table(connection, "epoch_counts", "epoch", start, first_bucket * EPOCHS_PER_BUCKET).await?;
+    let middle = sum_table(connection, "coarse_counts", "bucket", first_bucket, end_bucket).await?;
+    let high = sum_table(connection, "epoch_counts", "epoch", end_bucket * EPOCHS_PER_BUCKET, end).await?;
+    Ok(low + middle + high)
+}
+
+async fn sum_table(
+    connection: &mut SqliteConnection,
+    table: &str,
+    key: &str,
+    start: u64,
+    end: u64,
+) -> Result<ClientCounts, StoreError> {
+    if start >= end {
+        return Ok(ClientCounts::default());
+    }
+    let sums = COLUMNS.map(|column| format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)")).join(", ");
+    let sql = format!("SELECT {sums} FROM {table} WHERE {key} >= $1 AND {key} < $2");
+    let row =
+        sqlx::query(AssertSqlSafe(sql)).bind(to_i64(start)).bind(to_i64(end)).fetch_one(connection).await?;
+    Ok(counts_of(&row, 0)?.0)
+}
+
+/// Sums over runs of `epochs_per_bucket` epochs, keyed by the number of the run counted from `range.start`.
+pub(crate) async fn buckets(
+    connection: &mut SqliteConnection,
+    range: Range<Epoch>,
+    epochs_per_bucket: u64,
+) -> Result<Vec<(u64, ClientCounts)>, StoreError> {
+    let (start, end) = (range.start.0, range.end.0);
+    let coarse = [start, end, epochs_per_bucket].iter().all(|number| number % EPOCHS_PER_BUCKET == 0);
+    let (table, key, unit) =
+        if coarse { ("coarse_counts", "bucket", EPOCHS_PER_BUCKET) } else { ("epoch_counts", "epoch", 1) };
+    let sums = COLUMNS.map(|column| format!("CAST(SUM({column}) AS BIGINT)")).join(", ");
+    let sql = format!(
+        "SELECT ({key} - $1) / $3 AS run, {sums} FROM {table} WHERE {key} >= $1 AND {key} < $2 GROUP BY run ORDER BY run"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(to_i64(start / unit))
+        .bind(to_i64(end / unit))
+        .bind(to_i64((epochs_per_bucket / unit).max(1)))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((to_u64(row.try_get(0)?)?, counts_of(row, 1)?.0))).collect()
+}

@@ -1,0 +1,69 @@
+//! Small help for statements with many rows.
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type};
+
+use crate::error::StoreError;
+
+/// Lengths of multi-row statements. Few of them, so that every statement stays prepared.
+const BATCH_LENGTHS: [usize; 4] = [256, 32, 4, 1];
+
+/// Cuts items into pieces of the fixed lengths.
+pub(crate) fn pieces<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = BATCH_LENGTHS.into_iter().find(|length| *length <= items.len())?;
+        let (piece, rest) = items.split_at_checked(length)?;
+        items = rest;
+        Some(piece)
+    })
+}
+
+/// `(?,?),(?,?)` for two rows of two columns.
+///
+/// Bare `?` and not `$1`: SQLite keeps names of parameters in a list and walks it for every binding, which makes a
+/// statement with thousands of `$n` slow by the square of their number. PostgreSQL needs `$n` here.
+pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    vec![row; rows].join(",")
+}
+
+/// Values to bind, in order.
+#[derive(Default)]
+pub(crate) struct Values(SqliteArguments);
+
+impl Values {
+    pub(crate) fn push<'q, T: Encode<'q, Sqlite> + Type<Sqlite>>(
+        &mut self,
+        value: T,
+    ) -> Result<(), StoreError> {
+        self.0.add(value).map_err(|error| StoreError::from(sqlx::Error::Encode(error)))
+    }
+
+    /// Runs the statement and tells how many rows it changed.
+    pub(crate) async fn execute(
+        self,
+        sql: String,
+        connection: &mut SqliteConnection,
+    ) -> Result<u64, StoreError> {
+        Ok(sqlx::query_with(AssertSqlSafe(sql), self.0).execute(connection).await?.rows_affected())
+    }
+
+    /// Runs the query and collects its rows.
+    pub(crate) async fn fetch(
+        self,
+        sql: String,
+        connection: &mut SqliteConnection,
+    ) -> Result<Vec<sqlx::sqlite::SqliteRow>, StoreError> {
+        Ok(sqlx::query_with(AssertSqlSafe(sql), self.0).fetch_all(connection).await?)
+    }
+}
+
+/// A number of the chain as the database keeps it.
+pub(crate) fn to_i64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A number of the database that is never negative.
+pub(crate) fn to_u64(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::damaged(format!("{value} where no negative number can be")))
+}

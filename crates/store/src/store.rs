@@ -1,0 +1,236 @@
+//! The database as its users see it.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use consensus::{Epoch, Root, Slot, ValidatorIndex};
+use fingerprint::Client;
+use sqlx::Connection;
+
+use crate::affinity::{self, AffinityRule, Verdict};
+use crate::check::{self, CheckReport};
+use crate::counts::{ClientCounts, Confusion};
+use crate::coverage::Gap;
+use crate::db::Database;
+use crate::error::StoreError;
+use crate::export::{self, ExportReport, Format};
+use crate::import::{self, ImportProgress, ImportReport};
+use crate::insert::{self, InsertReport};
+use crate::location::{OpenMode, StoreUrl};
+use crate::models::{self, ModelRecord};
+use crate::query::{self, BlockCursor, LatestBlock, Page, SyncStatus};
+use crate::row::{BlockRow, CanonicalState};
+use crate::{coverage_table, rollup};
+
+/// An open database. Clones share its connections.
+///
+/// Any number of tasks and processes may read while one writes. Writers of one process queue; a writer of another
+/// process is waited for, up to five seconds.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Arc<Database>,
+}
+
+impl Store {
+    /// Opens a database. An older schema is raised, a newer one refused.
+    pub async fn open(location: impl Into<StoreUrl>, mode: OpenMode) -> Result<Self, StoreError> {
+        Ok(Self { database: Arc::new(Database::open(location.into(), mode).await?) })
+    }
+
+    /// Where the database is.
+    pub fn url(&self) -> &StoreUrl {
+        self.database.url()
+    }
+
+    /// The schema version of the file before it was opened; 0 if it was made.
+    pub fn version_found(&self) -> i64 {
+        self.database.version_found()
+    }
+
+    /// Ends all connections and moves the write-ahead log into the file. Later calls fail.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.database.close().await
+    }
+
+    /// Stores blocks in one transaction: all of them or none. A known block is compared with what is there: the
+    /// verdict is replaced; a missing graffiti, parent root, state or evidence keeps the old one.
+    pub async fn insert_blocks(&self, rows: &[BlockRow]) -> Result<InsertReport, StoreError> {
+        if rows.is_empty() {
+            return Ok(InsertReport::default());
+        }
+        let mut writer = self.database.writer().await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let report = insert::rows(&mut transaction, rows).await?;
+        transaction.commit().await?;
+        Ok(report)
+    }
+
+    /// Says what the chain made of blocks, in one transaction. Unknown roots are passed over. Gives the number of
+    /// blocks whose state changed.
+    pub async fn set_canonical(&self, states: &[(Root, CanonicalState)]) -> Result<u64, StoreError> {
+        let mut writer = self.database.writer().await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let changed = insert::set_canonical(&mut transaction, states).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// Those of the roots that are stored.
+    pub async fn contains(&self, roots: &[Root]) -> Result<HashSet<Root>, StoreError> {
+        query::contains(&mut *self.database.reader().await?, roots).await
+    }
+
+    /// Blocks by verdict in a range of epochs, orphaned ones left out.
+    pub async fn blocks_per_client(&self, range: Range<Epoch>) -> Result<ClientCounts, StoreError> {
+        rollup::sum(&mut *self.database.reader().await?, range).await
+    }
+
+    /// Blocks by verdict in runs of `bucket_slots` slots, which is rounded up to whole epochs. The first run begins
+    /// with the epoch of the range's start. Runs without a block are left out.
+    pub async fn shares(
+        &self,
+        range: Range<Slot>,
+        bucket_slots: u64,
+    ) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
+        query::shares(&mut *self.database.reader().await?, range, bucket_slots).await
+    }
+
+    /// The lowest gap that shares a slot with the range.
+    pub async fn first_gap_touching(&self, range: Range<Slot>) -> Result<Option<Gap>, StoreError> {
+        coverage_table::first_gap(&mut *self.database.reader().await?, range).await
+    }
+
+    /// All gaps, in order.
+    pub async fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        query::gaps(&mut *self.database.reader().await?).await
+    }
+
+    /// How far the database goes, and whether it has gaps.
+    pub async fn sync_status(&self) -> Result<SyncStatus, StoreError> {
+        query::sync_status(&mut *self.database.reader().await?).await
+    }
+
+    /// Blocks of a range of slots in order, at most `limit` of them, beginning after a cursor.
+    pub async fn blocks(
+        &self,
+        range: Range<Slot>,
+        after: Option<BlockCursor>,
+        limit: usize,
+    ) -> Result<Page<BlockRow, BlockCursor>, StoreError> {
+        query::blocks(&mut *self.database.reader().await?, range, after, limit).await
+    }
+
+    /// The blocks of one slot, in the order of the key.
+    pub async fn blocks_at_slot(&self, slot: Slot) -> Result<Vec<BlockRow>, StoreError> {
+        let range = slot..Slot(slot.0.saturating_add(1));
+        Ok(self.blocks(range, None, usize::MAX).await?.items)
+    }
+
+    /// One block, with its evidence.
+    pub async fn block_by_root(&self, root: Root) -> Result<Option<BlockRow>, StoreError> {
+        query::by_root(&mut *self.database.reader().await?, root).await
+    }
+
+    /// The newest blocks, newest first.
+    pub async fn recent(&self, count: usize) -> Result<Vec<BlockRow>, StoreError> {
+        query::recent(&mut *self.database.reader().await?, count).await
+    }
+
+    /// The blocks of a validator from a slot on, in order.
+    pub async fn validator_blocks(
+        &self,
+        validator: ValidatorIndex,
+        since: Slot,
+    ) -> Result<Vec<BlockRow>, StoreError> {
+        self.validators_blocks(&[validator], since).await
+    }
+
+    /// The blocks of several validators from a slot on, ordered by validator, then slot.
+    pub async fn validators_blocks(
+        &self,
+        validators: &[ValidatorIndex],
+        since: Slot,
+    ) -> Result<Vec<BlockRow>, StoreError> {
+        query::of_validators(&mut *self.database.reader().await?, validators, since).await
+    }
+
+    /// The newest block of every validator, ordered by validator, at most `limit` of them, beginning after one.
+    pub async fn latest_per_validator(
+        &self,
+        after: Option<ValidatorIndex>,
+        limit: usize,
+    ) -> Result<Page<LatestBlock, ValidatorIndex>, StoreError> {
+        query::latest(&mut *self.database.reader().await?, after, limit).await
+    }
+
+    /// How often verdict and graffiti agree about a client, in a range of slots.
+    pub async fn confusion(&self, client: Client, range: Range<Slot>) -> Result<Confusion, StoreError> {
+        query::confusion(&mut *self.database.reader().await?, client, range).await
+    }
+
+    /// The client of a validator, judged by all its blocks up to a slot.
+    pub async fn validator_affinity(
+        &self,
+        validator: ValidatorIndex,
+        until: Slot,
+        rule: AffinityRule,
+    ) -> Result<Verdict, StoreError> {
+        let mut rows = self.validator_blocks(validator, Slot(0)).await?;
+        rows.retain(|row| row.slot <= until);
+        let blocks: Vec<_> = rows.iter().map(|row| &row.classification).collect();
+        Ok(affinity::affinity(&blocks, rule))
+    }
+
+    /// Tells the database about a model, or gives a known one another name.
+    pub async fn register_model(
+        &self,
+        hash: [u8; 32],
+        name: &str,
+        info_json: &str,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.database.writer().await?;
+        models::register(&mut writer, &hash, name, info_json).await
+    }
+
+    /// A model by its hash.
+    pub async fn model(&self, hash: [u8; 32]) -> Result<Option<ModelRecord>, StoreError> {
+        Ok(self.models().await?.into_iter().find(|model| model.hash == hash))
+    }
+
+    /// All models, in the order they came.
+    pub async fn models(&self) -> Result<Vec<ModelRecord>, StoreError> {
+        let models = models::all(&mut *self.database.reader().await?).await?;
+        Ok(models.into_iter().map(|(_, model)| model).collect())
+    }
+
+    /// The number of stored blocks. Scans an index.
+    pub async fn block_count(&self) -> Result<u64, StoreError> {
+        query::count(&mut *self.database.reader().await?, "SELECT COUNT(*) FROM blocks").await
+    }
+
+    /// Takes over the rows of a blockprint database. Each batch is one transaction; a second run goes on where the
+    /// first one stopped, and changes nothing once all rows are in.
+    pub async fn import_blockprint(
+        &self,
+        path: impl AsRef<Path>,
+        progress: &dyn ImportProgress,
+    ) -> Result<ImportReport, StoreError> {
+        import::run(&self.database, path.as_ref(), progress).await
+    }
+
+    /// Writes all blocks, with a line of column names first.
+    pub async fn export(
+        &self,
+        format: Format,
+        writer: &mut (dyn std::io::Write + Send),
+    ) -> Result<ExportReport, StoreError> {
+        export::run(&mut *self.database.reader().await?, format, writer).await
+    }
+
+    /// Looks for damage: of the file, and of the tables that are kept beside the blocks.
+    pub async fn check(&self) -> Result<CheckReport, StoreError> {
+        check::run(&mut *self.database.reader().await?).await
+    }
+}
