@@ -1,0 +1,47 @@
+//! Makes observations from recorded block rewards.
+#![allow(dead_code, unreachable_pub)]
+
+use consensus::{Gwei, Slot, ValidatorIndex};
+use fingerprint::{AttestationSummary, AttestationVote, BlockObservation};
+use serde_json::Value;
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).expect("a whole number")
+}
+
+/// The observation of one block-reward object.
+pub fn observe(reward: &Value) -> BlockObservation {
+    let (meta, attestations) = (&reward["meta"], &reward["attestation_rewards"]);
+    let maps = attestations["per_attestation_rewards"].as_array().expect("reward maps");
+    let votes = attestations["attestations"].as_array().map_or(&[][..], Vec::as_slice);
+    BlockObservation {
+        block_root: reward["block_root"].as_str().expect("a root").parse().expect("a root"),
+        slot: Slot(number(&meta["slot"])),
+        parent_slot: Slot(number(&meta["parent_slot"])),
+        proposer_index: ValidatorIndex(number(&meta["proposer_index"])),
+        graffiti: meta["graffiti"].as_str().expect("graffiti").to_owned(),
+        attestation_total: Gwei(number(&attestations["total"])),
+        rewards: maps
+            .iter()
+            .map(|map| {
+                let map = map.as_object().expect("a reward map");
+                AttestationSummary {
+                    fresh_validators: map.len() as u32,
+                    total: Gwei(map.values().map(number).sum()),
+                }
+            })
+            .collect(),
+        votes: votes
+            .iter()
+            .map(|vote| AttestationVote {
+                slot: Slot(number(&vote["slot"])),
+                index: number(&vote["index"]),
+                beacon_block_root: vote["beacon_block_root"]
+                    .as_str()
+                    .expect("a root")
+                    .parse()
+                    .expect("a root"),
+            })
+            .collect(),
+    }
+}
