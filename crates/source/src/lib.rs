@@ -5,8 +5,10 @@
 //! Beacon API node ─▶ fetch ─▶ files
 //! ```
 
+pub mod inputs;
 pub mod rewards;
 
+pub use inputs::{InputError, InputFile, InputKind, Inputs, Place};
 pub use rewards::{
     FileError, KeepText, Limits, Reason, RewardError, RewardReader, RewardRecord, parse_block_reward,
     parse_block_rewards,
