@@ -1,6 +1,7 @@
 //! Labelled feature rows, column by column: what a classifier is trained on.
 
 use consensus::{Root, Slot};
+use rayon::prelude::*;
 
 use crate::Client;
 use crate::features::FeatureSet;
@@ -181,28 +182,26 @@ impl TrainingSet {
     ///
     /// Rows that agree in both, which only a block read twice does, are sorted by slot and values.
     pub fn canonical_order(&mut self) {
-        let mut order: Vec<u32> = (0u32..).zip(&self.labels).map(|(row, _)| row).collect();
         let (labels, roots, slots, columns) = (&self.labels, &self.block_roots, &self.slots, &self.columns);
-        let key = |row: u32| {
-            let row = row as usize;
-            (labels.get(row), roots.get(row), slots.get(row))
-        };
-        let compare = |x: &u32, y: &u32| {
-            key(*x).cmp(&key(*y)).then_with(|| {
-                let values = columns.iter().map(|column| {
-                    let value = |row: u32| column.get(row as usize).map(|value| value.to_bits());
-                    value(*x).cmp(&value(*y))
-                });
-                values.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        // Most comparisons are decided by the label and the first bytes of the root, kept side by side.
+        let mut order: Vec<(u64, u32)> = (0u32..)
+            .zip(labels.iter().zip(roots))
+            .map(|(row, (label, Root([a, b, c, d, e, f, g, ..])))| {
+                (u64::from_be_bytes([label.index() as u8, *a, *b, *c, *d, *e, *f, *g]), row)
             })
+            .collect();
+        let values =
+            |row: u32| columns.iter().map(move |column| column.get(row as usize).map(|v| v.to_bits()));
+        let compare = |&(x_key, x): &(u64, u32), &(y_key, y): &(u64, u32)| {
+            let rest = |row: u32| (roots.get(row as usize), slots.get(row as usize));
+            x_key.cmp(&y_key).then_with(|| rest(x).cmp(&rest(y))).then_with(|| values(x).cmp(values(y)))
         };
         if order.is_sorted_by(|x, y| compare(x, y).is_le()) {
             return;
         }
-        rayon::slice::ParallelSliceMut::par_sort_unstable_by(order.as_mut_slice(), compare);
-        for column in &mut self.columns {
-            *column = reordered(column, &order);
-        }
+        order.par_sort_unstable_by(compare);
+        let order: Vec<u32> = order.into_iter().map(|(_, row)| row).collect();
+        self.columns.par_iter_mut().for_each(|column| *column = reordered(column, &order));
         self.labels = reordered(&self.labels, &order);
         self.slots = reordered(&self.slots, &order);
         self.block_roots = reordered(&self.block_roots, &order);

@@ -139,8 +139,10 @@ fn faulty_files_are_refused_with_the_fault() {
     let large = format!("# {}", "x".repeat(Limits::FILE_BYTES));
     assert!(matches!(rule(&large), Err(E::TooLarge { .. })));
     // Each fits alone, all together do not.
-    let together = format!("patterns = [{}]", r"'\pL{90}',".repeat(400));
-    assert!(matches!(rule(&together), Err(E::BadPattern { .. })));
+    let together = format!("patterns = [{}]", r"'\pL{3}a',".repeat(Limits::PATTERNS));
+    assert!(matches!(rule(&together), Err(E::PatternsTooLarge { .. })));
+    let long = format!("patterns = ['a']\ncounterexamples = ['{}']", "b".repeat(Limits::EXAMPLE_BYTES + 1));
+    assert!(matches!(rule(&long), Err(E::TooMany { .. })));
 }
 
 proptest! {

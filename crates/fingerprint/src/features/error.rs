@@ -6,7 +6,7 @@ use consensus::Slot;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeatureError {
     /// The name is not in the table of features.
-    #[error("{name:?} is not a feature; `blockmark features --list` prints the known ones")]
+    #[error("{name:?} is not a feature; known are {}", known_features())]
     UnknownFeature {
         /// The name that was asked for.
         name: String,
@@ -64,4 +64,8 @@ pub enum FeatureError {
         /// The block's slot.
         slot: Slot,
     },
+}
+
+fn known_features() -> String {
+    super::ALL.iter().map(|feature| feature.name).collect::<Vec<_>>().join(", ")
 }

@@ -2,29 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use regex::RegexSetBuilder;
+use regex::{RegexBuilder, RegexSetBuilder};
 use serde::Deserialize;
 
 use super::{Compiled, RuleFile};
 use crate::{Client, ClientSet};
 
-/// Bounds of a rule file.
+/// The bounds of a rule file, so that reading a hostile one takes a second at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits;
 
 impl Limits {
     /// Bytes of the file.
     pub const FILE_BYTES: usize = 256 * 1024;
-    /// Networks with rules of their own.
-    pub const NETWORKS: usize = 32;
-    /// Patterns of one rule list.
+    /// Patterns of the whole file.
     pub const PATTERNS: usize = 512;
     /// Bytes of one pattern.
     pub const PATTERN_BYTES: usize = 512;
-    /// Examples and counterexamples of one rule list.
-    pub const EXAMPLES: usize = 2048;
+    /// Bytes that one compiled pattern may take.
+    pub const COMPILED_PATTERN_BYTES: usize = 128 * 1024;
     /// Bytes that the compiled patterns of one rule list may take.
     pub const COMPILED_BYTES: usize = 2 * 1024 * 1024;
+    /// Examples and counterexamples of the whole file.
+    pub const EXAMPLES: usize = 2048;
+    /// Bytes of one example.
+    pub const EXAMPLE_BYTES: usize = 256;
 }
 
 /// Why a rule file cannot be used.
@@ -69,6 +71,14 @@ pub enum RuleFileError {
         client: Client,
         /// The pattern.
         pattern: String,
+        /// Why.
+        reason: String,
+    },
+    /// The patterns of one list take too much memory together.
+    #[error("{count} patterns cannot be used together: {reason}")]
+    PatternsTooLarge {
+        /// How many patterns.
+        count: usize,
         /// Why.
         reason: String,
     },
@@ -125,7 +135,7 @@ struct NetworkText {
 }
 
 /// One rule as written. Without patterns it only says that the client is known but not recognised.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleText {
     client: String,
@@ -143,13 +153,21 @@ pub(super) fn load(text: &str) -> Result<RuleFile, RuleFileError> {
     }
     let file: FileText =
         toml::from_str(text).map_err(|error| RuleFileError::Syntax { reason: error.to_string() })?;
-    at_most("networks", file.network.len(), Limits::NETWORKS)?;
+    let rules = || file.rule.iter().chain(file.network.values().flat_map(|network| &network.rule));
+    at_most("patterns", rules().map(|rule| rule.patterns.len()).sum(), Limits::PATTERNS)?;
+    let examples = || rules().flat_map(|rule| rule.examples.iter().chain(&rule.counterexamples));
+    at_most("examples", examples().count(), Limits::EXAMPLES)?;
+    at_most("bytes in one example", examples().map(String::len).max().unwrap_or(0), Limits::EXAMPLE_BYTES)?;
+
     let general = compile(&file.rule)?;
+    check_examples(&file.rule, &general, |example| general.guess(example, ClientSet::EMPTY))?;
     let mut networks = BTreeMap::new();
-    for (network, rules) in file.network {
-        let mut rules = rules.rule;
-        rules.extend(file.rule.iter().cloned());
-        networks.insert(network, compile(&rules)?);
+    for (network, NetworkText { rule }) in file.network {
+        let own = compile(&rule)?;
+        check_examples(&rule, &own, |example| {
+            own.guess(example, ClientSet::EMPTY).or_else(|| general.guess(example, ClientSet::EMPTY))
+        })?;
+        networks.insert(network, own);
     }
     Ok(RuleFile { source: text.into(), name: file.name.into(), general, networks })
 }
@@ -159,9 +177,6 @@ fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), RuleFil
 }
 
 fn compile(rules: &[RuleText]) -> Result<Compiled, RuleFileError> {
-    at_most("patterns in one list", rules.iter().map(|rule| rule.patterns.len()).sum(), Limits::PATTERNS)?;
-    let examples = rules.iter().map(|rule| rule.examples.len() + rule.counterexamples.len()).sum();
-    at_most("examples in one list", examples, Limits::EXAMPLES)?;
     let mut clients = Vec::new();
     let mut patterns = Vec::new();
     for rule in rules {
@@ -172,18 +187,11 @@ fn compile(rules: &[RuleText]) -> Result<Compiled, RuleFileError> {
             patterns.push(anchored(pattern));
         }
     }
-    let set =
+    let patterns =
         RegexSetBuilder::new(&patterns).size_limit(Limits::COMPILED_BYTES).build().map_err(|error| {
-            let last = rules.iter().rev().find_map(|rule| rule.patterns.last());
-            RuleFileError::BadPattern {
-                client: clients.last().copied().unwrap_or(Client::Other),
-                pattern: last.cloned().unwrap_or_default(),
-                reason: format!("together with the patterns before it: {error}"),
-            }
+            RuleFileError::PatternsTooLarge { count: patterns.len(), reason: error.to_string() }
         })?;
-    let compiled = Compiled { patterns: set, clients };
-    check_examples(rules, &compiled)?;
-    Ok(compiled)
+    Ok(Compiled { patterns, clients })
 }
 
 fn client_of(rule: &RuleText) -> Result<Client, RuleFileError> {
@@ -202,8 +210,8 @@ fn check_pattern(client: Client, pattern: &str) -> Result<(), RuleFileError> {
     }
     // Compiled on its own as well, so that a bracket too many cannot escape from the anchor.
     let build = |pattern: &str| {
-        RegexSetBuilder::new([pattern])
-            .size_limit(Limits::COMPILED_BYTES)
+        RegexBuilder::new(pattern)
+            .size_limit(Limits::COMPILED_PATTERN_BYTES)
             .build()
             .map_err(|error| bad(error.to_string()))
     };
@@ -214,12 +222,16 @@ fn check_pattern(client: Client, pattern: &str) -> Result<(), RuleFileError> {
     Ok(())
 }
 
-fn check_examples(rules: &[RuleText], compiled: &Compiled) -> Result<(), RuleFileError> {
+fn check_examples(
+    rules: &[RuleText],
+    compiled: &Compiled,
+    guess: impl Fn(&str) -> Option<Client>,
+) -> Result<(), RuleFileError> {
     let mut first = 0;
     for rule in rules {
         let client = client_of(rule)?;
         for example in &rule.examples {
-            let found = compiled.guess(example, ClientSet::EMPTY);
+            let found = guess(example);
             if found != Some(client) {
                 return Err(RuleFileError::ExampleMissed { client, example: example.clone(), found });
             }

@@ -78,6 +78,7 @@ struct RuleFile {
     source: Box<str>,
     name: Box<str>,
     general: Compiled,
+    /// Per network, the rules that are tried before the general ones.
     networks: BTreeMap<String, Compiled>,
 }
 
@@ -147,7 +148,9 @@ impl GraffitiRules {
     /// The client that signed the graffiti. Patterns of disabled clients are not tried.
     pub fn guess(&self, graffiti: &str, disabled: ClientSet) -> Option<Client> {
         let network = self.network.as_deref().and_then(|network| self.file.networks.get(network));
-        network.unwrap_or(&self.file.general).guess(graffiti, disabled)
+        network
+            .and_then(|rules| rules.guess(graffiti, disabled))
+            .or_else(|| self.file.general.guess(graffiti, disabled))
     }
 
     /// The name the file gives itself.
