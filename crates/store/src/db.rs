@@ -77,15 +77,7 @@ impl Database {
 
     async fn open_writing(url: StoreUrl) -> Result<Self, StoreError> {
         let path = url.path();
-        let mut writer = options(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .pragma("cache_size", "-65536")
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("journal_size_limit", "67108864")
-            .connect()
-            .await
-            .map_err(|error| opening(path, error))?;
+        let mut writer = connect_writer(path).await?;
         let version_found = schema::migrate(&mut writer, path).await?;
         let readers = pool(options(path).pragma("query_only", "ON").pragma("cache_size", "-16384"));
         readers.acquire().await.map_err(|error| opening(path, error))?;
@@ -105,12 +97,17 @@ impl Database {
         Ok(self.readers.acquire().await?)
     }
 
-    /// The connection that writes, once it is free.
+    /// The connection that writes, once it is free. It has no transaction open.
     pub(crate) async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
-        match &self.writer {
-            Some(writer) => Ok(writer.lock().await),
-            None => Err(StoreError::ReadOnly),
+        let Some(writer) = &self.writer else { return Err(StoreError::ReadOnly) };
+        let mut writer = writer.lock().await;
+        // SQLite ends a transaction by itself when the disk is full, which sqlx does not notice: it takes the
+        // connection to be inside one for ever. A connection like that is exchanged.
+        let alive = writer.ping().await.is_ok();
+        if !alive || writer.is_in_transaction() {
+            *writer = connect_writer(self.url.path()).await?;
         }
+        Ok(writer)
     }
 
     /// Ends all connections; the write-ahead log goes into the file.
@@ -122,6 +119,18 @@ impl Database {
         }
         Ok(())
     }
+}
+
+async fn connect_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
+    options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("cache_size", "-65536")
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("journal_size_limit", "67108864")
+        .connect()
+        .await
+        .map_err(|error| opening(path, error))
 }
 
 fn pool(options: SqliteConnectOptions) -> SqlitePool {

@@ -44,6 +44,7 @@ struct Changes {
     /// Slots whose links were taken back.
     unlinked: Vec<u64>,
     models: HashMap<[u8; 32], i64>,
+    hashes: HashMap<i64, [u8; 32]>,
     feature_sets: HashMap<Vec<String>, i64>,
     report: InsertReport,
 }
@@ -67,6 +68,7 @@ pub(crate) async fn rows(
             changes.models.insert(hash, models::id_of(connection, &hash).await?);
         }
     }
+    changes.hashes = models::hashes(connection).await?;
     for piece in pieces(&rows) {
         chunk(connection, piece, imported.is_some(), &mut changes).await?;
     }
@@ -130,7 +132,7 @@ async fn chunk(
     imported: bool,
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
-    let known = known(connection, rows.iter().map(|row| row.block_root).collect()).await?;
+    let known = known(connection, rows.iter().map(|row| row.block_root).collect(), &changes.hashes).await?;
     let mut surrogates = HashMap::new();
     if imported {
         let stand_ins = rows
@@ -138,7 +140,7 @@ async fn chunk(
             .filter(|row| row.root_known == RootOrigin::Reported)
             .map(|row| surrogate_root(row.slot, row.proposer_index))
             .collect();
-        surrogates = self::known(connection, stand_ins).await?;
+        surrogates = self::known(connection, stand_ins, &changes.hashes).await?;
     }
     let real = real_blocks(connection, rows).await?;
     let mut fresh: Vec<(i64, Option<i64>, BlockRow)> = Vec::new();
@@ -148,12 +150,15 @@ async fn chunk(
             changes.report.unchanged += 1;
             continue;
         }
+        // Taken out of the map: of two blocks with one slot and proposer only the first replaces the row.
         let stand_in = match row.root_known {
-            RootOrigin::Reported => surrogates.get(&surrogate_root(row.slot, row.proposer_index)),
-            RootOrigin::Imported => None,
+            RootOrigin::Reported if imported => {
+                surrogates.remove(&surrogate_root(row.slot, row.proposer_index))
+            }
+            RootOrigin::Reported | RootOrigin::Imported => None,
         };
         let stand_in = stand_in.filter(|old| old.row.root_known == RootOrigin::Imported);
-        if let Some(old) = stand_in {
+        if let Some(old) = &stand_in {
             sqlx::query("DELETE FROM blocks WHERE id = $1").bind(old.id).execute(&mut *connection).await?;
             uncount(changes, old);
             changes.latest.removed(old.row.proposer_index.0);
@@ -161,7 +166,7 @@ async fn chunk(
         match known.get(&row.block_root) {
             None => {
                 let mut row = (*row).clone();
-                match stand_in {
+                match &stand_in {
                     Some(old) => {
                         row.canonical = later_state(old.row.canonical, row.canonical);
                         if (old.row.slot, old.row.parent_slot) != (row.slot, row.parent_slot) {
@@ -182,8 +187,10 @@ async fn chunk(
                     Some(_) => evidence::read(connection, old.id).await?,
                     None => None,
                 };
-                let same = BlockRow { features, ..old.row.clone() };
-                if same == merged && stand_in.is_none() {
+                if stand_in.is_none()
+                    && same_but_features(&old.row, &merged)
+                    && same_bits(&features, &merged.features)
+                {
                     changes.report.unchanged += 1;
                     continue;
                 }
@@ -195,6 +202,20 @@ async fn chunk(
         }
     }
     write(connection, &mut fresh, &mut kept, changes).await
+}
+
+fn same_but_features(old: &BlockRow, new: &BlockRow) -> bool {
+    old == &BlockRow { features: None, ..new.clone() }
+}
+
+/// Equality for which a value that is no number equals itself.
+fn same_bits(old: &Option<Vec<(String, f64)>>, new: &Option<Vec<(String, f64)>>) -> bool {
+    let bits = |features: &Option<Vec<(String, f64)>>| {
+        features.as_ref().map(|features| {
+            features.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect::<Vec<_>>()
+        })
+    };
+    bits(old) == bits(new)
 }
 
 fn model_id(changes: &Changes, row: &BlockRow) -> Option<i64> {
@@ -340,8 +361,8 @@ async fn settle_ids(
 pub(crate) async fn known(
     connection: &mut SqliteConnection,
     roots: Vec<Root>,
+    models: &HashMap<i64, [u8; 32]>,
 ) -> Result<HashMap<Root, Record>, StoreError> {
-    let models = models::hashes(connection).await?;
     let mut known = HashMap::new();
     for piece in pieces(&roots) {
         let mut values = Values::default();
@@ -351,7 +372,7 @@ pub(crate) async fn known(
         let marks = vec!["?"; piece.len()].join(",");
         let sql = format!("{} FROM blocks WHERE block_root IN ({marks})", record::select());
         for row in values.fetch(sql, connection).await? {
-            let record = Record::read(&row, &models)?;
+            let record = Record::read(&row, models)?;
             known.insert(record.row.block_root, record);
         }
     }
@@ -394,7 +415,8 @@ pub(crate) async fn set_canonical(
     let states: BTreeMap<Root, CanonicalState> = states.iter().copied().collect();
     let mut counts = Deltas::default();
     let mut changed = 0;
-    for (root, record) in known(connection, states.keys().copied().collect()).await? {
+    let models = models::hashes(connection).await?;
+    for (root, record) in known(connection, states.keys().copied().collect(), &models).await? {
         let Some(state) = states.get(&root).copied().filter(|state| *state != record.row.canonical) else {
             continue;
         };

@@ -1,10 +1,12 @@
 //! Questions to the database.
 
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use consensus::{Root, Slot, ValidatorIndex};
+use consensus::primitives::SLOTS_PER_EPOCH;
+use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -234,50 +236,39 @@ pub(crate) async fn shares(
     range: Range<Slot>,
     bucket_slots: u64,
 ) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
-    let epoch = consensus::primitives::SLOTS_PER_EPOCH;
+    let epoch = SLOTS_PER_EPOCH;
     let (start, end) = (range.start.0, range.end.0);
     if start >= end {
         return Ok(Vec::new());
     }
     let epochs_per_bucket = bucket_slots.div_ceil(epoch).max(1);
-    let bucket_slots = epochs_per_bucket.saturating_mul(epoch);
-    let (first, last) = (start / epoch, end / epoch);
-    let base = first.saturating_mul(epoch);
+    let base = start / epoch;
+    let (first, last) = (start.div_ceil(epoch), end / epoch);
+    let bucket_of = |epoch: u64| (epoch - base) / epochs_per_bucket;
+    let mut buckets: BTreeMap<u64, ClientCounts> =
+        rollup::buckets(connection, Epoch(base), Epoch(first)..Epoch(last), epochs_per_bucket).await?;
     // Whole epochs come from the counts; the slots of an epoch that the range cuts are counted one by one.
-    let whole = consensus::Epoch(first)..consensus::Epoch(last);
-    let mut buckets: std::collections::BTreeMap<u64, ClientCounts> =
-        rollup::buckets(connection, whole, epochs_per_bucket).await?.into_iter().collect();
-    if start > base {
-        let cut_end = base.saturating_add(epoch).min(end);
-        let inside = count_slots(connection, start..cut_end).await?;
-        if first < last {
-            let all = count_slots(connection, base..base.saturating_add(epoch)).await?;
-            let bucket = buckets.entry(0).or_default();
-            bucket.uncertain = bucket.uncertain + inside.uncertain - all.uncertain.min(bucket.uncertain);
-            for ((sum, part), whole) in bucket.counts.iter_mut().zip(inside.counts).zip(all.counts) {
-                *sum = (*sum + part).saturating_sub(whole);
-            }
-        } else {
-            *buckets.entry(0).or_default() += inside;
+    let head = start..end.min(first.saturating_mul(epoch));
+    let tail = head.end.max(last.saturating_mul(epoch))..end;
+    for cut in [head, tail] {
+        if cut.start < cut.end {
+            *buckets.entry(bucket_of(cut.start / epoch)).or_default() += count_slots(connection, cut).await?;
         }
     }
-    if end > last.saturating_mul(epoch) && (first < last || start == base) {
-        let cut_start = last.saturating_mul(epoch).max(start);
-        let inside = count_slots(connection, cut_start..end).await?;
-        *buckets.entry((last - first) / epochs_per_bucket).or_default() += inside;
-    }
+    let first_slot =
+        |bucket: u64| base.saturating_add(bucket.saturating_mul(epochs_per_bucket)).saturating_mul(epoch);
     Ok(buckets
         .into_iter()
         .filter(|(_, counts)| counts.total() > 0)
-        .map(|(run, counts)| (Slot(base.saturating_add(run.saturating_mul(bucket_slots))), counts))
+        .map(|(bucket, counts)| (Slot(first_slot(bucket)), counts))
         .collect())
 }
 
 pub(crate) async fn contains(
     connection: &mut SqliteConnection,
     roots: &[Root],
-) -> Result<std::collections::HashSet<Root>, StoreError> {
-    let mut known = std::collections::HashSet::new();
+) -> Result<HashSet<Root>, StoreError> {
+    let mut known = HashSet::new();
     for piece in pieces(roots) {
         let mut values = Values::default();
         for root in piece {

@@ -129,24 +129,28 @@ async fn sum_table(
     Ok(counts_of(&row, 0)?.0)
 }
 
-/// Sums over runs of `epochs_per_bucket` epochs, keyed by the number of the run counted from `range.start`.
+/// Sums over buckets of `epochs_per_bucket` epochs, keyed by the number of the bucket counted from `base`.
 pub(crate) async fn buckets(
     connection: &mut SqliteConnection,
+    base: Epoch,
     range: Range<Epoch>,
     epochs_per_bucket: u64,
-) -> Result<Vec<(u64, ClientCounts)>, StoreError> {
-    let (start, end) = (range.start.0, range.end.0);
-    let coarse = [start, end, epochs_per_bucket].iter().all(|number| number % EPOCHS_PER_BUCKET == 0);
+) -> Result<BTreeMap<u64, ClientCounts>, StoreError> {
+    let numbers = [base.0, range.start.0, range.end.0, epochs_per_bucket];
+    let coarse = numbers.iter().all(|number| number % EPOCHS_PER_BUCKET == 0);
     let (table, key, unit) =
         if coarse { ("coarse_counts", "bucket", EPOCHS_PER_BUCKET) } else { ("epoch_counts", "epoch", 1) };
     let sums = COLUMNS.map(|column| format!("CAST(SUM({column}) AS BIGINT)")).join(", ");
     let sql = format!(
-        "SELECT ({key} - $1) / $3 AS run, {sums} FROM {table} WHERE {key} >= $1 AND {key} < $2 GROUP BY run ORDER BY run"
+        "SELECT ({key} - $1) / $2 AS bucket_number, {sums} FROM {table} WHERE {key} >= $3 AND {key} < $4 \
+         GROUP BY bucket_number"
     );
+    let [base, start, end, length] = numbers.map(|number| to_i64(number / unit));
     let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(to_i64(start / unit))
-        .bind(to_i64(end / unit))
-        .bind(to_i64((epochs_per_bucket / unit).max(1)))
+        .bind(base)
+        .bind(length)
+        .bind(start)
+        .bind(end)
         .fetch_all(connection)
         .await?;
     rows.iter().map(|row| Ok((to_u64(row.try_get(0)?)?, counts_of(row, 1)?.0))).collect()

@@ -10,8 +10,8 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::db::Database;
 use crate::error::{StoreError, message};
-use crate::insert;
 use crate::row::BlockRow;
+use crate::{insert, models};
 use legacy::{Fit, LegacyFile, LegacyRow};
 
 /// Rows in one transaction.
@@ -119,7 +119,8 @@ async fn store(
     report: &mut ImportReport,
 ) -> Result<(), StoreError> {
     let roots = batch.iter().filter_map(LegacyRow::block).map(|block| block.block_root).collect();
-    let known = insert::known(connection, roots).await?;
+    let models = models::hashes(connection).await?;
+    let known = insert::known(connection, roots, &models).await?;
     let mut seen = HashSet::new();
     let mut fresh: Vec<BlockRow> = Vec::with_capacity(batch.len());
     for row in batch {
