@@ -14,9 +14,13 @@ pub mod score;
 pub mod similarity;
 pub mod training;
 
-pub use classifier::{Classification, Thresholds};
+pub use classifier::{
+    Classification, Explanation, Method, Model, ModelError, ModelInfo, ModelOrigin, ModelScores, Scaling,
+    Thresholds, TrainError, TrainingOptions,
+};
 pub use client::{Client, ClientSet};
 pub use features::{FeatureError, FeatureScratch, FeatureSet};
 pub use graffiti::{GraffitiRules, RuleSet};
 pub use observation::{AttestationSummary, AttestationVote, BlockObservation};
+pub use score::{ConfusionMatrix, CvScores, cross_validate, wilson};
 pub use training::{TrainingRow, TrainingSet, TrainingSetError};

@@ -51,6 +51,9 @@ pub enum NetworkError {
         /// Position of the layer, from 0.
         layer: usize,
     },
+    /// The loss grew beyond all numbers in training.
+    #[error("the loss of the network grew beyond all numbers; standardise the features")]
+    Diverged,
     /// There is no layer, or one is empty, or there are too many, or one is too wide.
     #[error("a network needs 1 to {} layers of 1 to {MAX_LAYER} values", MAX_HIDDEN + 1)]
     Shape,

@@ -4,6 +4,7 @@
 //! term. The last layer has one output per class also where there are two classes.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::mlp::{Layer, MAX_HIDDEN, MAX_LAYER, Network, NetworkError, rectify, softmax};
 use super::random::Random;
@@ -33,7 +34,8 @@ pub struct TrainedNetwork {
 }
 
 /// Whether training came to rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Convergence {
     /// The loss stopped falling.
     Reached,
@@ -73,8 +75,12 @@ pub fn train(
             break;
         }
     }
-    // Checked again: a diverging training must not become a model.
-    Ok(TrainedNetwork { network: Network::new(network.layers)?, epochs, loss, convergence })
+    // A diverging training must not become a model: the network is checked again.
+    let network = Network::new(network.layers)?;
+    if !loss.is_finite() {
+        return Err(NetworkError::Diverged);
+    }
+    Ok(TrainedNetwork { network, epochs, loss, convergence })
 }
 
 /// Weights and biases drawn uniformly as Glorot and Bengio propose.

@@ -46,7 +46,7 @@ impl NeighbourIndex {
         let k = k.max(1);
         let width = rows.width();
         let groups = Groups::of(rows);
-        let tree = (groups.len() > BRUTE_FORCE_POINTS && width <= kd_tree::MAX_WIDTH)
+        let tree = Self::wants_tree(groups.len(), width)
             .then(|| kd_tree::build(width, groups.len(), |point| groups.point(rows, point)));
         let (order, tree) = match tree {
             Some((order, tree)) => (order, Some(tree)),
@@ -74,6 +74,11 @@ impl NeighbourIndex {
             index.starts.push(index.member_rows.len() as u32);
         }
         index
+    }
+
+    /// Whether so many points of such a width are searched through a tree.
+    pub(super) fn wants_tree(points: usize, width: usize) -> bool {
+        points > BRUTE_FORCE_POINTS && width <= kd_tree::MAX_WIDTH
     }
 
     /// How many neighbours vote.

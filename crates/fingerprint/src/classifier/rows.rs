@@ -46,6 +46,11 @@ impl Rows {
         Self { width, values: Vec::with_capacity(width * rows), classes: Vec::with_capacity(rows) }
     }
 
+    /// Rows whose values are known to be finite and as many as width and classes demand.
+    pub(super) fn from_checked(width: usize, values: Vec<f64>, classes: Vec<u8>) -> Self {
+        Self { width, values, classes }
+    }
+
     /// Appends a row.
     pub fn push(&mut self, row: &[f64], class: u8) -> Result<(), RowError> {
         check_row(row, self.width)?;

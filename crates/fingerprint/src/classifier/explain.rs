@@ -1,0 +1,141 @@
+//! Why a block got its verdict: its features beside those of every client, and its nearest neighbours.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::classification::Classification;
+use super::fitted::Predictor;
+use super::model::Model;
+use super::neighbours;
+use super::rows::Rows;
+use crate::client::Client;
+use crate::features::{self, FeatureSet};
+
+/// Where the middle 80 % of a class's training rows lie.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientRange {
+    /// The class.
+    pub client: Client,
+    /// A tenth of the rows lie below.
+    pub p10: f64,
+    /// Half of the rows lie below.
+    pub p50: f64,
+    /// Nine tenths of the rows lie below.
+    pub p90: f64,
+}
+
+/// The ranges of one feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureRanges {
+    /// The feature's name.
+    pub feature: String,
+    /// One range per class, in order.
+    pub clients: Vec<ClientRange>,
+}
+
+/// A feature of the block beside those of every client.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureEvidence {
+    /// The feature's name.
+    pub feature: &'static str,
+    /// What it measures.
+    pub about: &'static str,
+    /// Its value for the block.
+    pub value: f64,
+    /// Where the middle 80 % of each class's training rows lie.
+    pub clients: Vec<ClientRange>,
+}
+
+/// A training row near the block.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct NeighbourEvidence {
+    /// Its class.
+    pub client: Client,
+    /// Its distance, in (scaled) feature values.
+    pub distance: f64,
+    /// Its share of the vote.
+    pub weight: f64,
+}
+
+/// Why a block got its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The verdict.
+    pub classification: Classification,
+    /// The features looked at, in order.
+    pub features: Vec<FeatureEvidence>,
+    /// The training rows that voted, nearest first; empty for a network.
+    pub neighbours: Vec<NeighbourEvidence>,
+}
+
+pub(super) fn explanation(model: &Model, classification: Classification, row: &[f64]) -> Explanation {
+    let features = model
+        .features()
+        .features()
+        .zip(row)
+        .map(|(feature, value)| FeatureEvidence {
+            feature: feature.name,
+            about: feature.about,
+            value: *value,
+            clients: model.ranges(feature.name).to_vec(),
+        })
+        .collect();
+    let neighbours = match &model.fitted.predictor {
+        Predictor::Mlp(_) => Vec::new(),
+        Predictor::Knn(index) => {
+            let nearest = index.nearest(&model.fitted.scaled(row));
+            let weights = neighbours::weights(&nearest);
+            let total: f64 = weights.iter().sum();
+            nearest
+                .iter()
+                .zip(&weights)
+                .filter_map(|(neighbour, weight)| {
+                    Some(NeighbourEvidence {
+                        client: *model.enabled_clients().get(neighbour.class as usize)?,
+                        distance: neighbour.distance,
+                        weight: weight / total,
+                    })
+                })
+                .collect()
+        }
+    };
+    Explanation { classification, features, neighbours }
+}
+
+/// The ranges of every feature over the training rows.
+pub(super) fn ranges(rows: &Rows, classes: &[Client], features: &FeatureSet) -> Vec<FeatureRanges> {
+    let columns: Vec<&'static features::Feature> = features.features().collect();
+    columns
+        .into_par_iter()
+        .enumerate()
+        .map(|(column, feature)| {
+            let mut values: Vec<Vec<f64>> = vec![Vec::new(); classes.len()];
+            for (row, class) in rows.values().chunks_exact(rows.width().max(1)).zip(rows.classes()) {
+                if let Some(list) = values.get_mut(*class as usize) {
+                    list.extend(row.get(column));
+                }
+            }
+            let clients = classes
+                .iter()
+                .zip(&mut values)
+                .map(|(client, values)| ClientRange {
+                    client: *client,
+                    p10: quantile(values, 0.1),
+                    p50: quantile(values, 0.5),
+                    p90: quantile(values, 0.9),
+                })
+                .collect();
+            FeatureRanges { feature: feature.name.to_owned(), clients }
+        })
+        .collect()
+}
+
+/// The value at a share of the sorted values, the nearer one between two; 0 without values.
+fn quantile(values: &mut [f64], share: f64) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let place = (share * (values.len() - 1) as f64).round() as usize;
+    // Adding 0 makes -0 an ordinary 0.
+    *values.select_nth_unstable_by(place, f64::total_cmp).1 + 0.0
+}
