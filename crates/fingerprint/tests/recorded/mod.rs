@@ -43,3 +43,23 @@ pub fn row(features: &Value, names: &[String]) -> Vec<f64> {
 pub fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
 }
+
+/// The generated block rewards of one role with their labels, in the order of the recording.
+pub fn synthetic(roles: &[&str]) -> Option<Vec<(Option<Client>, Value)>> {
+    let all = json("synthetic_block_rewards.json")?;
+    let chosen = all.as_array()?.iter().filter(|one| roles.iter().any(|role| one["role"] == *role));
+    Some(
+        chosen
+            .map(|one| (one["label"].as_str().map(|name| name.parse().unwrap()), one["block_reward"].clone()))
+            .collect(),
+    )
+}
+
+/// Shuffles in a way that is always the same.
+pub fn scramble<T>(items: &mut [T]) {
+    let mut state = 88_172_645_463_325_252u64;
+    for end in (1..items.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        items.swap(end, (state >> 33) as usize % (end + 1));
+    }
+}
