@@ -5,9 +5,13 @@
 //! Beacon API node ─▶ fetch ─▶ files
 //! ```
 
+pub mod beacon_node;
+pub mod fetch;
 pub mod inputs;
 pub mod rewards;
 
+pub use beacon_node::{BeaconNode, NodeError, NodeOptions, Retry};
+pub use fetch::{FetchError, FetchPlan, FetchProgress, FetchReport, StopSwitch, fetch};
 pub use inputs::{InputError, InputFile, InputKind, Inputs, Place};
 pub use rewards::{
     FileError, KeepText, Limits, Reason, RewardError, RewardReader, RewardRecord, parse_block_reward,

@@ -1,0 +1,434 @@
+//! Stores the block rewards of a range of slots as files, to be continued at any time.
+//!
+//! The range is cut into batches from its start. Each becomes `slot_A_to_B.json`, both ends included,
+//! written beside its name first and renamed when it is whole and has been read through. A file that is
+//! there is therefore complete, and the same command goes on where it was stopped.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use consensus::Slot;
+use futures::StreamExt;
+use tokio::sync::Notify;
+
+use crate::beacon_node::{BeaconNode, NodeError, Retry};
+use crate::rewards::{Limits, Reason, RewardReader};
+
+/// Slots of one request: what the node's stored states are spaced by.
+pub const DEFAULT_BATCH_SLOTS: u64 = 2048;
+
+/// What to do with files that are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// They are complete: keep them.
+    #[default]
+    Keep,
+    /// Fetch them again; the old one stays until the new one is whole.
+    Replace,
+}
+
+/// What to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchPlan {
+    /// First slot. Slot 0 is the genesis block, which has no rewards: fetching begins at 1.
+    pub start: Slot,
+    /// Last slot, included.
+    pub end: Slot,
+    /// Where the files go; made if needed.
+    pub directory: PathBuf,
+    /// Slots of one request and file.
+    pub batch_slots: u64,
+    /// Requests at the same time.
+    pub parallel: usize,
+    /// What to do with files that are there.
+    pub existing: Existing,
+}
+
+impl FetchPlan {
+    /// A plan with batches of [`DEFAULT_BATCH_SLOTS`], four at a time, that keeps what is there.
+    pub fn new(start: Slot, end: Slot, directory: impl Into<PathBuf>) -> Self {
+        Self {
+            start,
+            end,
+            directory: directory.into(),
+            batch_slots: DEFAULT_BATCH_SLOTS,
+            parallel: 4,
+            existing: Existing::Keep,
+        }
+    }
+
+    /// The first slot that is asked for.
+    pub fn first_slot(&self) -> Slot {
+        Slot(self.start.0.max(1))
+    }
+
+    /// The batches, both ends of each included.
+    pub fn batches(&self) -> impl Iterator<Item = (Slot, Slot)> + use<> {
+        let (end, size) = (self.end.0, self.batch_slots.max(1));
+        let mut next = Some(self.first_slot().0);
+        std::iter::from_fn(move || {
+            let first = next.filter(|first| *first <= end)?;
+            let last = first.saturating_add(size - 1).min(end);
+            next = last.checked_add(1);
+            Some((Slot(first), Slot(last)))
+        })
+    }
+
+    fn slots(&self) -> u64 {
+        (self.end.0 - self.first_slot().0).saturating_add(1)
+    }
+}
+
+/// Hears how a fetch goes. Called from the fetch itself: be quick.
+pub trait FetchProgress: Sync {
+    /// Begins: so many slots in all.
+    fn start(&self, _slots: u64) {}
+    /// A batch is done.
+    fn batch(&self, _done: &BatchDone) {}
+    /// An attempt failed and will be repeated.
+    fn retry(&self, _retry: &Retry) {}
+}
+
+/// No progress shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl FetchProgress for NoProgress {}
+
+/// How one batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchDone {
+    /// First slot.
+    pub first: Slot,
+    /// Last slot, included.
+    pub last: Slot,
+    /// What became of it.
+    pub outcome: BatchOutcome,
+}
+
+impl BatchDone {
+    /// Slots of the batch.
+    pub fn slots(&self) -> u64 {
+        (self.last.0 - self.first.0).saturating_add(1)
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchOutcome {
+    /// Fetched, with so many blocks.
+    Fetched {
+        /// Blocks in it.
+        blocks: u64,
+    },
+    /// The file was there.
+    Kept,
+    /// It could not be fetched.
+    Failed,
+}
+
+/// What a fetch came to.
+#[derive(Debug, Default)]
+pub struct FetchReport {
+    /// Slots of batches that are now stored by this call.
+    pub fetched_slots: u64,
+    /// Slots whose files were there before.
+    pub kept_slots: u64,
+    /// Blocks fetched.
+    pub blocks: u64,
+    /// Slots fetched that have no block.
+    pub missed: u64,
+    /// Batches that could not be had, in order of slots.
+    pub failed: Vec<FailedBatch>,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+}
+
+impl FetchReport {
+    /// Slots of the batches that could not be had.
+    pub fn failed_slots(&self) -> u64 {
+        self.failed.iter().map(|batch| (batch.last.0 - batch.first.0).saturating_add(1)).sum()
+    }
+}
+
+/// A batch that could not be had.
+#[derive(Debug)]
+pub struct FailedBatch {
+    /// First slot.
+    pub first: Slot,
+    /// Last slot, included.
+    pub last: Slot,
+    /// Why.
+    pub error: BatchError,
+}
+
+/// Why a batch could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// The node gave no answer, or a bad one.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The answer is not the block rewards of the range.
+    #[error("the answer of the beacon node at {node} for slots {first} to {last} can't be used: {reason}")]
+    Answer {
+        /// The node.
+        node: String,
+        /// First slot asked for.
+        first: Slot,
+        /// Last slot asked for.
+        last: Slot,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file could not be written.
+    #[error("\"{}\" can't be written, because {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+}
+
+/// Why nothing more was fetched. What was stored before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The end lies before the start.
+    #[error("slots {start} to {end} are no range: the end is before the start")]
+    Range {
+        /// First slot.
+        start: Slot,
+        /// Last slot.
+        end: Slot,
+    },
+    /// Only the genesis block was asked for.
+    #[error("slot 0 is the genesis block, which has no rewards; begin at slot 1")]
+    OnlyGenesis,
+    /// The directory can't be made.
+    #[error("the directory \"{}\" can't be made, because {error}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// A reason that the other batches share.
+    #[error("{error}; {stored_slots} slots are stored, and the same command continues from there")]
+    Batch {
+        /// The reason.
+        error: BatchError,
+        /// Slots stored so far, by this and earlier calls.
+        stored_slots: u64,
+    },
+}
+
+/// Stops a fetch from elsewhere, such as from Ctrl-C. Copies are the same switch.
+#[derive(Clone, Debug, Default)]
+pub struct StopSwitch(Arc<Stop>);
+
+#[derive(Debug, Default)]
+struct Stop {
+    stopped: AtomicBool,
+    notify: Notify,
+}
+
+impl StopSwitch {
+    /// Stops: requests under way are dropped, what is stored stays.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::SeqCst);
+        self.0.notify.notify_waiters();
+    }
+
+    /// Whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    async fn stopped(&self) {
+        let notified = self.0.notify.notified();
+        tokio::pin!(notified);
+        notified.as_mut().enable();
+        if !self.is_stopped() {
+            notified.await;
+        }
+    }
+}
+
+/// Fetches a range. Dropping the future stops it as [`StopSwitch::stop`] does.
+pub async fn fetch(
+    plan: &FetchPlan,
+    node: &BeaconNode,
+    progress: &dyn FetchProgress,
+    stop: &StopSwitch,
+) -> Result<FetchReport, FetchError> {
+    if plan.end < plan.start {
+        return Err(FetchError::Range { start: plan.start, end: plan.end });
+    }
+    if plan.end.0 == 0 {
+        return Err(FetchError::OnlyGenesis);
+    }
+    fs::create_dir_all(&plan.directory)
+        .map_err(|error| FetchError::Directory { path: plan.directory.clone(), error })?;
+    progress.start(plan.slots());
+
+    let mut report = FetchReport::default();
+    let mut results = futures::stream::iter(plan.batches())
+        .map(|(first, last)| async move { (first, last, batch(plan, node, first, last, progress).await) })
+        .buffer_unordered(plan.parallel.max(1));
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = stop.stopped() => {
+                report.stopped = true;
+                break;
+            }
+            next = results.next() => next,
+        };
+        let Some((first, last, result)) = next else { break };
+        let slots = (last.0 - first.0).saturating_add(1);
+        let outcome = match result {
+            Ok(BatchOutcome::Fetched { blocks }) => {
+                report.fetched_slots += slots;
+                report.blocks += blocks;
+                report.missed += slots.saturating_sub(blocks);
+                BatchOutcome::Fetched { blocks }
+            }
+            Ok(outcome) => {
+                report.kept_slots += slots;
+                outcome
+            }
+            Err(error) if error.concerns_all() => {
+                let stored_slots = report.fetched_slots + report.kept_slots;
+                return Err(FetchError::Batch { error, stored_slots });
+            }
+            Err(error) => {
+                report.failed.push(FailedBatch { first, last, error });
+                BatchOutcome::Failed
+            }
+        };
+        progress.batch(&BatchDone { first, last, outcome });
+    }
+    report.failed.sort_by_key(|batch| batch.first);
+    Ok(report)
+}
+
+impl BatchError {
+    /// Whether the other batches would end the same way.
+    fn concerns_all(&self) -> bool {
+        match self {
+            Self::Node(error) => error.concerns_the_node(),
+            Self::Write { .. } => true,
+            Self::Answer { .. } => false,
+        }
+    }
+}
+
+async fn batch(
+    plan: &FetchPlan,
+    node: &BeaconNode,
+    first: Slot,
+    last: Slot,
+    progress: &dyn FetchProgress,
+) -> Result<BatchOutcome, BatchError> {
+    let path = plan.directory.join(format!("slot_{first}_to_{last}.json"));
+    if plan.existing == Existing::Keep && is_complete(&path) {
+        return Ok(BatchOutcome::Kept);
+    }
+    let part = PartFile::beside(&path);
+    let on_retry = |retry: &Retry| progress.retry(retry);
+    let mut attempt = 1;
+    let blocks = loop {
+        node.block_rewards_to_file(first, last, &part.0, &on_retry).await?;
+        let reason = match checked(part.0.clone(), first, last).await {
+            Ok(blocks) => break blocks,
+            Err(Unusable::Final(reason)) => return Err(answer_error(node, first, last, reason)),
+            Err(Unusable::CutShort(reason)) => reason,
+        };
+        // A proxy in between may cut an answer without anybody noticing: that is worth another attempt.
+        if attempt >= node.options().attempts {
+            return Err(answer_error(node, first, last, reason));
+        }
+        let pause = node.pause(attempt, None);
+        progress.retry(&Retry { start: first, end: last, attempt, reason, pause });
+        tokio::time::sleep(pause).await;
+        attempt += 1;
+    };
+    fs::rename(&part.0, &path).map_err(|error| BatchError::Write { path, error })?;
+    Ok(BatchOutcome::Fetched { blocks })
+}
+
+fn answer_error(node: &BeaconNode, first: Slot, last: Slot, reason: String) -> BatchError {
+    BatchError::Answer { node: node.name().to_owned(), first, last, reason }
+}
+
+/// A file being written, removed again unless it was renamed.
+struct PartFile(PathBuf);
+
+impl PartFile {
+    fn beside(path: &Path) -> Self {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        // A leading dot keeps it out of every search for inputs.
+        Self(path.with_file_name(format!(".{name}.{}-{number}.part", std::process::id())))
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        // Gone already where it was renamed.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Whether a file is what a finished batch leaves: an array with both brackets. It was read through before
+/// it got its name, so its ends are enough to tell a file that something else has cut or filled with zeros.
+fn is_complete(path: &Path) -> bool {
+    fn ends(path: &Path) -> io::Result<(u8, u8)> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut head = [0; 1];
+        file.read_exact(&mut head)?;
+        file.seek(SeekFrom::Start(length.saturating_sub(16)))?;
+        let mut tail = Vec::new();
+        file.take(16).read_to_end(&mut tail)?;
+        Ok((head[0], tail.trim_ascii_end().last().copied().unwrap_or_default()))
+    }
+    matches!(ends(path), Ok((b'[', b']')))
+}
+
+enum Unusable {
+    CutShort(String),
+    Final(String),
+}
+
+/// Reads a batch through: block rewards of the range, in ascending order. Returns how many.
+async fn checked(path: PathBuf, first: Slot, last: Slot) -> Result<u64, Unusable> {
+    let check = move || {
+        let reader = RewardReader::open_path(&path, Limits::default())
+            .map_err(|error| Unusable::Final(format!("it can't be read again, because {error}")))?;
+        let mut blocks = 0;
+        let mut previous = None;
+        for record in reader {
+            let record = record.map_err(|error| match error.reason {
+                Reason::CutShort | Reason::Empty => Unusable::CutShort(error.to_string()),
+                _ => Unusable::Final(error.to_string()),
+            })?;
+            let slot = record.observation.slot;
+            if slot < first || slot > last {
+                return Err(Unusable::Final(format!("block {blocks} has slot {slot}")));
+            }
+            if previous.is_some_and(|previous| previous >= slot) {
+                return Err(Unusable::Final(format!("block {blocks} of slot {slot} is out of order")));
+            }
+            previous = Some(slot);
+            blocks += 1;
+        }
+        Ok(blocks)
+    };
+    let done = tokio::task::spawn_blocking(check).await;
+    done.unwrap_or_else(|error| Err(Unusable::Final(format!("it could not be read through: {error}"))))
+}
