@@ -1,0 +1,239 @@
+//! Raw block rewards to a training set: blocks that sign their client with graffiti, and their features.
+//!
+//! ```text
+//! RAW_DIR/*.json ─▶ one shard per file (OUT.partial/) ─▶ one training set (OUT)
+//! ```
+//!
+//! Shards are kept until the training set is whole, so a stopped run continues where it was.
+
+mod forks;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fingerprint::graffiti::GraffitiRules;
+use fingerprint::{Client, ClientSet, FeatureSet};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::bad_input::BadInput;
+use crate::progress::Progress;
+use crate::training_store::columns::{Columns, NamedColumn};
+use crate::training_store::parquet_file::{self, NotComputed, Notes};
+use crate::training_store::{self, TrainingStoreError};
+use shard::{Shard, Tally};
+use source::{InputError, Inputs};
+
+/// How a labelled set is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelFormat {
+    /// One Parquet file of feature rows.
+    Parquet,
+    /// A directory of `<Client>/<block_root>.json` with every block as it was read.
+    Directory,
+}
+
+impl LabelFormat {
+    /// The format that a path asks for: Parquet where it ends in `.parquet`, a directory otherwise.
+    pub fn of_path(path: &Path) -> Self {
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
+            Self::Parquet
+        } else {
+            Self::Directory
+        }
+    }
+}
+
+/// How blocks are labelled.
+#[derive(Clone, Debug)]
+pub struct LabelOptions {
+    /// Clients whose patterns are not tried.
+    pub disabled: ClientSet,
+    /// What graffiti says.
+    pub rules: GraffitiRules,
+    /// The network the blocks are of: chooses among the rules, and tells the forks.
+    pub network: String,
+    /// How the set is written.
+    pub format: LabelFormat,
+}
+
+/// What was labelled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LabelReport {
+    /// Where the training set is.
+    pub output: PathBuf,
+    /// Files looked at.
+    pub files: u64,
+    /// Files whose shard an earlier run had finished.
+    pub files_reused: u64,
+    /// Blocks read.
+    pub blocks: u64,
+    /// Blocks in the training set, per client in the order of [`Client::ALL`].
+    pub labelled: Vec<(Client, u64)>,
+    /// Blocks whose graffiti names no client; they are left out.
+    pub unlabelled: u64,
+    /// Blocks that had been read before, in another file or the same.
+    pub repeated: u64,
+    /// Files and blocks that could not be used.
+    pub bad: Vec<BadInput>,
+    /// Features left out because some block has no value for them, with how many such blocks there are.
+    pub features_left_out: Vec<(String, u64)>,
+}
+
+/// Why nothing could be labelled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabelError {
+    /// The operating system refused.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// There is no file of block rewards.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// No block was labelled.
+    #[error(
+        "none of the {blocks} blocks of {path} names a known client in its graffiti, so there is nothing to train \
+         on; {bad} inputs were bad",
+        path = path.display()
+    )]
+    NothingLabelled {
+        /// The directory.
+        path: PathBuf,
+        /// Blocks read.
+        blocks: u64,
+        /// Inputs that could not be used.
+        bad: usize,
+    },
+    /// A training set or a shard of it could not be read or written.
+    #[error(transparent)]
+    Store(#[from] TrainingStoreError),
+}
+
+impl LabelError {
+    fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<'_> {
+        |source| Self::Io { path: path.to_owned(), source }
+    }
+}
+
+/// Labels every block of a file or directory by its graffiti and writes the training set.
+pub fn label(
+    raw: &Path,
+    output: &Path,
+    options: &LabelOptions,
+    progress: &dyn Progress,
+) -> Result<LabelReport, LabelError> {
+    let files: Vec<PathBuf> = Inputs::find(raw)?.files.into_iter().map(|file| file.path).collect();
+    let partial = partial_path(output);
+    fs::create_dir_all(&partial).map_err(LabelError::io(&partial))?;
+    if options.format == LabelFormat::Directory {
+        for client in Client::ALL {
+            let folder = output.join(client.name());
+            fs::create_dir_all(&folder).map_err(LabelError::io(&folder))?;
+        }
+    }
+    progress.start("Labelling", Some(files.len() as u64), "files");
+    let shards = files
+        .par_iter()
+        .map(|file| {
+            let shard = Shard::of(raw, file, &partial, options).make(output, options);
+            progress.advance(1);
+            shard
+        })
+        .collect::<Result<Vec<_>, LabelError>>()?;
+    let mut report =
+        LabelReport { output: output.to_owned(), files: files.len() as u64, ..LabelReport::default() };
+    for (_, tally) in &shards {
+        report.files_reused += u64::from(tally.reused);
+        report.blocks += tally.blocks;
+        report.unlabelled += tally.unlabelled;
+        report.bad.extend(tally.bad.iter().cloned());
+    }
+    report.labelled = match options.format {
+        LabelFormat::Parquet => join(&shards, output, options, &mut report)?,
+        LabelFormat::Directory => listed(&shards, &mut report),
+    };
+    let labelled: u64 = report.labelled.iter().map(|(_, count)| count).sum();
+    if labelled == 0 {
+        let (path, blocks) = (raw.to_owned(), report.blocks);
+        return Err(LabelError::NothingLabelled { path, blocks, bad: report.bad.len() });
+    }
+    fs::remove_dir_all(&partial).map_err(LabelError::io(&partial))?;
+    progress.finish(&format!(
+        "{labelled} of {} blocks labelled, {} without a label, {} repeated, {} bad inputs.",
+        report.blocks,
+        report.unlabelled,
+        report.repeated,
+        report.bad.len()
+    ));
+    Ok(report)
+}
+
+/// Puts the shards together, in an order that depends on nothing but the blocks.
+fn join(
+    shards: &[(Shard, Tally)],
+    output: &Path,
+    options: &LabelOptions,
+    report: &mut LabelReport,
+) -> Result<Vec<(Client, u64)>, LabelError> {
+    let mut all = Columns {
+        features: FeatureSet::everything()
+            .names()
+            .map(|name| NamedColumn { name: name.to_owned(), values: Vec::new() })
+            .collect(),
+        ..Columns::default()
+    };
+    for (shard, tally) in shards {
+        if tally.rows > 0 {
+            let (_, columns) =
+                parquet_file::read(&shard.rows_path(), None, Notes::Read, NotComputed::Allowed)?;
+            all.append(columns);
+        }
+    }
+    report.repeated = all.canonicalise() as u64;
+    all.features.retain(|column| {
+        let missing = column.values.iter().filter(|value| value.is_nan()).count() as u64;
+        if missing > 0 {
+            report.features_left_out.push((column.name.clone(), missing));
+        }
+        missing == 0
+    });
+    if all.len() > 0 {
+        if let Some(parent) = output.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            fs::create_dir_all(parent).map_err(LabelError::io(parent))?;
+        }
+        training_store::write_columns(output, &all, &options.network)?;
+    }
+    Ok(Client::ALL
+        .into_iter()
+        .map(|client| (client, all.labels.iter().filter(|label| **label == client).count() as u64))
+        .collect())
+}
+
+/// Counts the blocks of the directory form: each root once.
+fn listed(shards: &[(Shard, Tally)], report: &mut LabelReport) -> Vec<(Client, u64)> {
+    let mut blocks: Vec<_> = shards.iter().flat_map(|(_, tally)| tally.written.iter().copied()).collect();
+    let before = blocks.len();
+    blocks.sort_unstable();
+    blocks.dedup();
+    report.repeated = (before - blocks.len()) as u64;
+    Client::ALL
+        .into_iter()
+        .map(|client| (client, blocks.iter().filter(|(label, _)| *label == client).count() as u64))
+        .collect()
+}
+
+/// Where the shards of an output are kept.
+fn partial_path(output: &Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_os_string();
+    name.push(".partial");
+    output.with_file_name(name)
+}

@@ -1,0 +1,145 @@
+//! The plain columns of a training set on disk, before they mean features of this version.
+
+use consensus::Root;
+use fingerprint::Client;
+
+/// A column of few distinct words: the words, and which of them each row holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WordColumn {
+    words: Vec<String>,
+    rows: Vec<u16>,
+}
+
+impl WordColumn {
+    /// A column of one word repeated.
+    pub(crate) fn constant(word: &str, rows: usize) -> Self {
+        Self { words: vec![word.to_owned()], rows: vec![0; rows] }
+    }
+
+    /// Appends a row. A 65,536th distinct word becomes "other": the column is a note, not an identity.
+    pub(crate) fn push(&mut self, word: &str) {
+        let known = self.words.iter().position(|known| known == word);
+        let index = known.unwrap_or_else(|| {
+            if self.words.len() >= MAX_WORDS {
+                return MAX_WORDS - 1;
+            }
+            self.words.push(if self.words.len() + 1 == MAX_WORDS { "other" } else { word }.to_owned());
+            self.words.len() - 1
+        });
+        self.rows.push(u16::try_from(index).unwrap_or(u16::MAX));
+    }
+
+    /// The word of a row.
+    pub(crate) fn get(&self, row: usize) -> &str {
+        self.rows.get(row).and_then(|&index| self.words.get(usize::from(index))).map_or("", String::as_str)
+    }
+
+    /// The words of all rows, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.rows.len()).map(|row| self.get(row))
+    }
+
+    fn permuted(&self, order: &[usize]) -> Self {
+        let rows = order.iter().filter_map(|&row| self.rows.get(row).copied()).collect();
+        Self { words: self.words.clone(), rows }
+    }
+}
+
+/// The most distinct words a [`WordColumn`] tells apart: client generations are a few hundred.
+const MAX_WORDS: usize = 4096;
+
+/// Where a row's label comes from, and what else is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Provenance {
+    /// What gave the label: "graffiti", "folder" or "unknown".
+    pub(crate) label_source: WordColumn,
+    /// The fork the slot belongs to, or "unknown".
+    pub(crate) fork: WordColumn,
+    /// The client's version up to the minor number as the graffiti states it, or "unknown".
+    pub(crate) client_generation: WordColumn,
+}
+
+impl Provenance {
+    /// Nothing is known of any row.
+    pub(crate) fn unknown(rows: usize) -> Self {
+        let unknown = WordColumn::constant("unknown", rows);
+        Self { label_source: unknown.clone(), fork: unknown.clone(), client_generation: unknown }
+    }
+}
+
+/// A column of numbers with its name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NamedColumn {
+    pub(crate) name: String,
+    pub(crate) values: Vec<f64>,
+}
+
+/// A training set as columns; all have the same number of rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Columns {
+    pub(crate) block_roots: Vec<Root>,
+    pub(crate) slots: Vec<u64>,
+    pub(crate) labels: Vec<Client>,
+    pub(crate) provenance: Provenance,
+    pub(crate) features: Vec<NamedColumn>,
+}
+
+impl Columns {
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.block_roots.len()
+    }
+
+    /// Appends the rows of another set with the same feature columns.
+    pub(crate) fn append(&mut self, other: Self) {
+        if self.features.is_empty() {
+            *self = other;
+            return;
+        }
+        let added = other.len();
+        self.block_roots.extend(other.block_roots);
+        self.slots.extend(other.slots);
+        self.labels.extend(other.labels);
+        for (column, more) in self.features.iter_mut().zip(other.features) {
+            column.values.extend(more.values);
+        }
+        let provenance = &other.provenance;
+        for row in 0..added {
+            self.provenance.label_source.push(provenance.label_source.get(row));
+            self.provenance.fork.push(provenance.fork.get(row));
+            self.provenance.client_generation.push(provenance.client_generation.get(row));
+        }
+    }
+
+    /// Sorts by label and block root and keeps one row per root; returns how many repeated rows went.
+    pub(crate) fn canonicalise(&mut self) -> usize {
+        let key = |row: &usize| {
+            let label = self.labels.get(*row).copied().map_or(usize::MAX, Client::index);
+            (label, self.block_roots.get(*row).copied().unwrap_or_default(), self.slots.get(*row).copied())
+        };
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_cached_key(key);
+        let before = order.len();
+        order.dedup_by_key(|row| self.block_roots.get(*row).copied());
+        let repeated = before - order.len();
+        if repeated == 0 && order.iter().copied().eq(0..before) {
+            return 0;
+        }
+        self.block_roots = permuted(&self.block_roots, &order);
+        self.slots = permuted(&self.slots, &order);
+        self.labels = permuted(&self.labels, &order);
+        for column in &mut self.features {
+            column.values = permuted(&column.values, &order);
+        }
+        self.provenance = Provenance {
+            label_source: self.provenance.label_source.permuted(&order),
+            fork: self.provenance.fork.permuted(&order),
+            client_generation: self.provenance.client_generation.permuted(&order),
+        };
+        repeated
+    }
+}
+
+fn permuted<T: Copy>(values: &[T], order: &[usize]) -> Vec<T> {
+    order.iter().filter_map(|&row| values.get(row).copied()).collect()
+}

@@ -1,0 +1,149 @@
+//! The directory form of a training set: `<Client>/<block_root>.json`, one block reward per file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fingerprint::{BlockObservation, Client, FeatureSet, TrainingSet};
+use rayon::prelude::*;
+use source::{Limits, RewardReader};
+
+use super::columns::{Columns, NamedColumn, Provenance};
+use super::error::TrainingStoreError;
+use super::{LoadedSet, WantedFeatures};
+use crate::bad_input::BadInput;
+use crate::progress::Progress;
+use crate::rows::RowMaker;
+
+/// Reads every file and computes its features, in parallel. Files that cannot be used are listed.
+pub(super) fn read(
+    path: &Path,
+    wanted: WantedFeatures<'_>,
+    progress: &dyn Progress,
+) -> Result<LoadedSet, TrainingStoreError> {
+    let files = list(path)?;
+    let features = match wanted {
+        WantedFeatures::Only(features) => features.clone(),
+        WantedFeatures::Present => FeatureSet::everything(),
+    };
+    progress.start("Computing features", Some(files.len() as u64), "blocks");
+    let read = files
+        .par_iter()
+        .map_init(
+            || RowMaker::new(features.clone()),
+            |rows, (label, file)| {
+                let row = row(file, rows, wanted);
+                progress.advance(1);
+                row.map(|(block, values)| (*label, block, values))
+                    .map_err(|reason| BadInput::new(file, reason))
+            },
+        )
+        .collect::<Vec<_>>();
+    let mut columns = Columns {
+        features: features
+            .names()
+            .map(|name| NamedColumn { name: name.to_owned(), values: Vec::new() })
+            .collect(),
+        ..Columns::default()
+    };
+    let mut bad = Vec::new();
+    for block in read {
+        match block {
+            Ok((label, block, values)) => {
+                columns.block_roots.push(block.block_root);
+                columns.slots.push(block.slot.0);
+                columns.labels.push(label);
+                for (column, value) in columns.features.iter_mut().zip(values) {
+                    column.values.push(value);
+                }
+            }
+            Err(input) => bad.push(input),
+        }
+    }
+    columns.provenance = Provenance::unknown(columns.len());
+    progress.finish(&format!("{} blocks read, {} bad.", columns.len(), bad.len()));
+    let set = complete(columns, features, path)?;
+    Ok(LoadedSet { set, bad })
+}
+
+/// The set without the features that some block lacks.
+fn complete(
+    mut columns: Columns,
+    features: FeatureSet,
+    path: &Path,
+) -> Result<TrainingSet, TrainingStoreError> {
+    columns.canonicalise();
+    columns.features.retain(|column| column.values.iter().all(|value| !value.is_nan()));
+    let kept = if columns.features.len() == features.len() {
+        Ok(features)
+    } else {
+        FeatureSet::from_names(columns.features.iter().map(|column| column.name.as_str()))
+    };
+    let set_error = |reason: String| TrainingStoreError::Set { path: path.to_owned(), reason };
+    super::training_set(kept.map_err(|error| set_error(error.to_string()))?, columns).map_err(set_error)
+}
+
+fn row(
+    file: &Path,
+    rows: &mut RowMaker,
+    wanted: WantedFeatures<'_>,
+) -> Result<(BlockObservation, Vec<f64>), String> {
+    let reader = RewardReader::open_path(file, Limits::default()).map_err(|error| error.to_string())?;
+    let mut blocks = reader.map(|block| block.map_err(|error| error.to_string()));
+    let block = blocks.next().ok_or("the file is empty")??.observation;
+    if blocks.next().is_some() {
+        return Err("a file of a training directory holds one block, this one holds more".to_owned());
+    }
+    let mut values = Vec::new();
+    rows.append(&block, &mut values).map_err(|error| error.to_string())?;
+    if let WantedFeatures::Only(features) = wanted
+        && let Some(missing) = features.names().zip(&values).find(|(_, value)| value.is_nan())
+    {
+        return Err(format!("the block has no value for {}", missing.0));
+    }
+    Ok((block, values))
+}
+
+/// All files with their labels, by client and name.
+fn list(path: &Path) -> Result<Vec<(Client, PathBuf)>, TrainingStoreError> {
+    let mut files = Vec::new();
+    let mut folders = 0;
+    for folder in entries(path)? {
+        if hidden(&folder) {
+            continue;
+        }
+        if !folder.is_dir() {
+            return Err(TrainingStoreError::Unrecognised { path: path.to_owned() });
+        }
+        folders += 1;
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let label = Client::ALL
+            .into_iter()
+            .find(|client| client.name() == name)
+            .ok_or_else(|| TrainingStoreError::UnknownFolder { path: folder.clone() })?;
+        for file in entries(&folder)? {
+            if !hidden(&file) && is_reward_file(&file) {
+                files.push((label, file));
+            }
+        }
+    }
+    if folders == 0 {
+        return Err(TrainingStoreError::Unrecognised { path: path.to_owned() });
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn entries(path: &Path) -> Result<Vec<PathBuf>, TrainingStoreError> {
+    let io = |source| TrainingStoreError::Io { path: path.to_owned(), source };
+    let entries = fs::read_dir(path).map_err(io)?;
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(io)).collect()
+}
+
+fn hidden(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with('.'))
+}
+
+fn is_reward_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.ends_with(".json") || name.ends_with(".json.gz")
+}

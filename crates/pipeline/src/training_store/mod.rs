@@ -1,0 +1,136 @@
+//! Training sets on disk: Parquet of feature rows, or the older directory of one JSON file per block.
+//!
+//! ```text
+//! set.parquet             block_root, slot, label, label_source, fork, client_generation, one column per feature
+//! <Client>/<root>.json    one block reward per file; the features are computed while reading
+//! ```
+
+pub(crate) mod columns;
+mod directory;
+mod error;
+pub(crate) mod parquet_file;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use consensus::Slot;
+use fingerprint::{FeatureSet, TrainingSet};
+
+use crate::atomic;
+use crate::bad_input::BadInput;
+use crate::progress::Progress;
+use columns::{Columns, NamedColumn, Provenance};
+use parquet_file::{NotComputed, Notes, WriteError};
+
+pub use error::TrainingStoreError;
+
+/// The version of the features' definitions. A file of another version is refused: its numbers mean something else.
+pub const FEATURE_SET_VERSION: u32 = 1;
+
+/// Which features a training set is loaded with.
+#[derive(Clone, Copy, Debug)]
+pub enum WantedFeatures<'a> {
+    /// All that the file has, or that every block of the directory has.
+    Present,
+    /// These, in this order; one that is missing is an error.
+    Only(&'a FeatureSet),
+}
+
+/// A training set with what was noticed while loading it.
+#[derive(Clone, Debug)]
+pub struct LoadedSet {
+    /// The rows, by client and block root.
+    pub set: TrainingSet,
+    /// Files of a directory that could not be used.
+    pub bad: Vec<BadInput>,
+}
+
+/// What a Parquet training set says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainingSetInfo {
+    /// The network whose blocks they are.
+    pub network: String,
+    /// How many rows there are.
+    pub rows: usize,
+    /// The names of the feature columns, in order.
+    pub features: Vec<String>,
+}
+
+/// Writes a training set as Parquet. The file appears whole or not at all.
+pub fn write_training_set(path: &Path, set: &TrainingSet, network: &str) -> Result<(), TrainingStoreError> {
+    let named = set.features.names().zip(set.columns());
+    let columns = Columns {
+        block_roots: set.block_roots.clone(),
+        slots: set.slots.iter().map(|slot| slot.0).collect(),
+        labels: set.labels.clone(),
+        provenance: Provenance::unknown(set.len()),
+        features: named
+            .map(|(name, values)| NamedColumn { name: name.to_owned(), values: values.clone() })
+            .collect(),
+    };
+    write_columns(path, &columns, network)
+}
+
+pub(crate) fn write_columns(path: &Path, columns: &Columns, network: &str) -> Result<(), TrainingStoreError> {
+    atomic::write_with(path, |file| {
+        parquet_file::write(file, columns, FEATURE_SET_VERSION, network).map_err(WriteError::from)
+    })
+    .map_err(|WriteError(source)| TrainingStoreError::Io { path: path.to_owned(), source })
+}
+
+/// Reads what a Parquet training set says of itself; no row is read.
+pub fn training_set_info(path: &Path) -> Result<TrainingSetInfo, TrainingStoreError> {
+    let info = parquet_file::info(path)?;
+    Ok(TrainingSetInfo { network: info.network, rows: info.rows, features: info.features })
+}
+
+/// Reads a training set: a Parquet file, or a directory of `<Client>/<block_root>.json`.
+pub fn read_training_set(
+    path: &Path,
+    wanted: WantedFeatures<'_>,
+    progress: &dyn Progress,
+) -> Result<LoadedSet, TrainingStoreError> {
+    let metadata =
+        std::fs::metadata(path).map_err(|source| TrainingStoreError::Io { path: path.to_owned(), source })?;
+    let mut loaded = if metadata.is_dir() {
+        directory::read(path, wanted, progress)?
+    } else {
+        LoadedSet { set: read_parquet(path, wanted)?, bad: Vec::new() }
+    };
+    if loaded.set.is_empty() && loaded.bad.is_empty() {
+        return Err(TrainingStoreError::Empty { path: path.to_owned() });
+    }
+    loaded.set.canonical_order();
+    Ok(loaded)
+}
+
+fn read_parquet(path: &Path, wanted: WantedFeatures<'_>) -> Result<TrainingSet, TrainingStoreError> {
+    let info = parquet_file::info(path)?;
+    if info.feature_set_version != FEATURE_SET_VERSION {
+        return Err(TrainingStoreError::Version {
+            path: path.to_owned(),
+            what: "feature set",
+            found: info.feature_set_version.to_string(),
+            known: FEATURE_SET_VERSION,
+        });
+    }
+    let set_error = |reason: String| TrainingStoreError::Set { path: path.to_owned(), reason };
+    let features = match wanted {
+        WantedFeatures::Only(features) => features.clone(),
+        WantedFeatures::Present => {
+            FeatureSet::from_names(&info.features).map_err(|error| set_error(error.to_string()))?
+        }
+    };
+    let names: Vec<String> = features.names().map(str::to_owned).collect();
+    let (_, columns) = parquet_file::read(path, Some(&names), Notes::Skip, NotComputed::Refused)?;
+    training_set(features, columns).map_err(set_error)
+}
+
+/// Columns that were read or computed, as the set that classifiers are trained on.
+pub(crate) fn training_set(features: FeatureSet, columns: Columns) -> Result<TrainingSet, String> {
+    let values = columns.features.into_iter().map(|column| column.values).collect();
+    let slots = columns.slots.into_iter().map(Slot).collect();
+    TrainingSet::from_columns(features, values, columns.labels, slots, columns.block_roots)
+        .map_err(|error| error.to_string())
+}

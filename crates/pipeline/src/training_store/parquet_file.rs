@@ -1,0 +1,613 @@
+//! Training columns to and from one Parquet file, without Arrow.
+//!
+//! Every column is read by one task, chunk after chunk, straight into the vector that the training set keeps:
+//! no value is moved twice. A digest per column, kept in the file's metadata, tells damage from data.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use consensus::Root;
+use fingerprint::Client;
+use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType, ZstdLevel};
+use parquet::column::reader::ColumnReaderImpl;
+use parquet::data_type::{
+    AsBytes, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType,
+    Int64Type,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type};
+use rayon::prelude::*;
+
+use super::columns::{Columns, NamedColumn, Provenance, WordColumn};
+use super::error::TrainingStoreError;
+
+/// The version of the layout of this file: columns, metadata keys, digests.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// The most rows a file may state: eight times a set of 12 years of mainnet blocks.
+const MAX_ROWS: usize = 256 << 20;
+
+/// Rows per row group: large enough to compress, small enough for most dictionaries to stay whole.
+const ROW_GROUP_ROWS: usize = 1 << 18;
+
+/// The most bytes a column chunk may state; a full row group of the widest column has a fifth of it.
+const MAX_CHUNK_BYTES: u64 = 64 << 20;
+
+const ROOT: &str = "block_root";
+const SLOT: &str = "slot";
+const LABEL: &str = "label";
+const LABEL_SOURCE: &str = "label_source";
+const FORK: &str = "fork";
+const GENERATION: &str = "client_generation";
+const FIXED: [&str; 6] = [ROOT, SLOT, LABEL, LABEL_SOURCE, FORK, GENERATION];
+
+const KEY_FORMAT: &str = "blockmark.training_set";
+const KEY_FEATURE_SET: &str = "blockmark.feature_set_version";
+const KEY_PROGRAM: &str = "blockmark.version";
+const KEY_NETWORK: &str = "blockmark.network";
+const KEY_DIGEST: &str = "blockmark.digest.";
+
+/// Which columns besides root, slot, label and features are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notes {
+    /// Read label source, fork and client generation too.
+    Read,
+    /// Leave them on disk.
+    Skip,
+}
+
+/// What a value that is not a number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotComputed {
+    /// The feature could not be computed for this block: only inside shards.
+    Allowed,
+    /// The file is wrong.
+    Refused,
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileInfo {
+    pub(crate) feature_set_version: u32,
+    pub(crate) network: String,
+    pub(crate) rows: usize,
+    pub(crate) features: Vec<String>,
+}
+
+/// Writes the columns as Parquet.
+pub(crate) fn write(
+    writer: impl Write + Send,
+    columns: &Columns,
+    feature_set_version: u32,
+    network: &str,
+) -> Result<(), ParquetError> {
+    let mut metadata = vec![
+        KeyValue::new(KEY_FORMAT.to_owned(), FORMAT_VERSION.to_string()),
+        KeyValue::new(KEY_FEATURE_SET.to_owned(), feature_set_version.to_string()),
+        KeyValue::new(KEY_PROGRAM.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        KeyValue::new(KEY_NETWORK.to_owned(), network.to_owned()),
+    ];
+    let mut digests = vec![
+        (ROOT.to_owned(), digest_roots(&columns.block_roots)),
+        (SLOT.to_owned(), digest_slots(&columns.slots)),
+        (LABEL.to_owned(), digest_labels(&columns.labels)),
+    ];
+    digests.par_extend(
+        columns.features.par_iter().map(|column| (column.name.clone(), digest_numbers(&column.values))),
+    );
+    metadata.extend(
+        digests.into_iter().map(|(name, digest)| KeyValue::new(format!("{KEY_DIGEST}{name}"), digest)),
+    );
+    let properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by(concat!("blockmark ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_column_compression(ColumnPath::from(ROOT), Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled(ColumnPath::from(ROOT), false)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_key_value_metadata(Some(metadata))
+        .build();
+    let schema = Arc::new(schema(columns.features.iter().map(|column| column.name.as_str()))?);
+    let mut file = SerializedFileWriter::new(writer, schema, Arc::new(properties))?;
+    let rows = columns.len();
+    let mut from = 0;
+    while from < rows {
+        let to = rows.min(from + ROW_GROUP_ROWS);
+        let mut group = file.next_row_group()?;
+        write_group(&mut group, columns, from, to)?;
+        group.close()?;
+        from = to;
+    }
+    file.close()?;
+    Ok(())
+}
+
+fn schema<'a>(features: impl Iterator<Item = &'a str>) -> Result<Type, ParquetError> {
+    let word =
+        |name| required(name, PhysicalType::BYTE_ARRAY).with_logical_type(Some(LogicalType::String)).build();
+    let mut fields = vec![
+        required(ROOT, PhysicalType::FIXED_LEN_BYTE_ARRAY).with_length(32).build()?,
+        required(SLOT, PhysicalType::INT64).build()?,
+        word(LABEL)?,
+        word(LABEL_SOURCE)?,
+        word(FORK)?,
+        word(GENERATION)?,
+    ];
+    for name in features {
+        fields.push(required(name, PhysicalType::DOUBLE).build()?);
+    }
+    Type::group_type_builder("training_set").with_fields(fields.into_iter().map(Arc::new).collect()).build()
+}
+
+fn required(name: &str, physical: PhysicalType) -> PrimitiveTypeBuilder<'_> {
+    Type::primitive_type_builder(name, physical).with_repetition(Repetition::REQUIRED)
+}
+
+fn write_group<W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    columns: &Columns,
+    from: usize,
+    to: usize,
+) -> Result<(), ParquetError> {
+    let rows = from..to;
+    let roots = Bytes::from(
+        columns
+            .block_roots
+            .get(rows.clone())
+            .unwrap_or_default()
+            .iter()
+            .flat_map(|root| root.0)
+            .collect::<Vec<_>>(),
+    );
+    let roots: Vec<FixedLenByteArray> = (0..to - from)
+        .map(|row| FixedLenByteArray::from(ByteArray::from(roots.slice(row * 32..row * 32 + 32))))
+        .collect();
+    write_column::<FixedLenByteArrayType, _>(group, &roots)?;
+    let slots: Vec<i64> = columns
+        .slots
+        .get(rows.clone())
+        .unwrap_or_default()
+        .iter()
+        .map(|&slot| i64::try_from(slot).unwrap_or(i64::MAX))
+        .collect();
+    write_column::<Int64Type, _>(group, &slots)?;
+    let labels = columns.labels.get(rows.clone()).unwrap_or_default();
+    write_words(group, labels.iter().map(|label| label.name()))?;
+    let notes = &columns.provenance;
+    for column in [&notes.label_source, &notes.fork, &notes.client_generation] {
+        write_words(group, rows.clone().map(|row| column.get(row)))?;
+    }
+    for column in &columns.features {
+        write_column::<DoubleType, _>(group, column.values.get(rows.clone()).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn write_words<'a, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    words: impl Iterator<Item = &'a str>,
+) -> Result<(), ParquetError> {
+    // Equal words share one allocation; there are a handful of them.
+    let mut known: HashMap<&str, ByteArray> = HashMap::new();
+    let values: Vec<ByteArray> =
+        words.map(|word| known.entry(word).or_insert_with(|| ByteArray::from(word)).clone()).collect();
+    write_column::<ByteArrayType, _>(group, &values)
+}
+
+fn write_column<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    values: &[T::T],
+) -> Result<(), ParquetError> {
+    let Some(mut column) = group.next_column()? else {
+        return Err(ParquetError::General("the schema has fewer columns than the data".to_owned()));
+    };
+    column.typed::<T>().write_batch(values, None, None)?;
+    column.close()
+}
+
+/// Reads what the file says of itself, and nothing else.
+pub(crate) fn info(path: &Path) -> Result<FileInfo, TrainingStoreError> {
+    Opened::open(path).map(|file| file.info)
+}
+
+/// Reads the named features (all, when none are named) with root, slot and label of every row.
+pub(crate) fn read(
+    path: &Path,
+    features: Option<&[String]>,
+    notes: Notes,
+    not_computed: NotComputed,
+) -> Result<(FileInfo, Columns), TrainingStoreError> {
+    let file = Opened::open(path)?;
+    let names: Vec<String> = features.map_or_else(|| file.info.features.clone(), <[String]>::to_vec);
+    for name in &names {
+        file.column(name)?;
+    }
+    let read_features = || {
+        names
+            .par_iter()
+            .map(|name| {
+                file.numbers(name, not_computed).map(|values| NamedColumn { name: name.clone(), values })
+            })
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let read_keys = || {
+        let (roots, (slots, labels)) =
+            rayon::join(|| file.roots(), || rayon::join(|| file.slots(), || file.labels()));
+        let provenance = match notes {
+            Notes::Skip => Provenance::unknown(0),
+            Notes::Read => Provenance {
+                label_source: file.words(LABEL_SOURCE)?,
+                fork: file.words(FORK)?,
+                client_generation: file.words(GENERATION)?,
+            },
+        };
+        Ok::<_, TrainingStoreError>((roots?, slots?, labels?, provenance))
+    };
+    let (keys, features) = rayon::join(read_keys, read_features);
+    let (block_roots, slots, labels, provenance) = keys?;
+    let columns = Columns { block_roots, slots, labels, provenance, features: features? };
+    Ok((file.info, columns))
+}
+
+/// A file whose footer has been read and believed.
+struct Opened {
+    path: PathBuf,
+    metadata: ParquetMetaData,
+    info: FileInfo,
+    digests: HashMap<String, String>,
+    length: u64,
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Self, TrainingStoreError> {
+        let io = |source| TrainingStoreError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let metadata = guarded(path, || ParquetMetaDataReader::new().parse_and_finish(&file))?;
+        let stated = metadata.file_metadata().num_rows();
+        let rows = usize::try_from(stated).ok().filter(|&rows| rows <= MAX_ROWS).ok_or_else(|| {
+            TrainingStoreError::TooManyRows { path: path.to_owned(), rows: stated, limit: MAX_ROWS }
+        })?;
+        let mut values = HashMap::new();
+        for pair in metadata.file_metadata().key_value_metadata().into_iter().flatten() {
+            values.insert(pair.key.clone(), pair.value.clone().unwrap_or_default());
+        }
+        let take = |key: &'static str| {
+            values
+                .get(key)
+                .cloned()
+                .ok_or_else(|| TrainingStoreError::NotATrainingSet { path: path.to_owned(), key })
+        };
+        let format = take(KEY_FORMAT)?;
+        if format != FORMAT_VERSION.to_string() {
+            return Err(TrainingStoreError::Version {
+                path: path.to_owned(),
+                what: "format",
+                found: format,
+                known: FORMAT_VERSION,
+            });
+        }
+        let version = take(KEY_FEATURE_SET)?;
+        let feature_set_version = version.parse().map_err(|_| TrainingStoreError::Version {
+            path: path.to_owned(),
+            what: "feature set",
+            found: version.clone(),
+            known: super::FEATURE_SET_VERSION,
+        })?;
+        let network = take(KEY_NETWORK)?;
+        let digests = values
+            .into_iter()
+            .filter_map(|(key, value)| key.strip_prefix(KEY_DIGEST).map(|name| (name.to_owned(), value)))
+            .collect();
+        let features = metadata
+            .file_metadata()
+            .schema_descr()
+            .columns()
+            .iter()
+            .map(|column| column.name().to_owned())
+            .filter(|name| !FIXED.contains(&name.as_str()))
+            .collect();
+        let info = FileInfo { feature_set_version, network, rows, features };
+        Ok(Self { path: path.to_owned(), metadata, info, digests, length })
+    }
+
+    fn column(&self, name: &str) -> Result<usize, TrainingStoreError> {
+        let columns = self.metadata.file_metadata().schema_descr().columns();
+        columns.iter().position(|column| column.name() == name).ok_or_else(|| {
+            TrainingStoreError::MissingColumn {
+                path: self.path.clone(),
+                column: name.to_owned(),
+                present: columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", "),
+            }
+        })
+    }
+
+    /// Hands the values of a column to `take`, one row group after the other.
+    fn chunks<T: DataType>(
+        &self,
+        name: &str,
+        expected: &'static str,
+        mut take: impl FnMut(&mut ColumnReaderImpl<T>, usize) -> Result<usize, ParquetError>,
+    ) -> Result<(), TrainingStoreError> {
+        let index = self.column(name)?;
+        let descriptor = self.metadata.file_metadata().schema_descr().column(index);
+        let physical = descriptor.physical_type();
+        let shape_fits = physical != PhysicalType::FIXED_LEN_BYTE_ARRAY || descriptor.type_length() == 32;
+        if physical != T::get_physical_type() || descriptor.max_def_level() != 0 || !shape_fits {
+            return Err(TrainingStoreError::ColumnType {
+                path: self.path.clone(),
+                column: name.to_owned(),
+                expected,
+                found: format!("{physical} of {:?}", descriptor.self_type().get_basic_info().repetition()),
+            });
+        }
+        let mut done = 0;
+        for group in self.metadata.row_groups() {
+            let rows = usize::try_from(group.num_rows())
+                .ok()
+                .filter(|rows| done + rows <= self.info.rows)
+                .ok_or_else(|| self.damaged("its row groups state more rows than the file"))?;
+            let chunk = group
+                .columns()
+                .get(index)
+                .ok_or_else(|| self.damaged("a row group has fewer columns than the schema"))?;
+            let read = guarded(&self.path, || {
+                let (start, length) = chunk.byte_range();
+                let end = start.checked_add(length).filter(|&end| end <= self.length);
+                if end.is_none() || length > MAX_CHUNK_BYTES {
+                    return Err(ParquetError::EOF(format!(
+                        "column {name:?} states bytes {start} to {start}+{length} of a file with {}",
+                        self.length
+                    )));
+                }
+                let bytes = Arc::new(ChunkBytes::read(&self.path, start, length, self.length)?);
+                let pages = SerializedPageReader::new(bytes, chunk, rows, None)?;
+                let mut reader = ColumnReaderImpl::<T>::new(Arc::clone(&descriptor), Box::new(pages));
+                take(&mut reader, rows)
+            })?;
+            if read != rows {
+                return Err(
+                    self.damaged(&format!("column {name:?} has {read} values where {rows} are stated"))
+                );
+            }
+            done += rows;
+        }
+        if done == self.info.rows {
+            Ok(())
+        } else {
+            Err(self.damaged(&format!("column {name:?} has {done} of {} rows", self.info.rows)))
+        }
+    }
+
+    fn numbers(&self, name: &str, not_computed: NotComputed) -> Result<Vec<f64>, TrainingStoreError> {
+        let mut values = self.reserve::<f64>()?;
+        self.chunks::<DoubleType>(name, "DOUBLE, required", |reader, rows| {
+            reader.read_records(rows, None, None, &mut values).map(|(records, ..)| records)
+        })?;
+        if not_computed == NotComputed::Refused
+            && let Some(row) = values.iter().position(|value| !value.is_finite())
+        {
+            let value = values.get(row).copied().unwrap_or(f64::NAN);
+            let (path, column) = (self.path.clone(), name.to_owned());
+            return Err(TrainingStoreError::NotFinite { path, column, row, value });
+        }
+        self.check_digest(name, &digest_numbers(&values))?;
+        Ok(values)
+    }
+
+    fn slots(&self) -> Result<Vec<u64>, TrainingStoreError> {
+        let mut values = self.reserve::<i64>()?;
+        self.chunks::<Int64Type>(SLOT, "INT64, required", |reader, rows| {
+            reader.read_records(rows, None, None, &mut values).map(|(records, ..)| records)
+        })?;
+        if let Some(row) = values.iter().position(|&slot| slot < 0) {
+            return Err(TrainingStoreError::BadValue {
+                path: self.path.clone(),
+                column: SLOT,
+                row,
+                reason: "a slot is not negative".to_owned(),
+            });
+        }
+        let slots: Vec<u64> = values.into_iter().map(i64::unsigned_abs).collect();
+        self.check_digest(SLOT, &digest_slots(&slots))?;
+        Ok(slots)
+    }
+
+    fn roots(&self) -> Result<Vec<Root>, TrainingStoreError> {
+        let mut roots = self.reserve::<Root>()?;
+        let mut values = Vec::new();
+        self.chunks::<FixedLenByteArrayType>(ROOT, "FIXED_LEN_BYTE_ARRAY(32), required", |reader, rows| {
+            values.clear();
+            let (records, ..) = reader.read_records(rows, None, None, &mut values)?;
+            for value in &values {
+                let root = value
+                    .as_bytes()
+                    .try_into()
+                    .map_err(|_| ParquetError::General("a block root has not 32 bytes".to_owned()))?;
+                roots.push(Root(root));
+            }
+            Ok(records)
+        })?;
+        self.check_digest(ROOT, &digest_roots(&roots))?;
+        Ok(roots)
+    }
+
+    fn labels(&self) -> Result<Vec<Client>, TrainingStoreError> {
+        let words = self.words(LABEL)?;
+        let mut labels = self.reserve::<Client>()?;
+        for (row, word) in words.iter().enumerate() {
+            let label = Client::ALL.into_iter().find(|client| client.name() == word).ok_or_else(|| {
+                TrainingStoreError::BadValue {
+                    path: self.path.clone(),
+                    column: LABEL,
+                    row,
+                    reason: format!(
+                        "{word:?} is not a client; known are Grandine, Lighthouse, Lodestar, Nimbus, Other, \
+                         Prysm and Teku"
+                    ),
+                }
+            })?;
+            labels.push(label);
+        }
+        self.check_digest(LABEL, &digest_labels(&labels))?;
+        Ok(labels)
+    }
+
+    fn words(&self, name: &str) -> Result<WordColumn, TrainingStoreError> {
+        let mut column = WordColumn::default();
+        let mut values = Vec::new();
+        self.chunks::<ByteArrayType>(name, "BYTE_ARRAY, required", |reader, rows| {
+            values.clear();
+            let (records, ..) = reader.read_records(rows, None, None, &mut values)?;
+            for value in &values {
+                let word = std::str::from_utf8(value.as_bytes()).map_err(|_| {
+                    ParquetError::General(format!("column {name:?} holds text that is not UTF-8"))
+                })?;
+                column.push(word);
+            }
+            Ok(records)
+        })?;
+        Ok(column)
+    }
+
+    fn check_digest(&self, column: &str, digest: &str) -> Result<(), TrainingStoreError> {
+        if self.digests.get(column).is_some_and(|stated| stated == digest) {
+            return Ok(());
+        }
+        Err(TrainingStoreError::Digest { path: self.path.clone(), column: column.to_owned() })
+    }
+
+    fn reserve<T>(&self) -> Result<Vec<T>, TrainingStoreError> {
+        let mut values = Vec::new();
+        values
+            .try_reserve_exact(self.info.rows)
+            .map_err(|_| TrainingStoreError::Memory { path: self.path.clone(), rows: self.info.rows })?;
+        Ok(values)
+    }
+
+    fn damaged(&self, reason: &str) -> TrainingStoreError {
+        TrainingStoreError::Parquet { path: self.path.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// Runs the Parquet decoder. It returns errors for most damage and panics on some; both become one sentence.
+fn guarded<T>(
+    path: &Path,
+    decode: impl FnOnce() -> Result<T, ParquetError>,
+) -> Result<T, TrainingStoreError> {
+    let reason = match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(ParquetError::General(reason) | ParquetError::EOF(reason))) => reason,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the decoder gave up on its contents".to_owned(),
+    };
+    Err(TrainingStoreError::Parquet { path: path.to_owned(), reason })
+}
+
+/// The bytes of one column chunk, addressed by their place in the file.
+struct ChunkBytes {
+    start: u64,
+    bytes: Bytes,
+    file_length: u64,
+}
+
+impl ChunkBytes {
+    fn read(path: &Path, start: u64, length: u64, file_length: u64) -> Result<Self, ParquetError> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(Self { start, bytes: bytes.into(), file_length })
+    }
+
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let offset = start.checked_sub(self.start).and_then(|offset| usize::try_from(offset).ok());
+        offset
+            .filter(|&offset| offset <= self.bytes.len())
+            .map(|offset| self.bytes.slice(offset..))
+            .ok_or_else(|| ParquetError::EOF(format!("a page at byte {start} lies outside its column chunk")))
+    }
+}
+
+impl Length for ChunkBytes {
+    fn len(&self) -> u64 {
+        self.file_length
+    }
+}
+
+impl ChunkReader for ChunkBytes {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        self.from(start).map(Buf::reader)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.from(start)?;
+        if length > bytes.len() {
+            return Err(ParquetError::EOF(format!(
+                "a page of {length} bytes at {start} ends outside its chunk"
+            )));
+        }
+        Ok(bytes.slice(..length))
+    }
+}
+
+fn digest_numbers(values: &[f64]) -> String {
+    digest(values.iter().map(|value| value.to_le_bytes()))
+}
+
+fn digest_slots(values: &[u64]) -> String {
+    digest(values.iter().map(|value| value.to_le_bytes()))
+}
+
+fn digest_roots(values: &[Root]) -> String {
+    digest(values.iter().map(|root| root.0))
+}
+
+fn digest_labels(values: &[Client]) -> String {
+    digest(values.iter().map(|label| [u8::try_from(label.index()).unwrap_or(u8::MAX)]))
+}
+
+/// Hashes fixed-size items through a buffer large enough for the hash to use its wide instructions.
+fn digest<const N: usize>(items: impl Iterator<Item = [u8; N]>) -> String {
+    const BUFFER: usize = 64 << 10;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = Vec::with_capacity(BUFFER + N);
+    for item in items {
+        buffer.extend_from_slice(&item);
+        if buffer.len() >= BUFFER {
+            hasher.update(&buffer);
+            buffer.clear();
+        }
+    }
+    hasher.update(&buffer);
+    hasher.finalize().to_hex().to_string()
+}
+
+/// A Parquet failure while writing, as an I/O failure where it is one.
+pub(crate) struct WriteError(pub(crate) io::Error);
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<ParquetError> for WriteError {
+    fn from(error: ParquetError) -> Self {
+        Self(io::Error::other(error))
+    }
+}

@@ -1,0 +1,135 @@
+use std::fs;
+use std::path::Path;
+
+use consensus::Root;
+use fingerprint::Client;
+
+use super::columns::{Columns, NamedColumn, Provenance, WordColumn};
+use super::error::TrainingStoreError;
+use super::parquet_file::{self, NotComputed, Notes};
+
+fn sample(rows: usize) -> Columns {
+    let number = |row: usize| u8::try_from(row % 251).expect("below 251");
+    let mut generation = WordColumn::default();
+    (0..rows).for_each(|row| generation.push(if row % 3 == 0 { "1.3" } else { "unknown" }));
+    Columns {
+        block_roots: (0..rows).map(|row| Root([number(row); 32])).collect(),
+        slots: (0..rows).map(|row| 1_000_000 + row as u64).collect(),
+        labels: (0..rows).map(|row| Client::ALL[row * 7 / rows.max(1)]).collect(),
+        provenance: Provenance { client_generation: generation, ..Provenance::unknown(rows) },
+        features: vec![
+            NamedColumn {
+                name: "few".into(),
+                values: (0..rows).map(|row| f64::from(number(row)) / 4.0).collect(),
+            },
+            NamedColumn { name: "many".into(), values: (0..rows).map(|row| (row as f64).sqrt()).collect() },
+        ],
+    }
+}
+
+fn store(path: &Path, columns: &Columns) {
+    let file = fs::File::create(path).expect("a file");
+    parquet_file::write(file, columns, super::FEATURE_SET_VERSION, "mainnet").expect("it is written");
+}
+
+fn load(path: &Path) -> Result<Columns, TrainingStoreError> {
+    parquet_file::read(path, None, Notes::Read, NotComputed::Refused).map(|(_, columns)| columns)
+}
+
+#[test]
+fn columns_come_back_as_they_were_over_several_row_groups() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    for rows in [0, 1, 1000, 300_000] {
+        let columns = sample(rows);
+        store(&path, &columns);
+        let back = load(&path).expect("it reads back");
+        assert_eq!(back.block_roots, columns.block_roots);
+        assert_eq!(back.slots, columns.slots);
+        assert_eq!(back.labels, columns.labels);
+        assert_eq!(back.features, columns.features);
+        assert!(back.provenance.client_generation.iter().eq(columns.provenance.client_generation.iter()));
+    }
+}
+
+#[test]
+fn one_column_can_be_read_alone_and_a_missing_one_is_named() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    store(&path, &sample(10));
+    let only = ["many".to_owned()];
+    let (info, columns) =
+        parquet_file::read(&path, Some(&only), Notes::Skip, NotComputed::Refused).expect("it reads");
+    assert_eq!(info.features, ["few", "many"]);
+    assert_eq!(columns.features.len(), 1);
+    let absent = ["difflib_slot".to_owned()];
+    let error = parquet_file::read(&path, Some(&absent), Notes::Skip, NotComputed::Refused)
+        .expect_err("it is absent");
+    assert!(
+        error.to_string().contains("has no column \"difflib_slot\"; it has: block_root, slot"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_value_that_is_no_number_is_refused_outside_shards() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    let mut columns = sample(5);
+    columns.features[1].values[3] = f64::NAN;
+    store(&path, &columns);
+    assert!(matches!(load(&path), Err(TrainingStoreError::NotFinite { row: 3, .. })));
+    let read = parquet_file::read(&path, None, Notes::Skip, NotComputed::Allowed);
+    assert!(read.is_ok_and(|(_, columns)| columns.features[1].values[3].is_nan()));
+}
+
+#[test]
+fn foreign_and_cut_files_get_a_sentence() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    fs::write(&path, b"PAR1 but not really").expect("a file");
+    assert!(matches!(load(&path), Err(TrainingStoreError::Parquet { .. })));
+    store(&path, &sample(1000));
+    let whole = fs::read(&path).expect("the file");
+    for keep in [0, 3, 8, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..keep]).expect("a cut file");
+        let error = load(&path).expect_err("a cut file");
+        assert!(matches!(error, TrainingStoreError::Parquet { .. }), "{keep}: {error}");
+    }
+}
+
+#[test]
+fn no_damaged_byte_passes_for_data_or_stops_the_program() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    let columns = sample(300);
+    store(&path, &columns);
+    let whole = fs::read(&path).expect("the file");
+    let mut refused = 0;
+    for at in (0..whole.len()).step_by(7) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        fs::write(&path, &damaged).expect("a damaged file");
+        match load(&path) {
+            Err(_) => refused += 1,
+            // Statistics, the program's name and notes are not covered by a digest; the data are.
+            Ok(back) => {
+                assert_eq!(back.block_roots, columns.block_roots, "byte {at}");
+                assert_eq!(back.slots, columns.slots, "byte {at}");
+                assert_eq!(back.labels, columns.labels, "byte {at}");
+            }
+        }
+    }
+    assert!(refused > 100, "only {refused} damaged files were refused");
+}
+
+#[test]
+fn rows_are_put_in_order_and_repeated_roots_go() {
+    let mut columns = sample(7);
+    columns.append(sample(7));
+    columns.labels.reverse();
+    let repeated = columns.canonicalise();
+    assert_eq!(columns.len() + repeated, 14);
+    assert!(columns.labels.windows(2).all(|pair| pair[0] <= pair[1]));
+    assert_eq!(columns.canonicalise(), 0);
+}
