@@ -1,0 +1,437 @@
+//! Exactly what was typed: commands and flags. Parsing does no I/O.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fingerprint::Client;
+
+/// Tells who built each Ethereum block.
+#[derive(Debug, Parser)]
+#[command(
+    name = "blockmark",
+    version,
+    about = "Tells who built each Ethereum block",
+    long_about = "Tells who built each Ethereum block: from block rewards to named features, a verdict per block, \
+                  a database, an API and a dashboard.\n\nStart with: blockmark demo",
+    after_help = "INPUT is a file or directory of block-reward JSON (any historical shape, plain or .gz), or \
+                  http(s)://… of a node that still serves block rewards, with --start and --end. \
+                  See: blockmark help inputs",
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Print the result as JSON on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to colour the output.
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+    /// What to log on standard error, for example `info` or `blockmark=debug,warn`.
+    #[arg(long, global = true, env = "BLOCKMARK_LOG", default_value = "warn", value_name = "FILTER")]
+    pub(crate) log: String,
+    /// Where databases and downloads go unless named otherwise.
+    #[arg(
+        long,
+        global = true,
+        env = "BLOCKMARK_DATA_DIR",
+        default_value = "blockmark-data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
+}
+
+/// When to colour the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// When the stream is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands, in the order a person meets them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take generated block rewards through everything: verdicts, database, API, dashboard.
+    Demo(DemoArgs),
+    /// Store block rewards of a slot range as files; an interrupted run continues where it was.
+    Fetch(FetchArgs),
+    /// Print feature rows, named.
+    Features(FeaturesArgs),
+    /// Make a training set of the blocks whose graffiti tells the client.
+    Label(LabelArgs),
+    /// Train a classifier and write a model file.
+    Train(TrainArgs),
+    /// Judge a classifier by cross-validation, and search for better features.
+    Evaluate(EvaluateArgs),
+    /// Say who built each block, and print the client table.
+    Classify(ClassifyArgs),
+    /// Draw pictures of a training set, every pair of features.
+    Plot(PlotArgs),
+    /// Work on a database of verdicts.
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Serve API and dashboard over a database.
+    Serve(ServeArgs),
+    /// Measure speed and memory on this machine.
+    Bench(BenchArgs),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Explain a command, or a topic: inputs.
+    Help {
+        /// A command or a topic.
+        topic: Option<String>,
+    },
+}
+
+/// Blocks to read.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct InputArgs {
+    /// A file or directory of block-reward JSON, or http(s)://… of a node.
+    pub(crate) input: String,
+    /// First slot, when INPUT is a node.
+    #[arg(long, value_name = "SLOT")]
+    pub(crate) start: Option<u64>,
+    /// Last slot (inclusive), when INPUT is a node.
+    #[arg(long, value_name = "SLOT")]
+    pub(crate) end: Option<u64>,
+}
+
+/// `blockmark demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Port of API and dashboard on 127.0.0.1.
+    #[arg(long, default_value_t = 8000)]
+    pub(crate) port: u16,
+    /// Exit after the table instead of serving.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// `blockmark fetch`.
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// First slot (inclusive).
+    pub(crate) start: u64,
+    /// Last slot (inclusive).
+    pub(crate) end: u64,
+    /// Where `slot_A_to_B.json` files go.
+    pub(crate) dir: PathBuf,
+    /// The node; it must serve /lighthouse/analysis/block_rewards.
+    #[arg(
+        long,
+        env = "BLOCKMARK_BEACON_NODE",
+        default_value = "http://localhost:5052",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub(crate) beacon_node: String,
+    /// Slots per file and request.
+    #[arg(long, env = "DEFAULT_BATCH_SIZE", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub(crate) batch: u64,
+    /// Requests at the same time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) parallel: u16,
+    /// Fetch again what is already there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `blockmark features`.
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {
+    /// Blocks to read.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// all, default, viable, electra, everything, or names separated by commas.
+    #[arg(long, default_value = "all", value_name = "NAME")]
+    pub(crate) set: String,
+}
+
+/// Which graffiti rules apply.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RuleArgs {
+    /// Graffiti rules: a file, or a built-in set (blockmark, blockprint).
+    #[arg(long, default_value = "blockmark", value_name = "FILE")]
+    pub(crate) patterns: String,
+    /// Apply the rules of this network.
+    #[arg(long, default_value = "mainnet", value_name = "NAME")]
+    pub(crate) network: String,
+}
+
+/// `blockmark label`.
+#[derive(Debug, Args)]
+pub(crate) struct LabelArgs {
+    /// Directory of block-reward files.
+    pub(crate) raw_dir: PathBuf,
+    /// A file ending in .parquet, or a directory that becomes CLIENT/ROOT.json.
+    pub(crate) out: PathBuf,
+    /// Leave a client's patterns out (repeatable).
+    #[arg(long, value_name = "CLIENT", num_args = 1..)]
+    pub(crate) disable: Vec<Client>,
+    /// Which graffiti rules apply.
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+/// How to train.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MethodArgs {
+    /// The method.
+    #[arg(long, value_enum, default_value_t = Classifier::Knn)]
+    pub(crate) classifier: Classifier,
+    /// Features: a set (default, viable, electra, all, everything) or names separated by commas.
+    #[arg(long, default_value = "default", value_name = "A,B,…")]
+    pub(crate) features: String,
+    /// Treat these clients as one, called Other (repeatable).
+    #[arg(long, value_name = "CLIENT", num_args = 1..)]
+    pub(crate) group: Vec<Client>,
+    /// Leave these clients out (repeatable).
+    #[arg(long, value_name = "CLIENT", num_args = 1..)]
+    pub(crate) disable: Vec<Client>,
+    /// Tell these clients by graffiti alone (repeatable); "none" for no client.
+    #[arg(long, value_name = "CLIENT", num_args = 1.., default_value = "Lodestar", value_parser = parse_client_or_none)]
+    pub(crate) graffiti_only: Vec<ClientOrNone>,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// At most this many times as many rows of one client as of the rarest.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_imbalance: Option<f64>,
+    /// Which graffiti rules apply.
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+/// A client, or the word "none".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientOrNone {
+    /// A client.
+    Client(Client),
+    /// No client.
+    None,
+}
+
+fn parse_client_or_none(text: &str) -> Result<ClientOrNone, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(ClientOrNone::None);
+    }
+    text.parse()
+        .map(ClientOrNone::Client)
+        .map_err(|error: fingerprint::client::UnknownClient| error.to_string())
+}
+
+/// Methods of classification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Classifier {
+    /// Nine nearest neighbours, weighted by distance.
+    Knn,
+    /// A neural network with two hidden layers (390, 870).
+    Mlp,
+}
+
+/// `blockmark train`.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// Training set: a Parquet file, or a directory CLIENT/ROOT.json.
+    pub(crate) data: PathBuf,
+    /// Where the model file goes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// How to train.
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+}
+
+/// `blockmark evaluate`.
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// Training set: a Parquet file, or a directory CLIENT/ROOT.json.
+    pub(crate) data: PathBuf,
+    /// Folds of the cross-validation.
+    #[arg(long, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub(crate) cv: u16,
+    /// Try every combination of N viable features.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub(crate) search: Option<u16>,
+    /// Try every group of N clients with it.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=6))]
+    pub(crate) search_group: u16,
+    /// Write report.json, the confusion matrix and pictures here.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// How to train.
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+}
+
+/// `blockmark classify`.
+#[derive(Debug, Args)]
+pub(crate) struct ClassifyArgs {
+    /// Blocks to read.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The model file, or a directory of slots_A_to_B.bmm files chosen by slot.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Say why, block by block.
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// `blockmark plot`.
+#[derive(Debug, Args)]
+pub(crate) struct PlotArgs {
+    /// Training set: a Parquet file, or a directory CLIENT/ROOT.json.
+    pub(crate) data: PathBuf,
+    /// Directory of the pictures, SVG and PNG.
+    pub(crate) out: PathBuf,
+    /// Features to cross: a set or names separated by commas.
+    #[arg(long, default_value = "default", value_name = "A,B,…")]
+    pub(crate) features: String,
+}
+
+/// `blockmark db …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Create an empty database.
+    Init(DbArgs),
+    /// Classify files of block rewards into the database; known blocks are updated, never an error.
+    Build {
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
+        /// Blocks to classify.
+        #[command(flatten)]
+        input: InputArgs,
+        /// The model file, or a directory of slots_A_to_B.bmm files chosen by slot.
+        #[arg(long, value_name = "FILE")]
+        model: PathBuf,
+    },
+    /// Take over every row of an old blockprint SQLite file.
+    Import {
+        /// The old file.
+        file: PathBuf,
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
+    },
+    /// Bring an older database to this version's schema.
+    Migrate(DbArgs),
+    /// Verify the database: integrity, counts, gaps.
+    Check {
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
+        /// List the gaps.
+        #[arg(long)]
+        gaps: bool,
+    },
+    /// Write all verdicts as CSV.
+    Export {
+        /// The file; `-` for standard output.
+        out: PathBuf,
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
+    },
+    /// Which client a validator runs, judged from its blocks.
+    Affinity {
+        /// Validator indices.
+        #[arg(required = true)]
+        validators: Vec<u64>,
+        /// Count blocks up to this slot.
+        #[arg(long, value_name = "SLOT")]
+        until: Option<u64>,
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
+    },
+}
+
+/// Which database.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbArgs {
+    /// The SQLite file; default: blockmark.sqlite in the data directory.
+    #[arg(long, env = "BLOCKMARK_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+}
+
+/// `blockmark serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Which database.
+    #[command(flatten)]
+    pub(crate) db: DbArgs,
+    /// The model for POST /classify; without it that address answers 503.
+    #[arg(long, env = "BLOCKMARK_MODEL", value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, env = "BLOCKMARK_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDR")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Token for private addresses (bearer); needed when not listening on loopback.
+    #[arg(long, env = "BLOCKMARK_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// user:password for private addresses (basic auth).
+    #[arg(long, env = "BLOCKMARK_BASIC_AUTH", hide_env_values = true, value_name = "USER:PASSWORD")]
+    pub(crate) basic_auth: Option<String>,
+    /// Leave private addresses open to everyone, on any address.
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Network shown on the pages.
+    #[arg(long, default_value = "mainnet", value_name = "NAME")]
+    pub(crate) network: String,
+}
+
+/// `blockmark bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// features, open, knn, insert, queries; all when absent.
+    pub(crate) name: Option<String>,
+    /// Rows of the big measurements, in thousands.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub(crate) rows_thousands: u64,
+    /// A block-reward file to measure reading with; generated when absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn graffiti_only_defaults_to_lodestar_and_can_be_none() {
+        let train = |extra: &[&str]| {
+            let mut words = vec!["blockmark", "train", "data", "--model", "m"];
+            words.extend_from_slice(extra);
+            match Cli::try_parse_from(words).expect("parses").command {
+                Command::Train(args) => args.method.graffiti_only,
+                _ => unreachable!("train was asked for"),
+            }
+        };
+        assert_eq!(train(&[]), [ClientOrNone::Client(Client::Lodestar)]);
+        assert_eq!(train(&["--graffiti-only", "none"]), [ClientOrNone::None]);
+    }
+}

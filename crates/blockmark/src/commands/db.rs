@@ -1,0 +1,279 @@
+//! `blockmark db …`: work on a database of verdicts.
+
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use consensus::{Slot, ValidatorIndex};
+use fingerprint::classifier::Model;
+use serde_json::json;
+use store::{AffinityRule, BlockRow, CanonicalState, Format, InsertReport, OpenMode, RootOrigin, Store};
+
+use super::model::Models;
+use super::reading::for_each_block;
+use super::train::hex;
+use super::{Context, runtime};
+use crate::cli::{DbArgs, DbCommand, InputArgs};
+use crate::failure::{Outcome, list_bad};
+use crate::output::progress::Shown;
+use crate::output::table::{Align, render, thousands};
+
+/// Blocks in one transaction of `db build`.
+const BUILD_BATCH: usize = 5_000;
+
+/// Where the database of a command is.
+pub(crate) fn path_of(context: &Context, args: &DbArgs) -> PathBuf {
+    args.db.clone().unwrap_or_else(|| context.global.data_dir.join("blockmark.sqlite"))
+}
+
+/// Opens the database, making its folder when it is to be created.
+pub(crate) async fn open(path: &Path, mode: OpenMode) -> Result<Store> {
+    if mode == OpenMode::Create
+        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("can't make the folder {}", folder.display()))?;
+    }
+    let text = path.to_string_lossy();
+    let store = match text.parse::<store::StoreUrl>() {
+        Ok(url) => Store::open(url, mode).await?,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(store)
+}
+
+/// The verdict of a model on a block, as it is stored.
+pub(crate) fn judged(
+    model: &Model,
+    hash: [u8; 32],
+    block: &fingerprint::BlockObservation,
+) -> Result<BlockRow> {
+    let mut values = Vec::with_capacity(model.features().len());
+    model.features().compute(block, &mut values)?;
+    let features = model.features().names().map(str::to_owned).zip(values.iter().copied()).collect();
+    Ok(BlockRow {
+        block_root: block.block_root,
+        root_known: RootOrigin::Reported,
+        parent_root: None,
+        slot: block.slot,
+        parent_slot: block.parent_slot,
+        proposer_index: block.proposer_index,
+        graffiti: Some(block.graffiti.clone()),
+        classification: model.classify_row(&block.graffiti, &values)?,
+        model_hash: Some(hash),
+        canonical: CanonicalState::Unknown,
+        features: Some(features),
+    })
+}
+
+/// Tells the database about a model.
+pub(crate) async fn register(store: &Store, model: &Model, prefix: &str) -> Result<()> {
+    store.register_model(model.hash(), &model.name(prefix), &serde_json::to_string(model.info())?).await?;
+    Ok(())
+}
+
+/// Runs a database command.
+pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
+    let runtime = runtime()?;
+    let json = context.global.json;
+    match command {
+        DbCommand::Init(args) => {
+            let path = path_of(context, args);
+            runtime.block_on(open(&path, OpenMode::Create))?;
+            say(json, json!({ "database": path }), format!("{} is ready.", path.display()));
+            Ok(Outcome::Done)
+        }
+        DbCommand::Build { db, input, model } => build(context, &path_of(context, db), input, model),
+        DbCommand::Import { file, db } => runtime.block_on(async {
+            let store = open(&path_of(context, db), OpenMode::Create).await?;
+            let progress = Shown::new();
+            let report = store.import_blockprint(file, &progress).await?;
+            pipeline::Progress::finish(&progress, "");
+            let text = format!(
+                "Imported {}: {} rows, {} new blocks, {} known, {} set aside.",
+                file.display(),
+                thousands(report.rows),
+                thousands(report.inserted),
+                thousands(report.known + report.resumed),
+                thousands(report.set_aside)
+            );
+            let value = json!({
+                "rows": report.rows, "inserted": report.inserted, "known": report.known, "resumed": report.resumed,
+                "mended": report.mended, "set_aside": report.set_aside,
+            });
+            say(json, value, text);
+            Ok(Outcome::Done)
+        }),
+        DbCommand::Migrate(args) => runtime.block_on(async {
+            let path = path_of(context, args);
+            let store = open(&path, OpenMode::Existing).await?;
+            let (from, to) = (store.version_found(), store::SCHEMA_VERSION);
+            let text = if from == to {
+                format!("{} already has schema version {to}.", path.display())
+            } else {
+                format!("{} went from schema version {from} to {to}.", path.display())
+            };
+            say(json, json!({ "from": from, "to": to }), text);
+            Ok(Outcome::Done)
+        }),
+        DbCommand::Check { db, gaps } => runtime.block_on(check(context, &path_of(context, db), *gaps)),
+        DbCommand::Export { out, db } => runtime.block_on(async {
+            let store = open(&path_of(context, db), OpenMode::ReadOnly).await?;
+            let report = if out == Path::new("-") {
+                store.export(Format::Csv, &mut std::io::stdout()).await?
+            } else {
+                let file = std::fs::File::create(out).with_context(|| format!("can't write {}", out.display()))?;
+                let mut writer = BufWriter::new(file);
+                let report = store.export(Format::Csv, &mut writer).await?;
+                writer.flush()?;
+                report
+            };
+            eprintln!("Exported {} blocks.", thousands(report.blocks));
+            Ok(Outcome::Done)
+        }),
+        DbCommand::Affinity { validators, until, db } => runtime.block_on(async {
+            let store = open(&path_of(context, db), OpenMode::ReadOnly).await?;
+            affinity(context, &store, validators, until.map_or(Slot(u64::MAX), Slot)).await
+        }),
+    }
+}
+
+fn say(json: bool, value: serde_json::Value, text: String) {
+    if json { println!("{value}") } else { println!("{text}") }
+}
+
+fn build(context: &Context, path: &Path, input: &InputArgs, model: &Path) -> Result<Outcome> {
+    let models = Models::open(model)?;
+    let runtime = runtime()?;
+    let store = runtime.block_on(open(path, OpenMode::Create))?;
+    for model in models.iter() {
+        runtime.block_on(register(&store, model, "model"))?;
+    }
+    let progress = Shown::new();
+    let mut total = InsertReport::default();
+    let mut batch = Vec::with_capacity(BUILD_BATCH);
+    let mut unjudged = Vec::new();
+    let mut flush = |batch: &mut Vec<BlockRow>| -> Result<()> {
+        let report = runtime.block_on(store.insert_blocks(batch))?;
+        total.inserted += report.inserted;
+        total.updated += report.updated;
+        total.unchanged += report.unchanged;
+        batch.clear();
+        Ok(())
+    };
+    let mut report = for_each_block(input, &progress, |block, _| {
+        let model = models.at(block.slot)?;
+        match judged(model, model.hash(), &block) {
+            Ok(row) => batch.push(row),
+            Err(error) => {
+                unjudged.push(format!("block {} at slot {}: {error}", block.block_root, block.slot))
+            }
+        }
+        if batch.len() == BUILD_BATCH { flush(&mut batch) } else { Ok(()) }
+    })?;
+    flush(&mut batch)?;
+    report.blocks -= unjudged.len() as u64;
+    report.bad.append(&mut unjudged);
+    let value = json!({
+        "inserted": total.inserted, "updated": total.updated, "unchanged": total.unchanged, "bad": report.bad,
+    });
+    let text = format!(
+        "{}: {} new blocks, {} updated, {} known.",
+        path.display(),
+        thousands(total.inserted),
+        thousands(total.updated),
+        thousands(total.unchanged)
+    );
+    say(context.global.json, value, text);
+    let of = report.inputs();
+    Ok(list_bad(&report.bad, of, "inputs"))
+}
+
+async fn check(context: &Context, path: &Path, list_gaps: bool) -> Result<Outcome> {
+    let store = open(path, OpenMode::ReadOnly).await?;
+    let report = store.check().await?;
+    let status = store.sync_status().await?;
+    let gaps = store.gaps().await?;
+    let missing: u64 = gaps.iter().map(|gap| gap.end.0 - gap.start.0 + 1).sum();
+    if context.global.json {
+        println!(
+            "{}",
+            json!({
+                "blocks": report.blocks, "problems": report.problems, "synced": status.synced,
+                "greatest_block_slot": status.greatest_block_slot, "gaps": gaps,
+            })
+        );
+    } else {
+        println!(
+            "{} blocks up to slot {}; {} slots missing in {} gaps.",
+            thousands(report.blocks),
+            thousands(status.greatest_block_slot.0),
+            thousands(missing),
+            thousands(gaps.len() as u64)
+        );
+        if list_gaps {
+            let rows: Vec<_> = gaps
+                .iter()
+                .map(|gap| {
+                    vec![thousands(gap.start.0), thousands(gap.end.0), thousands(gap.end.0 - gap.start.0 + 1)]
+                })
+                .collect();
+            let head = [("From", Align::Right), ("To", Align::Right), ("Slots", Align::Right)];
+            print!("{}", render(context.style, &head, &rows));
+        }
+    }
+    if report.is_sound() {
+        return Ok(Outcome::Done);
+    }
+    for problem in &report.problems {
+        eprintln!("  {problem}");
+    }
+    anyhow::bail!("the database has {} problems", report.problems.len())
+}
+
+async fn affinity(context: &Context, store: &Store, validators: &[u64], until: Slot) -> Result<Outcome> {
+    const RULES: [(&str, AffinityRule); 5] = [
+        ("latest", AffinityRule::Latest),
+        ("recent", AffinityRule::RECENT),
+        ("mode", AffinityRule::Mode),
+        ("average", AffinityRule::WeightedAverage),
+        ("median", AffinityRule::Median),
+    ];
+    let mut rows = Vec::new();
+    for validator in validators {
+        let mut row = vec![validator.to_string()];
+        let mut value = serde_json::Map::new();
+        value.insert("validator_index".into(), json!(validator));
+        for (name, rule) in RULES {
+            let verdict = store.validator_affinity(ValidatorIndex(*validator), until, rule).await?;
+            let verdict = match verdict {
+                store::Verdict::Unknown => "Unknown",
+                store::Verdict::Uncertain => fingerprint::client::UNCERTAIN,
+                store::Verdict::Client(client) => client.name(),
+            };
+            row.push(verdict.to_owned());
+            value.insert(name.into(), json!(verdict));
+        }
+        if context.global.json {
+            println!("{}", serde_json::Value::Object(value));
+        }
+        rows.push(row);
+    }
+    if !context.global.json {
+        let head = [
+            ("Validator", Align::Right),
+            ("Latest", Align::Left),
+            ("Recent", Align::Left),
+            ("Mode", Align::Left),
+            ("Average", Align::Left),
+            ("Median", Align::Left),
+        ];
+        print!("{}", render(context.style, &head, &rows));
+    }
+    Ok(Outcome::Done)
+}
+
+/// A model's hash in short, for a line of text.
+pub(crate) fn short_hash(model: &Model) -> String {
+    hex(&model.hash()).chars().take(12).collect()
+}

@@ -1,0 +1,89 @@
+//! `blockmark fetch`: block rewards of a slot range as files.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use consensus::Slot;
+use pipeline::Progress as _;
+use serde_json::json;
+use source::fetch::{BatchDone, Existing};
+use source::{BeaconNode, FetchPlan, FetchProgress, NodeOptions, Retry, StopSwitch};
+
+use super::{Context, runtime};
+use crate::cli::FetchArgs;
+use crate::failure::{Outcome, hinted};
+use crate::output::progress::Shown;
+use crate::output::table::thousands;
+
+struct Slots(Shown);
+
+impl FetchProgress for Slots {
+    fn start(&self, slots: u64) {
+        self.0.start("Fetching", Some(slots), "slots");
+    }
+
+    fn batch(&self, done: &BatchDone) {
+        self.0.advance(done.slots());
+    }
+
+    fn retry(&self, retry: &Retry) {
+        tracing::info!(?retry, "A request failed and is repeated");
+    }
+}
+
+/// Fetches, until done or Ctrl-C.
+pub(crate) fn run(context: &Context, args: &FetchArgs) -> Result<Outcome> {
+    let plan = FetchPlan {
+        batch_slots: args.batch,
+        parallel: usize::from(args.parallel),
+        existing: if args.force { Existing::Replace } else { Existing::Keep },
+        ..FetchPlan::new(Slot(args.start), Slot(args.end), &args.dir)
+    };
+    let node = BeaconNode::new(&args.beacon_node, NodeOptions::default())?;
+    let begun = Instant::now();
+    let progress = Slots(Shown::new());
+    let stop = StopSwitch::default();
+    let report = runtime()?.block_on(async {
+        let switch = stop.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                switch.stop();
+            }
+        });
+        source::fetch(&plan, &node, &progress, &stop).await
+    })?;
+    progress.0.finish("");
+    let stored = report.fetched_slots + report.kept_slots;
+    if context.global.json {
+        println!(
+            "{}",
+            json!({
+                "fetched_slots": report.fetched_slots, "kept_slots": report.kept_slots, "blocks": report.blocks,
+                "missed": report.missed, "failed_slots": report.failed_slots(), "stopped": report.stopped,
+            })
+        );
+    } else {
+        println!(
+            "Fetched {} slots in {:.0} s: {} blocks, {} missed, {} failed; {} slots were there before.",
+            thousands(report.fetched_slots),
+            begun.elapsed().as_secs_f64(),
+            thousands(report.blocks),
+            thousands(report.missed),
+            thousands(report.failed_slots()),
+            thousands(report.kept_slots)
+        );
+    }
+    if report.stopped {
+        return Err(hinted(
+            format!("stopped: {} slots are stored", thousands(stored)),
+            "the same command continues from there",
+        ));
+    }
+    match report.failed.first() {
+        None => Ok(Outcome::Done),
+        Some(first) => Err(hinted(
+            format!("{} slots could not be fetched: {}", thousands(report.failed_slots()), first.error),
+            "the same command fetches what is missing",
+        )),
+    }
+}

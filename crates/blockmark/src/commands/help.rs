@@ -1,0 +1,44 @@
+//! `blockmark help`: a command's help, or a topic.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use crate::cli::Cli;
+use crate::failure::{Outcome, usage};
+
+const INPUTS: &str = "\
+INPUT of features, classify and db build is one of
+
+  FILE       block-reward JSON in any shape Lighthouse ever wrote, plain or gzip:
+             an array, one object, or objects one after the other
+  DIR        a directory of such files (.json, .json.gz), searched to its depth
+  CLIENT/…   a directory of CLIENT/ROOT.json files: the old form of a training set
+  http(s)…   a node that still serves /lighthouse/analysis/block_rewards,
+             with --start SLOT and --end SLOT (both inclusive)
+
+DATA of train, evaluate and plot is a Parquet file written by `blockmark label`,
+or a directory CLIENT/ROOT.json.
+";
+
+/// Prints help.
+pub(crate) fn run(topic: Option<&str>) -> Result<Outcome> {
+    let mut command = Cli::command();
+    let Some(topic) = topic else {
+        command.print_long_help()?;
+        return Ok(Outcome::Done);
+    };
+    if topic == "inputs" {
+        std::io::stdout().write_all(INPUTS.as_bytes())?;
+        return Ok(Outcome::Done);
+    }
+    match command.find_subcommand_mut(topic) {
+        Some(found) => {
+            let mut found = found.clone().bin_name(format!("blockmark {topic}"));
+            found.print_long_help()?;
+            Ok(Outcome::Done)
+        }
+        None => Err(usage(format!("\"{topic}\" is neither a command nor a topic"), "blockmark help inputs")),
+    }
+}

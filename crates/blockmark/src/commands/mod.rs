@@ -1,0 +1,59 @@
+//! One module per command; each says what it prints.
+
+mod bench;
+mod classify;
+mod db;
+mod demo;
+mod evaluate;
+mod features;
+mod fetch;
+mod help;
+mod label;
+mod model;
+mod plot;
+mod reading;
+mod serve;
+mod train;
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command, GlobalArgs};
+use crate::failure::Outcome;
+use crate::output::style::Style;
+
+/// What every command knows.
+pub(crate) struct Context {
+    /// Flags that every command takes.
+    pub(crate) global: GlobalArgs,
+    /// How to write to standard output.
+    pub(crate) style: Style,
+}
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Result<Outcome> {
+    let context = Context { style: Style::detect(cli.global.color), global: cli.global };
+    match cli.command {
+        Command::Demo(args) => demo::run(&context, &args),
+        Command::Fetch(args) => fetch::run(&context, &args),
+        Command::Features(args) => features::run(&context, &args),
+        Command::Label(args) => label::run(&context, &args),
+        Command::Train(args) => train::run(&context, &args),
+        Command::Evaluate(args) => evaluate::run(&context, &args),
+        Command::Classify(args) => classify::run(&context, &args),
+        Command::Plot(args) => plot::run(&context, &args),
+        Command::Db(command) => db::run(&context, &command),
+        Command::Serve(args) => serve::run(&context, &args),
+        Command::Bench(args) => bench::run(&context, &args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "blockmark", &mut std::io::stdout());
+            Ok(Outcome::Done)
+        }
+        Command::Help { topic } => help::run(topic.as_deref()),
+    }
+}
+
+/// A runtime for the commands that wait for sockets or the database.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
