@@ -15,7 +15,8 @@ use futures::StreamExt;
 use tokio::sync::Notify;
 
 use crate::beacon_node::{BeaconNode, NodeError, Retry};
-use crate::rewards::{Limits, Reason, RewardReader};
+use crate::node_blocks::{Unusable, off_the_loop, read_range};
+use crate::rewards::{Limits, RewardReader};
 
 /// Slots of one request: what the node's stored states are spaced by.
 pub const DEFAULT_BATCH_SLOTS: u64 = 2048;
@@ -400,35 +401,14 @@ fn is_complete(path: &Path) -> bool {
     matches!(ends(path), Ok((b'[', b']')))
 }
 
-enum Unusable {
-    CutShort(String),
-    Final(String),
-}
-
-/// Reads a batch through: block rewards of the range, in ascending order. Returns how many.
+/// Reads a batch through. Returns how many blocks it has.
 async fn checked(path: PathBuf, first: Slot, last: Slot) -> Result<u64, Unusable> {
-    let check = move || {
+    off_the_loop(move || {
         let reader = RewardReader::open_path(&path, Limits::default())
             .map_err(|error| Unusable::Final(format!("it can't be read again, because {error}")))?;
         let mut blocks = 0;
-        let mut previous = None;
-        for record in reader {
-            let record = record.map_err(|error| match error.reason {
-                Reason::CutShort | Reason::Empty => Unusable::CutShort(error.to_string()),
-                _ => Unusable::Final(error.to_string()),
-            })?;
-            let slot = record.observation.slot;
-            if slot < first || slot > last {
-                return Err(Unusable::Final(format!("block {blocks} has slot {slot}")));
-            }
-            if previous.is_some_and(|previous| previous >= slot) {
-                return Err(Unusable::Final(format!("block {blocks} of slot {slot} is out of order")));
-            }
-            previous = Some(slot);
-            blocks += 1;
-        }
+        read_range(reader, first, last, |_| blocks += 1)?;
         Ok(blocks)
-    };
-    let done = tokio::task::spawn_blocking(check).await;
-    done.unwrap_or_else(|error| Err(Unusable::Final(format!("it could not be read through: {error}"))))
+    })
+    .await
 }

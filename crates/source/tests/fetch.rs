@@ -18,8 +18,8 @@ use consensus::rewards::BlockReward;
 use simulate::{RewardPlan, Shape};
 use source::fetch::{BatchDone, BatchOutcome, Existing, NoProgress};
 use source::{
-    BeaconNode, FetchError, FetchPlan, FetchProgress, Inputs, Limits, NodeError, NodeOptions, Retry,
-    StopSwitch, fetch,
+    BeaconNode, FetchError, FetchPlan, FetchProgress, Inputs, KeepText, Limits, NodeBlocks, NodeError,
+    NodeOptions, Retry, StopSwitch, fetch,
 };
 
 /// What goes wrong with a request, by its number from 0.
@@ -372,6 +372,25 @@ async fn passwords_are_sent_and_never_printed() {
         assert!(!text.contains("tellnoone"), "{text}");
     }
     assert!(matches!(refused, NodeError::Unauthorized { status: 401, .. }));
+}
+
+#[tokio::test]
+async fn blocks_come_without_files_too() {
+    let fake = Fake::start(|number| (number == 0).then_some(Trouble::HalfBody)).await;
+    let mut blocks = NodeBlocks::new(fake.node(), Slot(0), Slot(300), KeepText::Yes);
+    assert_eq!(blocks.slots(), 300);
+    let (mut ranges, mut slots) = (Vec::new(), Vec::new());
+    while let Some(batch) = blocks.next_batch().await {
+        let batch = batch.expect("a batch");
+        ranges.push((batch.first.0, batch.last.0));
+        for record in batch.records {
+            let text = record.text.expect("the text was asked for");
+            assert_eq!(source::parse_block_reward(&text).ok(), Some(record.observation.clone()));
+            slots.push(record.observation.slot.0);
+        }
+    }
+    assert_eq!(ranges, [(1, 256), (257, 300)]);
+    assert_eq!(slots, fake.blocks.keys().copied().collect::<Vec<_>>());
 }
 
 #[tokio::test]

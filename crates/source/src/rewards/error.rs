@@ -151,6 +151,10 @@ impl Fault {
 
     pub(crate) fn into_error(self, index: Option<u64>) -> RewardError {
         let mut field = String::new();
+        if self.is_cut_short() {
+            // Where in the block the text ends says nothing about the block.
+            return RewardError { index, field, reason: self.reason };
+        }
         for step in self.steps.iter().rev() {
             match step {
                 Step::Key(key) if field.is_empty() => field.push_str(key),

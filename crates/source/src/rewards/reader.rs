@@ -90,6 +90,11 @@ impl<R: Read> RewardReader<R> {
         self
     }
 
+    #[cfg(test)]
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Reads more, making room for it. False at the end of the stream.
     fn fill(&mut self) -> Result<bool, Reason> {
         if self.at_end {
@@ -159,13 +164,13 @@ impl<R: Read> RewardReader<R> {
                     return match self.peek()? {
                         Some(b'{') => Ok(true),
                         None => Err(Reason::CutShort),
-                        Some(_) => Err(self.unexpected("the next block reward (an object)")),
+                        Some(_) => Err(self.unexpected("an object")),
                     };
                 }
                 (Place::AfterElement, Some(_)) => {
                     return Err(self.unexpected("a comma or the end of the array"));
                 }
-                _ => return Err(self.unexpected("a block reward (an object)")),
+                _ => return Err(self.unexpected("an object")),
             };
             self.start += 1;
             self.place = place;
