@@ -168,7 +168,8 @@ impl<R: Read> RewardReader<R> {
                     };
                 }
                 (Place::AfterElement, Some(_)) => {
-                    return Err(self.unexpected("a comma or the end of the array"));
+                    let mut cursor = Cursor::new(self.window());
+                    return Err(cursor.unexpected("a comma or the end of the array").reason);
                 }
                 _ => return Err(self.unexpected("an object")),
             };
