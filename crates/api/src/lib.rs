@@ -1,1 +1,34 @@
-//! HTTP: blockprint-compatible addresses, /api/v1, OpenAPI, dashboard, metrics
+//! HTTP: blockprint's addresses, `/api/v1`, OpenAPI, dashboard, metrics.
+//!
+//! ```text
+//! request ─▶ limits ─▶ auth ─▶ compat │ v1 │ dashboard ─▶ store
+//!                                └▶ judge ─▶ fingerprint
+//! ```
+//!
+//! [`router`] is the whole service; [`AppState`] holds what it works on, [`Settings`] what an operator decides.
+
+mod auth;
+mod body;
+mod compat;
+mod dashboard;
+mod error;
+mod freshness;
+mod health;
+mod judge;
+mod limits;
+mod metrics;
+mod openapi;
+mod query;
+mod router;
+mod settings;
+mod state;
+mod v1;
+
+pub use error::ApiError;
+pub use freshness::Freshness;
+pub use router::router;
+pub use settings::{ChainClock, Credential, GapPolicy, Limits, PrivateAccess, Settings};
+pub use state::{AppState, Now};
+
+/// The JSON description of all addresses, as `/openapi.json` serves it.
+pub use openapi::description_json;

@@ -1,0 +1,495 @@
+//! `/block/{slot|root}`: which client, how sure, why, do other signs agree.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use consensus::Slot;
+use fingerprint::{Client, Model};
+use serde::Deserialize;
+use store::{BlockRow, CanonicalState, RootOrigin};
+
+use super::charts::{Layout, Series, Strip, StripRange, probability_bars, strip};
+use super::format::{self, NBSP, Utc};
+use super::latest::{block_href, state_text};
+use super::page::{self, Frame, Kind};
+use super::{headline, sentence};
+use crate::auth;
+use crate::error::ApiError;
+use crate::query::Params;
+use crate::state::AppState;
+use crate::v1;
+
+/// Lines of "Why".
+const MOST_REASONS: usize = 8;
+/// Range strips shown.
+const MOST_STRIPS: usize = 6;
+
+/// The parameters of the page.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Query {
+    theme: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "block.html")]
+struct BlockPage {
+    frame: Frame,
+    tabs: Vec<Tab>,
+    slot: String,
+    state: &'static str,
+    orphaned: bool,
+    headline: String,
+    lede: String,
+    verdict_title: &'static str,
+    verdict_subtitle: &'static str,
+    verdict_note: String,
+    bars: Vec<BarRow>,
+    wide: String,
+    narrow: String,
+    conflict: bool,
+    graffiti_says: String,
+    graffiti: Option<String>,
+    history: String,
+    history_note: String,
+    why_subtitle: String,
+    why_empty: String,
+    why: Vec<Reason>,
+    strips: Vec<StripView>,
+    strip_heads: Vec<&'static str>,
+    facts: Vec<Fact>,
+    json: String,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+struct Tab {
+    href: String,
+    label: String,
+    current: bool,
+}
+
+struct BarRow {
+    label: String,
+    value: String,
+}
+
+struct Reason {
+    about: &'static str,
+    name: &'static str,
+    value: String,
+    fits_word: &'static str,
+    fits: String,
+}
+
+struct StripView {
+    about: &'static str,
+    name: &'static str,
+    value: String,
+    svg: String,
+    cells: Vec<String>,
+}
+
+struct Fact {
+    name: &'static str,
+    /// HTML.
+    value: String,
+}
+
+/// The page of one block.
+pub(super) async fn block(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    query: Result<Params<Query>, ApiError>,
+) -> Response {
+    let access = &state.settings().private;
+    if !auth::is_allowed(access, &headers) {
+        return super::failure(&state, auth::refusal(access)).await;
+    }
+    let page = match query {
+        Ok(Params(query)) => build(&state, &id, &query).await,
+        Err(error) => Err(error),
+    };
+    match page {
+        Ok(page) => page::render(StatusCode::OK, &page),
+        Err(error) => super::failure(&state, error).await,
+    }
+}
+
+async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, ApiError> {
+    let found = v1::find(state, id).await?;
+    let row = found.first().ok_or(ApiError::NotFound)?;
+    let siblings = state.store().blocks_at_slot(row.slot).await?;
+    let newest = state.store().sync_status().await?.greatest_block_slot;
+    let theme = page::theme_of(query.theme.as_deref());
+    let mut frame = Frame::new(state, Kind::Block, newest.0, theme);
+    let slot = format::count(row.slot.0);
+    frame.title = format!("Slot {slot}");
+    frame.description = format!("Which consensus client built the block of slot {slot}.");
+    let verdict = Verdict::of(row, state.model().map(AsRef::as_ref));
+    let evidence = Evidence::of(row, state.model().map(AsRef::as_ref));
+    let ranked = ranked(row);
+    let description: Vec<_> = ranked
+        .iter()
+        .map(|(series, value)| format!("{} {}", series.name(), format::probability_fine(*value)))
+        .collect();
+    let description = format!("Slot {slot}: {}", description.join(", "));
+    let (history, history_note) = history(state, row).await?;
+    Ok(BlockPage {
+        frame,
+        tabs: tabs(row, &siblings),
+        slot: slot.clone(),
+        state: state_text(row.canonical),
+        orphaned: row.canonical == CanonicalState::Orphaned,
+        headline: verdict.headline(row),
+        lede: lede(&verdict, row, state),
+        verdict_title: verdict.title(),
+        verdict_subtitle: verdict.subtitle(),
+        verdict_note: verdict.note(),
+        bars: ranked
+            .iter()
+            .map(|(series, value)| BarRow { label: series.label(), value: format::probability_fine(*value) })
+            .collect(),
+        wide: probability_bars("verdict", Layout::Wide, &ranked, &description),
+        narrow: probability_bars("verdict", Layout::Narrow, &ranked, &description),
+        conflict: verdict == Verdict::Packing && Agreement::of(row) == Agreement::Differs,
+        graffiti_says: graffiti_says(row),
+        graffiti: row.graffiti.as_deref().filter(|text| !text.is_empty()).map(format::visible),
+        history,
+        history_note,
+        why_subtitle:
+            "Each line: one number about how the block packs attestations, and which clients’ training \
+                       blocks (middle 80\u{a0}%) have it too"
+                .to_owned(),
+        why_empty: evidence.as_ref().err().cloned().unwrap_or_default(),
+        why: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.reasons()),
+        strip_heads: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.heads()),
+        strips: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.strips()),
+        facts: facts(state, row),
+        json: match row.root_known {
+            RootOrigin::Reported => format!("/api/v1/blocks/{}", row.block_root),
+            RootOrigin::Imported => format!("/api/v1/blocks/{}", row.slot),
+        },
+        previous: previous(state, row).await?,
+        next: next(state, row).await?,
+    })
+}
+
+/// How the verdict was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// From how the block packs its attestations.
+    Packing,
+    /// From its graffiti: the model looks at nothing else for this client.
+    GraffitiOnly,
+    /// There are no probabilities.
+    None,
+}
+
+impl Verdict {
+    fn of(row: &BlockRow, model: Option<&Model>) -> Self {
+        let verdict = &row.classification;
+        if verdict.probabilities.iter().all(|(_, value)| *value <= 0.0) {
+            return Self::None;
+        }
+        let signed = verdict.graffiti_guess.is_some() && verdict.graffiti_guess == verdict.best_guess_single;
+        let only = |client: Client| {
+            verdict.probabilities.len() == 1
+                || model.is_some_and(|model| model.info().graffiti_only.contains(client))
+        };
+        match verdict.best_guess_single {
+            Some(client) if signed && only(client) => Self::GraffitiOnly,
+            _ => Self::Packing,
+        }
+    }
+
+    fn headline(self, row: &BlockRow) -> String {
+        let verdict = &row.classification;
+        match (self, verdict.best_guess_single) {
+            (Self::GraffitiOnly, Some(client)) => format!("Signed as {client}"),
+            (_, client) => headline::block(client, client.map_or(0.0, |client| verdict.probability(client))),
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Packing | Self::None => "Verdict from packing",
+            Self::GraffitiOnly => "Verdict from graffiti",
+        }
+    }
+
+    const fn subtitle(self) -> &'static str {
+        match self {
+            Self::Packing | Self::None => "Probability per client, as the model votes; not calibrated",
+            Self::GraffitiOnly => "The model tells this client by its graffiti alone",
+        }
+    }
+
+    fn note(self) -> String {
+        match self {
+            Self::Packing | Self::None => format!(
+                "Below {:.2} a block is not told apart. A client the model never saw gets a wrong name here.",
+                headline::NAMED_FROM
+            ),
+            Self::GraffitiOnly => {
+                "Packing was not looked at. Graffiti is free text: anybody may sign as this client."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Agreement {
+    Silent,
+    Same,
+    Differs,
+}
+
+impl Agreement {
+    fn of(row: &BlockRow) -> Self {
+        let verdict = &row.classification;
+        match verdict.graffiti_guess {
+            None => Self::Silent,
+            signed if signed == verdict.best_guess_single => Self::Same,
+            Some(_) => Self::Differs,
+        }
+    }
+}
+
+fn lede(verdict: &Verdict, row: &BlockRow, state: &AppState) -> String {
+    let mut lede = match verdict {
+        Verdict::Packing => {
+            let attestations = row.features.iter().flatten().find(|(name, _)| name == "num_attestations");
+            let attestations = attestations.map_or_else(
+                || "attestations".to_owned(),
+                |(_, count)| format!("{}{NBSP}attestations", format::feature(*count)),
+            );
+            format!("Judged from how the block packs its {attestations}.")
+        }
+        Verdict::GraffitiOnly => "Judged from the graffiti alone.".to_owned(),
+        Verdict::None => "No verdict is stored for this block.".to_owned(),
+    };
+    if *verdict == Verdict::Packing {
+        match (Agreement::of(row), row.classification.graffiti_guess) {
+            (Agreement::Same, _) => lede.push_str(" The graffiti says the same."),
+            (Agreement::Differs, Some(client)) => {
+                lede.push_str(&format!(" The graffiti says {client}: see below."));
+            }
+            _ => {}
+        }
+    }
+    if let Some(model) = state.model().filter(|model| row.model_hash == Some(model.hash())) {
+        let origin = &model.info().origin.trained_on;
+        if !origin.is_empty() {
+            lede.push_str(&format!(" This model was trained on {origin}."));
+        }
+    }
+    lede
+}
+
+/// Series with their probability, the likeliest first.
+fn ranked(row: &BlockRow) -> Vec<(Series, f64)> {
+    let mut ranked: Vec<_> = row
+        .classification
+        .probabilities
+        .iter()
+        .map(|(client, probability)| (Series::Client(*client), *probability))
+        .collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ranked
+}
+
+fn tabs(row: &BlockRow, siblings: &[BlockRow]) -> Vec<Tab> {
+    if siblings.len() < 2 {
+        return Vec::new();
+    }
+    let tab = |sibling: &BlockRow| Tab {
+        href: format!("/block/{}", sibling.block_root),
+        label: format!(
+            "{} {}",
+            format::short_root(&sibling.block_root.to_string()),
+            state_text(sibling.canonical)
+        ),
+        current: sibling.block_root == row.block_root,
+    };
+    siblings.iter().map(tab).collect()
+}
+
+fn graffiti_says(row: &BlockRow) -> String {
+    match (row.classification.graffiti_guess, row.graffiti.as_deref()) {
+        (Some(client), _) => Series::Client(client).label(),
+        (None, Some(text)) if !text.is_empty() => "names no client".to_owned(),
+        (None, Some(_)) => "empty".to_owned(),
+        (None, None) => "–".to_owned(),
+    }
+}
+
+/// What the other blocks of the proposer say.
+async fn history(state: &AppState, row: &BlockRow) -> Result<(String, String), ApiError> {
+    let blocks = state.store().validator_blocks(row.proposer_index, Slot(0)).await?;
+    let others: Vec<_> = blocks.iter().filter(|other| other.block_root != row.block_root).collect();
+    if others.is_empty() {
+        return Ok(("–".to_owned(), format!("Validator {}: no other block is stored.", row.proposer_index)));
+    }
+    let count = |client: Option<Client>| {
+        others.iter().filter(|other| other.classification.best_guess_single == client).count()
+    };
+    let verdicts = Client::ALL.into_iter().map(Some).chain([None]);
+    let most = verdicts.max_by_key(|client| count(*client)).flatten();
+    let note = format!(
+        "{} of {} other blocks of validator {}",
+        format::count(count(most) as u64),
+        format::count(others.len() as u64),
+        row.proposer_index
+    );
+    Ok((Series::from(most).label(), note))
+}
+
+/// The features of a block beside the ranges of the loaded model.
+struct Evidence {
+    best: Option<Client>,
+    features: Vec<(&'static str, &'static str, f64, Vec<StripRange>)>,
+}
+
+impl Evidence {
+    /// The evidence, most telling feature first; or the sentence why there is none.
+    fn of(row: &BlockRow, model: Option<&Model>) -> Result<Self, String> {
+        let Some(values) = row.features.as_ref().filter(|values| !values.is_empty()) else {
+            return Err(sentence("the numbers behind this verdict were not kept, so it can’t be explained"));
+        };
+        let model = model.ok_or_else(|| {
+            sentence("no model is loaded, so there is nothing to compare this block’s numbers with")
+        })?;
+        if row.model_hash != Some(model.hash()) {
+            return Err(sentence(
+                "another model than the loaded one gave this verdict, so the ranges of the loaded one would not explain it",
+            ));
+        }
+        let best = row.classification.best_guess_single;
+        let mut features: Vec<_> = values
+            .iter()
+            .filter_map(|(name, value)| {
+                let feature = fingerprint::features::find(name)?;
+                let ranges: Vec<_> = model
+                    .ranges(feature.name)
+                    .iter()
+                    .map(|range| StripRange {
+                        series: Series::Client(range.client),
+                        low: range.p10,
+                        high: range.p90,
+                    })
+                    .collect();
+                (!ranges.is_empty()).then_some((feature.name, feature.about, *value, ranges))
+            })
+            .collect();
+        if features.is_empty() {
+            return Err(sentence("the model keeps no ranges of its training blocks"));
+        }
+        // A number that fits the verdict and few other clients tells most.
+        features.sort_by_key(|(_, _, value, ranges)| {
+            let fits = ranges.iter().filter(|range| range.contains(*value));
+            let names: Vec<_> = fits.map(|range| Some(range.series)).collect();
+            let supports = names.contains(&best.map(Series::Client));
+            (!supports, if names.is_empty() { usize::MAX } else { names.len() })
+        });
+        Ok(Self { best, features })
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        let reason = |(name, about, value, ranges): &(&'static str, &'static str, f64, Vec<StripRange>)| {
+            let fits: Vec<_> = ranges.iter().filter(|range| range.contains(*value)).collect();
+            let labels: Vec<_> = fits.iter().map(|range| range.series.label()).collect();
+            let (fits_word, fits) = match fits.len() {
+                0 => ("usual for", "<span class=\"quiet\">no client</span>".to_owned()),
+                all if all == ranges.len() => {
+                    ("usual for", "<span class=\"quiet\">all clients: tells nothing</span>".to_owned())
+                }
+                _ => ("usual for", labels.join("")),
+            };
+            Reason { about, name, value: format::feature(*value), fits_word, fits }
+        };
+        self.features.iter().take(MOST_REASONS).map(reason).collect()
+    }
+
+    fn heads(&self) -> Vec<&'static str> {
+        self.features
+            .first()
+            .map(|(_, _, _, ranges)| ranges.iter().map(|range| range.series.name()).collect())
+            .unwrap_or_default()
+    }
+
+    fn strips(&self) -> Vec<StripView> {
+        let view = |(at, (name, about, value, ranges)): (
+            usize,
+            &(&'static str, &'static str, f64, Vec<StripRange>),
+        )| {
+            let range_text = |range: &StripRange| {
+                format!("{} to {}", format::feature(range.low), format::feature(range.high))
+            };
+            let described: Vec<_> =
+                ranges.iter().map(|range| format!("{} {}", range.series.name(), range_text(range))).collect();
+            let description = format!("This block {}. {}", format::feature(*value), described.join("; "));
+            let mut ordered = ranges.clone();
+            ordered.sort_by_key(|range| Some(range.series) != self.best.map(Series::Client));
+            let picture = Strip { name, value: *value, ranges: ordered };
+            StripView {
+                about,
+                name,
+                value: format::feature(*value),
+                svg: strip(&format!("strip-{at}"), &picture, &description),
+                cells: ranges.iter().map(|range| range_text(range).replace(" to ", "–")).collect(),
+            }
+        };
+        self.features.iter().take(MOST_STRIPS).enumerate().map(view).collect()
+    }
+}
+
+fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
+    let code = |text: String| format!("<code>{}</code>", format::escape(&text));
+    let text = |text: String| format::escape(&text);
+    let mut facts = Vec::new();
+    let mut add = |name, value| facts.push(Fact { name, value });
+    add(
+        "Block root",
+        match row.root_known {
+            RootOrigin::Reported => code(row.block_root.to_string()),
+            RootOrigin::Imported => text("not known: the imported file kept none".to_owned()),
+        },
+    );
+    add("Slot", text(format!("{}, epoch {}", format::count(row.slot.0), format::count(row.slot.epoch().0))));
+    if let Some(clock) = state.settings().clock {
+        let time = Utc::from_unix(clock.start_of(row.slot.0));
+        add("Slot began", format!("<time datetime=\"{}\">{}</time>", time.machine(), text(time.full())));
+    }
+    let parent = row.parent_root.map_or_else(String::new, |root| format!(", {}", code(root.to_string())));
+    add("Parent", format!("slot {}{parent}", format::count(row.parent_slot.0)));
+    add("Proposer", text(format!("validator {}", row.proposer_index)));
+    add("Label", text(row.classification.best_guess_multi.clone()));
+    add("State", text(state_text(row.canonical).to_owned()));
+    let model = match (row.model_hash, state.model()) {
+        (Some(hash), Some(model)) if model.hash() == hash => text(state.model_name().to_owned()),
+        (Some(hash), _) => code(consensus::Root(hash).to_string()),
+        (None, _) => text("not known".to_owned()),
+    };
+    add("Model", model);
+    facts
+}
+
+/// The parent, if it is stored.
+async fn previous(state: &AppState, row: &BlockRow) -> Result<Option<String>, ApiError> {
+    if row.parent_slot >= row.slot {
+        return Ok(None);
+    }
+    let parents = state.store().blocks_at_slot(row.parent_slot).await?;
+    let parent = parents.iter().find(|parent| Some(parent.block_root) == row.parent_root).or(parents.first());
+    Ok(parent.map(block_href))
+}
+
+/// The next stored block.
+async fn next(state: &AppState, row: &BlockRow) -> Result<Option<String>, ApiError> {
+    let range = Slot(row.slot.0.saturating_add(1))..Slot(u64::MAX);
+    let page = state.store().blocks(range, None, 1).await?;
+    Ok(page.items.first().map(block_href))
+}

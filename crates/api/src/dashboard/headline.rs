@@ -1,0 +1,209 @@
+//! The sentences that answer: who is above one third, which client built a block. Words follow the interval.
+
+use fingerprint::Client;
+
+use super::charts::{IntervalRow, Series};
+use super::format::{self, NBSP};
+
+/// Below this many blocks no share is claimed.
+pub(super) const ENOUGH_BLOCKS: u64 = 200;
+/// With an interval wider than this no share is claimed.
+const WIDEST_INTERVAL: f64 = 0.20;
+/// While all upper ends stay below this, nobody is near two thirds.
+const NEAR_TWO_THIRDS: f64 = 0.60;
+
+const ONE_THIRD: f64 = 1.0 / 3.0;
+const TWO_THIRDS: f64 = 2.0 / 3.0;
+
+/// Below this probability a block is not told apart.
+pub(super) const NAMED_FROM: f64 = 0.50;
+
+/// Where an interval lies against a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Against {
+    Above,
+    Below,
+    TooClose,
+}
+
+impl Against {
+    fn of(row: &IntervalRow, threshold: f64) -> Self {
+        if row.low > threshold {
+            Self::Above
+        } else if row.high < threshold {
+            Self::Below
+        } else {
+            Self::TooClose
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Above => "above",
+            Self::Below => "below",
+            Self::TooClose => "too close to call",
+        }
+    }
+}
+
+/// What is said of a row against one third and two thirds.
+pub(super) fn against(row: &IntervalRow) -> (&'static str, &'static str) {
+    (Against::of(row, ONE_THIRD).word(), Against::of(row, TWO_THIRDS).word())
+}
+
+/// The answer of the overview.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Headline {
+    pub(super) title: String,
+    pub(super) lede: String,
+}
+
+/// The headline for shares. `since` says when stale data ended; `period` names the time covered.
+pub(super) fn overview(rows: &[IntervalRow], n: u64, since: Option<&str>, period: &str) -> Headline {
+    let named = rows.iter().filter(|row| row.series.is_named());
+    let Some(top) = named.max_by(|a, b| a.share.total_cmp(&b.share)).filter(|_| n > 0) else {
+        return Headline {
+            title: "No blocks yet.".to_owned(),
+            lede: "The first verdict comes with the first block that is classified.".to_owned(),
+        };
+    };
+    let from = format!("From {} {period}", format::counted(n, "block"));
+    if n < ENOUGH_BLOCKS || top.high - top.low > WIDEST_INTERVAL {
+        return Headline {
+            title: as_of(since, "Too few blocks yet to name shares."),
+            lede: format!("{from}. From about {ENOUGH_BLOCKS} the interval is narrower than ±7{NBSP}points."),
+        };
+    }
+    let name = top.series.name();
+    let share = format::share(top.share, top.low, top.high);
+    let title = match (Against::of(top, ONE_THIRD), Against::of(top, TWO_THIRDS)) {
+        (_, Against::Above) => {
+            format!("{name} builds an estimated {share} of blocks. That is above two thirds.")
+        }
+        (Against::Above, Against::TooClose) => format!(
+            "{name} builds an estimated {share} of blocks. That is above one third and too close to two thirds to call."
+        ),
+        (Against::Above, Against::Below) => {
+            format!("{name} builds an estimated {share} of blocks. That is above one third.")
+        }
+        (Against::TooClose, _) => {
+            format!("{name} builds an estimated {share} of blocks, too close to one third to call.")
+        }
+        (Against::Below, _) => "No client builds more than one third of blocks.".to_owned(),
+    };
+    let mut lede = String::new();
+    if Against::of(top, ONE_THIRD) == Against::Below {
+        lede.push_str(&format!("{name} is the largest with an estimated {share}. "));
+    }
+    lede.push_str(&format!(
+        "95{NBSP}% interval {}{NBSP}%. {from}",
+        format::share_interval(top.low, top.high)
+    ));
+    if let Some(unknown) = rows.iter().find(|row| row.series == Series::Unknown) {
+        let share = format::share(unknown.share, unknown.low, unknown.high);
+        lede.push_str(&format!("; {share} could not be told apart"));
+    }
+    lede.push('.');
+    lede.push_str(&others_above(rows, top));
+    if rows.iter().all(|row| row.high < NEAR_TWO_THIRDS) {
+        lede.push_str(" No client is near two thirds.");
+    }
+    Headline { title: as_of(since, &title), lede }
+}
+
+fn others_above(rows: &[IntervalRow], top: &IntervalRow) -> String {
+    let others = rows.iter().filter(|row| row.series.is_named() && row.series != top.series);
+    let sentence = |row: &IntervalRow| match Against::of(row, ONE_THIRD) {
+        Against::Above => Some(format!(" {} is above one third too.", row.series.name())),
+        Against::TooClose => Some(format!(" {} is too close to one third to call.", row.series.name())),
+        Against::Below => None,
+    };
+    others.filter_map(sentence).collect()
+}
+
+fn as_of(since: Option<&str>, sentence: &str) -> String {
+    match since {
+        None => sentence.to_owned(),
+        Some(since) => {
+            let mut letters = sentence.chars();
+            // Names of clients keep their capital; "No" and "Too" do not begin the sentence any more.
+            let lower = ["No ", "Too "].iter().any(|word| sentence.starts_with(word));
+            let first = letters.next().map(|c| if lower { c.to_ascii_lowercase() } else { c });
+            let rest: String = first.into_iter().chain(letters).collect();
+            format!("As of {since}, {rest}")
+        }
+    }
+}
+
+/// The headline of a block: words fixed to ranges of probability, then the number.
+pub(super) fn block(client: Option<Client>, probability: f64) -> String {
+    let Some(client) = client.filter(|_| probability >= NAMED_FROM) else {
+        return match client {
+            Some(client) => {
+                format!("Not told apart: {client} is nearest with {}", format::probability_fine(probability))
+            }
+            None => "Not told apart".to_owned(),
+        };
+    };
+    let words = match probability {
+        p if p >= 0.99 => "Almost certainly",
+        p if p >= 0.90 => "Very likely",
+        p if p >= 0.66 => "Likely",
+        _ => "Leaning to",
+    };
+    format!("{words} {client}: {}", format::probability_fine(probability))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(client: Client, share: f64, low: f64, high: f64) -> IntervalRow {
+        IntervalRow { series: Series::Client(client), share, low, high }
+    }
+
+    #[test]
+    fn words_follow_the_interval() {
+        use Client::{Lighthouse, Prysm};
+        let title = |row| overview(&[row], 50_000, None, "in 7 days").title;
+        let says = |row, words: &str| {
+            let title = title(row);
+            assert!(title.contains(words), "{title}");
+        };
+        says(row(Lighthouse, 0.681, 0.670, 0.690), "68.1\u{a0}% of blocks. That is above two thirds.");
+        says(row(Lighthouse, 0.441, 0.426, 0.457), "That is above one third.");
+        says(row(Lighthouse, 0.660, 0.640, 0.680), "too close to two thirds to call.");
+        says(row(Lighthouse, 0.330, 0.320, 0.340), "33.0\u{a0}% of blocks, too close to one third to call.");
+        says(row(Prysm, 0.300, 0.290, 0.310), "No client builds more than one third of blocks.");
+    }
+
+    #[test]
+    fn few_blocks_claim_nothing() {
+        let few = overview(&[row(Client::Teku, 0.5, 0.4, 0.6)], 87, None, "in 3 h");
+        assert_eq!(few.title, "Too few blocks yet to name shares.");
+        let wide = overview(&[row(Client::Teku, 0.5, 0.35, 0.65)], 900, None, "in 3 h");
+        assert_eq!(wide.title, few.title);
+        assert_eq!(overview(&[], 0, None, "").title, "No blocks yet.");
+    }
+
+    #[test]
+    fn stale_shares_say_so_first() {
+        let rows = [row(Client::Teku, 0.3, 0.29, 0.31)];
+        let stale = overview(&rows, 9_000, Some("16:02 UTC"), "in 7 days");
+        assert_eq!(stale.title, "As of 16:02 UTC, no client builds more than one third of blocks.");
+        let rows = [row(Client::Teku, 0.4, 0.39, 0.41)];
+        let stale = overview(&rows, 9_000, Some("16:02 UTC"), "in 7 days");
+        assert!(stale.title.starts_with("As of 16:02 UTC, Teku builds"), "{}", stale.title);
+    }
+
+    #[test]
+    fn block_words_are_fixed_to_ranges() {
+        let teku = Some(Client::Teku);
+        assert_eq!(block(teku, 0.994), "Almost certainly Teku: 0.994");
+        assert_eq!(block(teku, 0.94), "Very likely Teku: 0.940");
+        assert_eq!(block(teku, 0.66), "Likely Teku: 0.660");
+        assert_eq!(block(teku, 0.5), "Leaning to Teku: 0.500");
+        assert_eq!(block(teku, 0.41), "Not told apart: Teku is nearest with 0.410");
+        assert_eq!(block(None, 0.0), "Not told apart");
+    }
+}

@@ -1,0 +1,167 @@
+//! The frame of every page: header, freshness, notices, footer.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use fingerprint::Model;
+
+use super::assets;
+use super::format::{self, NBSP, Utc};
+use crate::error::ApiError;
+use crate::freshness::Freshness;
+use crate::state::AppState;
+
+/// What the base template needs.
+pub(super) struct Frame {
+    pub(super) title: String,
+    pub(super) description: String,
+    pub(super) theme: Option<&'static str>,
+    pub(super) assets: &'static str,
+    pub(super) is_overview: bool,
+    pub(super) network: String,
+    /// State of the data, as HTML.
+    pub(super) freshness: String,
+    pub(super) notice: Option<Notice>,
+    pub(super) stale: Option<String>,
+    pub(super) version: &'static str,
+    pub(super) model: String,
+}
+
+/// The notice that stands on every page that shows a verdict.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Notice {
+    pub(super) strong: String,
+    pub(super) text: String,
+}
+
+/// Which frame a page gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Overview,
+    Block,
+    Message,
+}
+
+impl Frame {
+    /// The frame of a page.
+    pub(super) fn new(state: &AppState, kind: Kind, newest_slot: u64, theme: Option<&'static str>) -> Self {
+        let freshness = state.freshness(newest_slot);
+        let network = &state.settings().network;
+        let shows_verdicts = kind != Kind::Message && newest_slot > 0;
+        Self {
+            title: "Consensus clients".to_owned(),
+            description: "Which consensus clients build the blocks of the beacon chain, with intervals."
+                .to_owned(),
+            theme,
+            assets: assets::version(),
+            is_overview: kind == Kind::Overview,
+            network: network.clone(),
+            freshness: freshness_html(freshness, newest_slot),
+            notice: if shows_verdicts { notice(state.model().map(AsRef::as_ref), network) } else { None },
+            stale: stale_text(freshness, newest_slot),
+            version: env!("CARGO_PKG_VERSION"),
+            model: model_text(state),
+        }
+    }
+
+    /// The frame of a page that shows no verdict; works without a database.
+    pub(super) async fn message(state: &AppState, title: &str) -> Self {
+        let newest = state.store().sync_status().await.map_or(0, |status| status.greatest_block_slot.0);
+        Self { title: title.to_owned(), ..Self::new(state, Kind::Message, newest, None) }
+    }
+}
+
+/// The notice stays until the model was trained or tested on labelled blocks of this network.
+pub(super) fn notice(model: Option<&Model>, network: &str) -> Option<Notice> {
+    let Some(model) = model else {
+        return Some(Notice {
+            strong: "No model is loaded.".to_owned(),
+            text: "The verdicts below were stored earlier, and how well they fit this network is not known here."
+                .to_owned(),
+        });
+    };
+    let origin = &model.info().origin;
+    let known = |text: &str| text.contains(network) && !is_made_up(text);
+    if known(&origin.trained_on) || origin.evaluated_on.iter().any(|text| known(text)) {
+        return None;
+    }
+    let strong = match origin.trained_on.as_str() {
+        "" => "Trained on blocks of unstated origin.".to_owned(),
+        text if text.contains("simulat") => "Trained on simulation.".to_owned(),
+        text => format!("Trained on {text}."),
+    };
+    let text = format!(
+        "This model has not been checked against labelled {network} blocks. Read shares as estimates."
+    );
+    Some(Notice { strong, text })
+}
+
+fn is_made_up(text: &str) -> bool {
+    ["simulat", "generated", "synthetic"].iter().any(|word| text.contains(word))
+}
+
+fn model_text(state: &AppState) -> String {
+    match state.model() {
+        None => "no model loaded".to_owned(),
+        Some(model) => {
+            let origin = &model.info().origin.trained_on;
+            let origin = if origin.is_empty() { "blocks of unstated origin" } else { origin };
+            format!("model {}, trained on {origin}", state.model_name())
+        }
+    }
+}
+
+fn freshness_html(freshness: Freshness, newest_slot: u64) -> String {
+    let slot =
+        format!("<span class=\"long\">slot{NBSP}<strong>{}</strong></span>", format::count(newest_slot));
+    match freshness {
+        Freshness::Empty => "<span class=\"state\">○ No blocks yet</span>".to_owned(),
+        Freshness::Live { age_seconds } => format!(
+            "<span class=\"state ok\">● Live</span><span class=\"long\">slot{NBSP}<strong>{}</strong>, {}</span>",
+            format::count(newest_slot),
+            format::age(age_seconds)
+        ),
+        Freshness::Behind { slots } => {
+            format!("<span class=\"state warn\">◐ {slots} slots behind</span>{slot}")
+        }
+        Freshness::Stale { since, .. } => {
+            format!("<span class=\"state warn\">○ Stale since {}</span>{slot}", since_text(since))
+        }
+        Freshness::Recorded => format!("<span class=\"state\">○ Recorded</span>{slot}"),
+    }
+}
+
+/// When data ended: the time of day, and the date, because a reader may come days later.
+pub(super) fn since_text(unix: u64) -> String {
+    let time = Utc::from_unix(unix);
+    format!("{} {}{NBSP}UTC", time.date(), time.hour_and_minute())
+}
+
+fn stale_text(freshness: Freshness, newest_slot: u64) -> Option<String> {
+    let Freshness::Stale { slots, since } = freshness else {
+        return None;
+    };
+    Some(format!(
+        "No verdict since slot{NBSP}{} ({}), {} slots ago. Shares below are as of that time.",
+        format::count(newest_slot),
+        since_text(since),
+        format::count(slots)
+    ))
+}
+
+/// A page, or the sentence that it could not be made.
+pub(super) fn render(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => ApiError::Internal(error.to_string()).into_response(),
+    }
+}
+
+/// The value of `theme=`, if it names a theme.
+pub(super) fn theme_of(theme: Option<&str>) -> Option<&'static str> {
+    match theme {
+        Some("light") => Some("light"),
+        Some("dark") => Some("dark"),
+        _ => None,
+    }
+}

@@ -1,0 +1,70 @@
+//! What surrounds every request: a bound on how many run, a time limit, security headers, measurements.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::{ApiError, title};
+use crate::metrics;
+use crate::state::AppState;
+
+/// The content policy of pages: nothing from another host, no inline style or script.
+pub(crate) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The content policy of the API browser, whose vendored program sets styles inline and draws icons from data.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Refuses what is too much, and ends what takes too long.
+pub(crate) async fn bound(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = state.requests().try_acquire() else {
+        return ApiError::Busy.into_response();
+    };
+    let limit = state.settings().limits.request_timeout;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::Timeout(limit.as_secs().max(1)).into_response(),
+    }
+}
+
+/// Sets the headers that every answer has.
+pub(crate) async fn headers(request: Request, next: Next) -> Response {
+    let is_docs = request.uri().path().starts_with("/docs");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let policy = if is_docs { DOCS_POLICY } else { PAGE_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Counts and times requests by route.
+pub(crate) async fn measure(request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().clone();
+    let started = Instant::now();
+    let response = next.run(request).await;
+    let seconds: Duration = started.elapsed();
+    metrics::request(route, &method, response.status(), seconds);
+    response
+}
+
+/// The answer after a panic, which is a fault of ours.
+pub(crate) fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+    let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+    tracing::error!("A request handler panicked");
+    (status, axum::Json(title(status))).into_response()
+}

@@ -1,0 +1,86 @@
+//! Measurements for Prometheus, and what they mean.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::response::IntoResponse;
+use consensus::Epoch;
+use fingerprint::Classification;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::error::ApiError;
+use crate::state::AppState;
+
+const REQUESTS: &str = "blockmark_http_requests_total";
+const SECONDS: &str = "blockmark_http_request_duration_seconds";
+const VERDICTS: &str = "blockmark_verdicts_total";
+const BLOCKS: &str = "blockmark_blocks";
+const GAPS: &str = "blockmark_gaps";
+const GAP_SLOTS: &str = "blockmark_gap_slots";
+const NEWEST_SLOT: &str = "blockmark_newest_slot";
+
+const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// After this many requests the samples of histograms are folded, even if nobody asks for them.
+const UPKEEP_EVERY: u64 = 4_096;
+
+/// The one recorder of this process; `None` if another one was installed before.
+static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+static SEEN: AtomicU64 = AtomicU64::new(0);
+
+/// Starts to record, once per process; later calls change nothing.
+pub(crate) fn install() {
+    HANDLE.get_or_init(|| {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BUCKETS)
+            .ok()?;
+        let recorder = recorder.build_recorder();
+        let handle = recorder.handle();
+        ::metrics::set_global_recorder(recorder).ok()?;
+        describe_counter!(REQUESTS, "Requests answered, by route, method and status.");
+        describe_histogram!(SECONDS, "Time until the answer began, by route.");
+        describe_counter!(VERDICTS, "Blocks judged and stored since the start, by client.");
+        describe_gauge!(BLOCKS, "Blocks in the database, orphaned ones left out.");
+        describe_gauge!(GAPS, "Gaps in the database.");
+        describe_gauge!(GAP_SLOTS, "Slots that are missing in gaps.");
+        describe_gauge!(NEWEST_SLOT, "The newest slot with a block.");
+        Some(handle)
+    });
+}
+
+pub(crate) fn request(route: String, method: &Method, status: StatusCode, time: Duration) {
+    let labels =
+        [("route", route.clone()), ("method", method.to_string()), ("status", status.as_u16().to_string())];
+    counter!(REQUESTS, &labels).increment(1);
+    histogram!(SECONDS, "route" => route).record(time.as_secs_f64());
+    if SEEN.fetch_add(1, Ordering::Relaxed) % UPKEEP_EVERY == UPKEEP_EVERY - 1
+        && let Some(Some(handle)) = HANDLE.get()
+    {
+        handle.run_upkeep();
+    }
+}
+
+pub(crate) fn verdicts<'a>(classifications: impl Iterator<Item = &'a Classification>) {
+    for classification in classifications {
+        counter!(VERDICTS, "client" => classification.single_name()).increment(1);
+    }
+}
+
+/// Measurements in the text format of Prometheus.
+pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
+    let store = state.store();
+    let counts = store.blocks_per_client(Epoch(0)..Epoch(u64::MAX)).await?;
+    let gaps = store.gaps().await?;
+    let missing: u64 = gaps.iter().map(|gap| gap.end.0.saturating_sub(gap.start.0) + 1).sum();
+    let status = store.sync_status().await?;
+    gauge!(BLOCKS).set(counts.total() as f64);
+    gauge!(GAPS).set(gaps.len() as f64);
+    gauge!(GAP_SLOTS).set(missing as f64);
+    gauge!(NEWEST_SLOT).set(status.greatest_block_slot.0 as f64);
+    let text = HANDLE.get().and_then(Option::as_ref).map_or_else(String::new, PrometheusHandle::render);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}

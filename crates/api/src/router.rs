@@ -1,0 +1,78 @@
+//! All addresses put together, with what surrounds them.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::error::ApiError;
+use crate::openapi::Description;
+use crate::state::AppState;
+use crate::{auth, compat, dashboard, health, limits, metrics, v1};
+
+fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(compat::public())
+        .merge(v1::public())
+        .merge(private)
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+}
+
+fn private() -> OpenApiRouter<AppState> {
+    compat::private().merge(v1::private())
+}
+
+/// The description of all addresses.
+pub(crate) fn description() -> utoipa::openapi::OpenApi {
+    described(private()).to_openapi()
+}
+
+/// Everything that is served.
+pub fn router(state: AppState) -> Router {
+    metrics::install();
+    let body_limit = state.settings().limits.classify_body_bytes;
+    let guarded = private().route_layer(from_fn_with_state(state.clone(), auth::require));
+    let (routes, description) = described(guarded).split_for_parts();
+    routes
+        .route("/metrics", get(metrics::render))
+        .merge(dashboard::routes())
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(from_fn_with_state(state.clone(), limits::bound))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(limits::after_panic))
+        .layer(from_fn(limits::headers))
+        .layer(from_fn(limits::measure))
+        .with_state(state)
+}
+
+async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {
+    if wants_page(&request) {
+        return dashboard::not_found(&state, "There is nothing at this address.").await;
+    }
+    ApiError::NotFound.into_response()
+}
+
+/// Whether a browser asks, which should get a page and not JSON.
+fn wants_page(request: &Request) -> bool {
+    request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::MethodNotAllowed
+}

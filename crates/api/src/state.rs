@@ -1,0 +1,82 @@
+//! What every handler shares: database, model, settings, clock.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fingerprint::classifier::Model;
+use store::Store;
+use tokio::sync::Semaphore;
+
+use crate::freshness::Freshness;
+use crate::settings::Settings;
+
+/// The current Unix time; a parameter, so that tests can stand in time.
+pub type Now = fn() -> u64;
+
+/// Shared by all requests; clones are cheap.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    model: Option<Arc<Model>>,
+    model_name: String,
+    settings: Settings,
+    now: Now,
+    requests: Arc<Semaphore>,
+    classifications: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// The state of a server. Without a model nothing can be classified, but everything stored can be read.
+    pub fn new(store: Store, model: Option<Arc<Model>>, settings: Settings) -> Self {
+        Self::at(store, model, settings, system_time)
+    }
+
+    /// Like [`AppState::new`], with another clock.
+    pub fn at(store: Store, model: Option<Arc<Model>>, settings: Settings, now: Now) -> Self {
+        let requests = Arc::new(Semaphore::new(settings.limits.requests_in_flight.max(1)));
+        let classifications = Arc::new(Semaphore::new(settings.limits.classify_in_flight.max(1)));
+        let model_name = model.as_ref().map_or_else(String::new, |model| model.name("model"));
+        Self(Arc::new(Inner { store, model, model_name, settings, now, requests, classifications }))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn model(&self) -> Option<&Arc<Model>> {
+        self.0.model.as_ref()
+    }
+
+    /// The loaded model's name; empty without a model.
+    pub(crate) fn model_name(&self) -> &str {
+        &self.0.model_name
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The current Unix time.
+    pub(crate) fn now(&self) -> u64 {
+        (self.0.now)()
+    }
+
+    pub(crate) fn requests(&self) -> &Semaphore {
+        &self.0.requests
+    }
+
+    pub(crate) fn classifications(&self) -> &Arc<Semaphore> {
+        &self.0.classifications
+    }
+
+    /// How fresh the newest judged slot is.
+    pub(crate) fn freshness(&self, newest_slot: u64) -> Freshness {
+        Freshness::of(newest_slot, self.settings().clock, self.now())
+    }
+}
+
+fn system_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

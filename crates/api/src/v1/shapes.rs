@@ -1,0 +1,115 @@
+//! Shapes that several addresses of `/api/v1` share.
+
+use std::collections::BTreeMap;
+
+use fingerprint::Client;
+use fingerprint::score::wilson;
+use serde::Serialize;
+use store::{BlockRow, CanonicalState, ClientCounts, RootOrigin};
+use utoipa::ToSchema;
+
+/// A client's name in JSON.
+pub(crate) fn client_name(client: Client) -> String {
+    client.name().to_lowercase()
+}
+
+/// A digest in JSON.
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
+    consensus::Root(*bytes).to_string()
+}
+
+/// A block and the verdict on it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Block {
+    slot: u64,
+    /// Null for rows of an imported file that kept no roots.
+    block_root: Option<String>,
+    parent_slot: u64,
+    parent_root: Option<String>,
+    proposer_index: u64,
+    /// The likeliest client; null if there is none.
+    client: Option<String>,
+    /// Its probability; null if there is none.
+    probability: Option<f64>,
+    /// One client, "A or B", or "Uncertain".
+    label: String,
+    /// Every client the model knows.
+    probabilities: BTreeMap<String, f64>,
+    /// The proposer's text.
+    graffiti: Option<String>,
+    /// The client that the graffiti names.
+    graffiti_client: Option<String>,
+    /// `unknown`, `canonical`, `orphaned` or `finalized`.
+    state: &'static str,
+    /// The digest of the model that gave the verdict.
+    model: Option<String>,
+    /// What the verdict rests on, where it was kept. Only the address of a single block has it.
+    features: Option<BTreeMap<String, f64>>,
+}
+
+impl From<BlockRow> for Block {
+    fn from(row: BlockRow) -> Self {
+        let verdict = row.classification;
+        let client = verdict.best_guess_single;
+        Self {
+            slot: row.slot.0,
+            block_root: (row.root_known == RootOrigin::Reported).then(|| row.block_root.to_string()),
+            parent_slot: row.parent_slot.0,
+            parent_root: row.parent_root.map(|root| root.to_string()),
+            proposer_index: row.proposer_index.0,
+            client: client.map(client_name),
+            probability: client.map(|client| verdict.probability(client)),
+            label: verdict.best_guess_multi,
+            probabilities: verdict.probabilities.into_iter().map(|(c, p)| (client_name(c), p)).collect(),
+            graffiti: row.graffiti,
+            graffiti_client: verdict.graffiti_guess.map(client_name),
+            state: state_name(row.canonical),
+            model: row.model_hash.as_ref().map(hex),
+            features: row.features.map(|features| features.into_iter().collect()),
+        }
+    }
+}
+
+/// What the chain made of a block, in one word.
+pub(crate) const fn state_name(state: CanonicalState) -> &'static str {
+    match state {
+        CanonicalState::Unknown => "unknown",
+        CanonicalState::Canonical => "canonical",
+        CanonicalState::Orphaned => "orphaned",
+        CanonicalState::Finalized => "finalized",
+    }
+}
+
+/// A client's share of the counted blocks, with its 95 % interval.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Share {
+    /// The client; null for blocks without one.
+    pub(crate) client: Option<String>,
+    /// Its blocks.
+    pub(crate) blocks: u64,
+    /// Null where nothing was counted.
+    pub(crate) share: Option<f64>,
+    pub(crate) share_low: Option<f64>,
+    pub(crate) share_high: Option<f64>,
+}
+
+/// The shares of all clients, in order, blocks without one last.
+pub(crate) fn shares_of(counts: &ClientCounts) -> Vec<Share> {
+    let n = counts.total();
+    let share = |client: Option<Client>, blocks: u64| {
+        let (low, high) = wilson(blocks, n);
+        let counted = n > 0;
+        Share {
+            client: client.map(client_name),
+            blocks,
+            share: counted.then(|| blocks as f64 / n as f64),
+            share_low: counted.then_some(low),
+            share_high: counted.then_some(high),
+        }
+    };
+    Client::ALL
+        .into_iter()
+        .map(|client| share(Some(client), counts.get(client)))
+        .chain([share(None, counts.uncertain)])
+        .collect()
+}
