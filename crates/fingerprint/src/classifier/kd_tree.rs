@@ -5,6 +5,8 @@
 
 use rayon::prelude::*;
 
+use super::rows::Rows;
+
 /// The widest row a tree is built for. Wider rows are scanned: a tree would visit nearly all leaves anyway.
 pub(super) const MAX_WIDTH: usize = 32;
 
@@ -42,42 +44,62 @@ pub(super) fn levels(points: usize) -> u32 {
     levels
 }
 
-/// Builds the tree. Returns the points in leaf order, and the cuts. Points must be distinct.
-pub(super) fn build<'a>(
-    width: usize,
-    points: usize,
-    point: impl Fn(usize) -> &'a [f64] + Sync,
-) -> (Vec<u32>, Tree) {
-    match width {
-        0..=2 => build_padded::<2>(points, point),
-        3..=4 => build_padded::<4>(points, point),
-        5..=8 => build_padded::<8>(points, point),
-        9..=16 => build_padded::<16>(points, point),
-        _ => build_padded::<MAX_WIDTH>(points, point),
+/// A group of equal rows.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Point {
+    /// The lowest of the rows.
+    pub(super) first: u32,
+    /// The number of the group.
+    pub(super) group: u32,
+}
+
+/// Points arranged.
+pub(super) struct Built {
+    /// The points' values in leaf order, row after row.
+    pub(super) points: Vec<f64>,
+    /// The points in leaf order.
+    pub(super) order: Vec<Point>,
+    /// The cuts, if a tree was wanted.
+    pub(super) tree: Option<Tree>,
+}
+
+/// Arranges points of distinct values, in a tree if wanted. The width is at most [`MAX_WIDTH`] if it is.
+pub(super) fn build(rows: &Rows, points: Vec<Point>, wants_tree: bool) -> Built {
+    match rows.width() {
+        _ if !wants_tree => {
+            let mut order = points;
+            order.sort_unstable_by_key(|point| point.first);
+            let values = order.iter().flat_map(|point| rows.row(point.first as usize));
+            // Adding 0 makes -0 an ordinary 0.
+            Built { points: values.map(|value| value + 0.0).collect(), order, tree: None }
+        }
+        0..=2 => build_padded::<2>(rows, points),
+        3..=4 => build_padded::<4>(rows, points),
+        5..=8 => build_padded::<8>(rows, points),
+        9..=16 => build_padded::<16>(rows, points),
+        _ => build_padded::<MAX_WIDTH>(rows, points),
     }
 }
 
-/// A point with its number, so that sorting moves memory in order instead of chasing numbers. Columns past
+/// A point with its values, so that sorting moves memory in order instead of chasing numbers. Columns past
 /// the width are zero and therefore never cut.
 #[derive(Clone, Copy)]
 struct Item<const W: usize> {
     values: [f64; W],
-    id: u32,
+    point: Point,
 }
 
-fn build_padded<'a, const W: usize>(
-    points: usize,
-    point: impl Fn(usize) -> &'a [f64] + Sync,
-) -> (Vec<u32>, Tree) {
-    let mut items: Vec<Item<W>> = (0..points as u32)
+fn build_padded<const W: usize>(rows: &Rows, points: Vec<Point>) -> Built {
+    let mut items: Vec<Item<W>> = points
         .into_par_iter()
-        .map(|id| {
+        .map(|point| {
             let mut values = [0.0; W];
-            values.iter_mut().zip(point(id as usize)).for_each(|(slot, value)| *slot = *value);
-            Item { values, id }
+            let row = rows.row(point.first as usize);
+            values.iter_mut().zip(row).for_each(|(slot, value)| *slot = value + 0.0);
+            Item { values, point }
         })
         .collect();
-    let levels = levels(points);
+    let levels = levels(items.len());
     let mut tree = Tree::default();
     let mut slices: Vec<&mut [Item<W>]> = vec![&mut items];
     let mut level = 0;
@@ -102,7 +124,7 @@ fn build_padded<'a, const W: usize>(
                 slices = halves;
             }
             // Which points a leaf has is settled by the cuts; sorted, their order is as well.
-            slices.into_iter().for_each(|leaf| leaf.sort_unstable_by_key(|item| item.id));
+            slices.into_iter().for_each(|leaf| leaf.sort_unstable_by_key(|item| item.point.first));
             cuts
         })
         .collect();
@@ -112,7 +134,11 @@ fn build_padded<'a, const W: usize>(
             tree.extend(&subtree[first..first + (1 << below)]);
         }
     }
-    (items.into_iter().map(|item| item.id).collect(), tree)
+    let mut points = Vec::with_capacity(items.len() * rows.width());
+    for item in &items {
+        points.extend(item.values.iter().take(rows.width()));
+    }
+    Built { points, order: items.into_iter().map(|item| item.point).collect(), tree: Some(tree) }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -146,7 +172,7 @@ fn cut<const W: usize>(items: &mut [Item<W>]) -> (Cut, [&mut [Item<W>]; 2]) {
     }
     let middle = middle(0, items.len());
     let (_, median, _) = items.select_nth_unstable_by(middle, |a, b| {
-        a.values[axis].total_cmp(&b.values[axis]).then(a.id.cmp(&b.id))
+        a.values[axis].total_cmp(&b.values[axis]).then(a.point.first.cmp(&b.point.first))
     });
     let split = median.values[axis];
     let (left, right) = items.split_at_mut(middle);

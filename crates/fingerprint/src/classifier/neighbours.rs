@@ -1,13 +1,15 @@
 //! The k nearest training rows of a query, and what they vote for.
 //!
 //! Equal rows are kept once, with the `k` lowest of their positions: no query can need more. Many points are
-//! searched through a [`Tree`](super::kd_tree), few or very wide ones by looking at all. Both give the same
+//! searched through a kd-tree, few or very wide ones by looking at all. Both give the same
 //! answer to the last bit, because a branch is left out only when a lower bound, rounded exactly like the
 //! distances themselves, is above the distance of the worst neighbour found so far.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
-use super::kd_tree::{self, Tree};
+use super::kd_tree::{self, Point, Tree};
 use super::rows::Rows;
 
 /// Below this many points a plain scan is as quick as the tree.
@@ -46,28 +48,21 @@ impl NeighbourIndex {
         let k = k.max(1);
         let width = rows.width();
         let groups = Groups::of(rows);
-        let tree = Self::wants_tree(groups.len(), width)
-            .then(|| kd_tree::build(width, groups.len(), |point| groups.point(rows, point)));
-        let (order, tree) = match tree {
-            Some((order, tree)) => (order, Some(tree)),
-            None => ((0..groups.len() as u32).collect(), None),
-        };
+        let built = kd_tree::build(rows, groups.points(), Self::wants_tree(groups.len(), width));
         let mut index = Self {
             k,
             width,
             class_count,
             row_count: rows.len() as u32,
-            points: Vec::with_capacity(order.len() * width),
-            starts: Vec::with_capacity(order.len() + 1),
-            member_rows: Vec::new(),
-            member_classes: Vec::new(),
-            tree,
+            points: built.points,
+            starts: Vec::with_capacity(built.order.len() + 1),
+            member_rows: Vec::with_capacity(built.order.len()),
+            member_classes: Vec::with_capacity(built.order.len()),
+            tree: built.tree,
         };
         index.starts.push(0);
-        for point in order {
-            let point = point as usize;
-            index.points.extend(groups.point(rows, point).iter().map(|value| value + 0.0));
-            for &row in groups.members(point).iter().take(k) {
+        for point in built.order {
+            for &row in groups.members(&point).iter().take(k) {
                 index.member_rows.push(row);
                 index.member_classes.push(rows.classes().get(row as usize).copied().unwrap_or_default());
             }
@@ -268,25 +263,23 @@ impl Groups {
         keyed.par_sort_unstable();
         let same = |a: u32, b: u32| rows.row(a as usize) == rows.row(b as usize);
         // Different rows with one hash would lie mixed: sort such a run by value.
-        let mut start = 0;
-        while start < keyed.len() {
-            let hash = keyed[start].0;
-            let length = keyed[start..].iter().take_while(|(other, _)| *other == hash).count();
-            let run = &mut keyed[start..start + length];
+        for run in keyed.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|run| run.len() > 1) {
             let first = run[0].1;
             if run.iter().any(|(_, row)| !same(first, *row)) {
                 run.sort_by(|(_, a), (_, b)| {
                     let (x, y) = (rows.row(*a as usize), rows.row(*b as usize));
-                    x.partial_cmp(y).unwrap_or(std::cmp::Ordering::Equal).then(a.cmp(b))
+                    x.partial_cmp(y).unwrap_or(Ordering::Equal).then(a.cmp(b))
                 });
             }
-            start += length;
         }
         let mut starts = Vec::new();
-        for (position, (_, row)) in keyed.iter().enumerate() {
-            if position == 0 || !same(keyed[position - 1].1, *row) {
+        let mut before = None;
+        for (position, &(hash, row)) in keyed.iter().enumerate() {
+            let known = before.is_some_and(|(other, first)| other == hash && same(first, row));
+            if !known {
                 starts.push(position as u32);
             }
+            before = Some((hash, row));
         }
         starts.push(keyed.len() as u32);
         Self { rows: keyed.into_iter().map(|(_, row)| row).collect(), starts }
@@ -296,12 +289,16 @@ impl Groups {
         self.starts.len() - 1
     }
 
-    fn members(&self, group: usize) -> &[u32] {
-        &self.rows[self.starts[group] as usize..self.starts[group + 1] as usize]
+    /// A point for each group.
+    fn points(&self) -> Vec<Point> {
+        let groups = self.starts.windows(2).zip(0..);
+        groups.map(|(range, group)| Point { first: self.rows[range[0] as usize], group }).collect()
     }
 
-    fn point<'a>(&self, rows: &'a Rows, group: usize) -> &'a [f64] {
-        rows.row(self.rows[self.starts[group] as usize] as usize)
+    /// The rows of a point's group.
+    fn members(&self, point: &Point) -> &[u32] {
+        let group = point.group as usize;
+        &self.rows[self.starts[group] as usize..self.starts[group + 1] as usize]
     }
 }
 
