@@ -18,7 +18,7 @@ pub(crate) async fn judge(state: &AppState, body: Bytes) -> Result<Vec<BlockRow>
     let permit = permit.map_err(|error| ApiError::Internal(error.to_string()))?;
     let work = move || {
         let _permit = permit;
-        let blocks = parse_block_rewards(&body, &limits).map_err(not_block_rewards)?;
+        let blocks = parse_block_rewards(&body, &limits).map_err(|error| refusal(error, &body))?;
         let mut scratch = FeatureScratch::default();
         let rows = blocks.into_iter().enumerate();
         rows.map(|(index, block)| row(&model, &mut scratch, index, block)).collect()
@@ -64,8 +64,14 @@ fn row(
     })
 }
 
-fn not_block_rewards(error: RewardError) -> ApiError {
+fn refusal(error: RewardError, body: &[u8]) -> ApiError {
     let text = error.to_string();
+    // A body that is no list may be no JSON either, which is the more useful thing to hear.
+    if error.index.is_none()
+        && let Err(fault) = serde_json::from_slice::<serde::de::IgnoredAny>(body)
+    {
+        return ApiError::InvalidJson(fault.to_string());
+    }
     match error.reason {
         Reason::Syntax { .. } | Reason::CutShort | Reason::TooDeep { .. } | Reason::Empty => {
             ApiError::InvalidJson(text)

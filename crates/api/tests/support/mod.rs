@@ -1,0 +1,156 @@
+//! What the tests of the router share: conformance data, a trained model, a temporary server.
+
+#![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use api::{AppState, Settings, router};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use fingerprint::{
+    Client, FeatureSet, GraffitiRules, Model, ModelOrigin, RuleSet, TrainingOptions, TrainingRow, TrainingSet,
+};
+use serde_json::Value;
+use store::{OpenMode, Store};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// The folder of conformance data; `None` where it is absent, which CI does not accept.
+pub fn data(file: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("BLOCKMARK_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
+    let path = root.join("blockprint").join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "conformance data are missing: {}", path.display());
+    println!("skipped: no conformance data");
+    None
+}
+
+pub fn json(path: &std::path::Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The generated blocks of a role, with their label, in file order.
+pub fn synthetic(role: &str) -> Option<Vec<(String, Value)>> {
+    let all = json(&data("synthetic_block_rewards.json")?);
+    let wanted = all.as_array().unwrap().iter().filter(|entry| entry["role"] == role);
+    Some(
+        wanted
+            .map(|entry| {
+                (entry["label"].as_str().unwrap_or_default().to_owned(), entry["block_reward"].clone())
+            })
+            .collect(),
+    )
+}
+
+/// The 24 test blocks with the graffiti that the recording used.
+pub fn test_blocks() -> Option<Vec<Value>> {
+    const GRAFFITI: [&str; 6] = ["Lighthouse/v5", "Teku x", "Prysm", "plain", "GEabcdLS1234", "nimbus"];
+    let mut blocks: Vec<Value> = synthetic("test")?.into_iter().map(|(_, block)| block).collect();
+    for (block, graffiti) in blocks.iter_mut().zip(GRAFFITI.iter().cycle()) {
+        block["meta"]["graffiti"] = (*graffiti).into();
+    }
+    Some(blocks)
+}
+
+/// The model of the recording: nine neighbours, four features, trained on role=train.
+pub fn model() -> Option<Model> {
+    let features = FeatureSet::default_four();
+    let mut rows: Vec<(Client, TrainingRow)> = synthetic("train")?
+        .into_iter()
+        .map(|(label, block)| {
+            let label: Client = label.parse().unwrap();
+            let observation =
+                source::parse_block_reward(&serde_json::to_vec(&block).unwrap()).expect("a valid block");
+            let mut values = Vec::new();
+            features.compute(&observation, &mut values).unwrap();
+            let row = TrainingRow {
+                block_root: observation.block_root,
+                slot: observation.slot,
+                label,
+                features: values,
+            };
+            (label, row)
+        })
+        .collect();
+    rows.sort_by_key(|(label, row)| (*label, row.block_root.to_string()));
+    let mut set = TrainingSet::new(features);
+    for (_, row) in rows {
+        set.push(row).unwrap();
+    }
+    let options = TrainingOptions {
+        rules: GraffitiRules::built_in(RuleSet::Blockprint),
+        note: ModelOrigin { trained_on: "generated blocks".to_owned(), evaluated_on: Vec::new() },
+        ..TrainingOptions::default()
+    };
+    Some(Model::train(&set, options).unwrap())
+}
+
+/// A server over an empty database in a temporary directory.
+pub struct Server {
+    pub router: Router,
+    pub store: Store,
+    _directory: TempDir,
+}
+
+impl Server {
+    pub async fn start(model: Option<Model>, settings: Settings) -> Self {
+        Self::start_at(model, settings, || 0).await
+    }
+
+    pub async fn start_at(model: Option<Model>, settings: Settings, now: api::Now) -> Self {
+        let directory = TempDir::new().unwrap();
+        let store = Store::open(directory.path().join("blocks.sqlite"), OpenMode::Create).await.unwrap();
+        let state = AppState::at(store.clone(), model.map(Arc::new), settings, now);
+        Self { router: router(state), store, _directory: directory }
+    }
+
+    pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        self.send_with(method, path, body, &[]).await
+    }
+
+    pub async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Body::empty()).await
+    }
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub fn content_type(&self) -> &str {
+        self.headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap())
+    }
+}
