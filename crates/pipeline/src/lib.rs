@@ -1,14 +1,41 @@
 //! The loops that join source, fingerprint and store: label, train, evaluate, classify, fill.
+//!
+//! ```text
+//! raw rewards ─▶ label ─▶ training_store ─┬▶ train ─▶ model file ─▶ classify ─▶ verdicts
+//!                                         ├▶ evaluate ─▶ report     build_db ─▶ store
+//!                                         └▶ plot ─▶ pictures
+//! ```
+//!
+//! Each is a function with options, a [`Progress`] to tell, and a report; nothing is printed. Inputs that cannot
+//! be used are collected in the report as [`BadInput`]s.
 
 mod atomic;
 mod bad_input;
+pub mod build_db;
+pub mod classify;
+pub mod evaluate;
+pub mod features;
+mod inputs;
 pub mod label;
+pub mod models;
 pub mod plot;
 pub mod progress;
 mod rows;
 #[cfg(test)]
 mod test_data;
+pub mod train;
 pub mod training_store;
 
 pub use bad_input::BadInput;
+pub use build_db::{BuildError, BuildOptions, BuildReport, Evidence, KnownBlocks, db_build};
+pub use classify::{BlockVerdict, ClassifyError, ClassifyReport, ClientShare, Explain, classify, shares};
+pub use evaluate::{EvaluateError, EvaluateOptions, EvaluateReport, SearchPlan, evaluate};
+pub use features::{FeatureRow, FeaturesError, FeaturesReport, features};
+pub use label::{LabelError, LabelFormat, LabelOptions, LabelReport, label};
+pub use models::{ModelByRange, NoModel, RangeError, RangedModel};
+pub use plot::{PlotError, PlotOptions, PlotReport, plot};
 pub use progress::{Progress, Silent};
+pub use train::{ModelFileError, TrainOptions, TrainReport, TrainingError, load_model, train};
+pub use training_store::{
+    LoadedSet, TrainingStoreError, WantedFeatures, read_training_set, training_set_info, write_training_set,
+};

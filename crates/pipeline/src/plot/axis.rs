@@ -40,11 +40,6 @@ impl Axis {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// How many pixels a distance of values takes.
-    pub(crate) fn pixels(&self, distance: f64) -> f64 {
-        (distance / (self.high - self.low) * (self.to - self.from)).abs()
-    }
-
     /// Round values inside the range, about so many, with how they are written.
     pub(crate) fn ticks(&self, about: usize) -> Vec<(f64, String)> {
         let step = round_step((self.high - self.low) / about.max(1) as f64);

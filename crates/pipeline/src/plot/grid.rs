@@ -9,7 +9,9 @@ use super::svg::{Anchor, Svg, TextStyle, Theme, fitted};
 /// The most features of one grid: beyond it, cells are too small to read.
 pub(crate) const MAX_FEATURES: usize = 8;
 
-const CELL: f64 = 168.0;
+const CELL: f64 = 176.0;
+/// The farthest a mark moves in a cell.
+const FARTHEST: f64 = 4.0;
 const GAP: f64 = 14.0;
 const LEFT: f64 = 64.0;
 const TOP: f64 = 92.0;
@@ -28,7 +30,10 @@ pub(crate) fn grid(dimensions: &[Dimension<'_>], labels: &[Client], sample: &Sam
     let spreads: Vec<(Spread, Spread)> = dimensions
         .iter()
         .map(|dimension| {
-            (Spread::new(dimension, sample, AIR, CELL - AIR), Spread::new(dimension, sample, CELL - AIR, AIR))
+            (
+                Spread::new(dimension, sample, AIR, CELL - AIR, FARTHEST),
+                Spread::new(dimension, sample, CELL - AIR, AIR, FARTHEST),
+            )
         })
         .collect();
     let reach = spreads.iter().map(|(spread, _)| spread.reach).fold(0.0, f64::max);
@@ -38,7 +43,7 @@ pub(crate) fn grid(dimensions: &[Dimension<'_>], labels: &[Client], sample: &Sam
     svg.text(INSET, 32.0, &title, TextStyle::new(18.0, theme.ink()).bold());
     let note = format!("{subtitle} On the diagonal: each client's middle 80 % and its median.");
     svg.text(INSET, 53.0, &fitted(&note, 13.0, width - 2.0 * INSET), TextStyle::new(13.0, quiet));
-    svg.define_marks('g', 2.6, 0.62);
+    svg.define_marks('g', 2.6, theme.mark_opacity());
     svg.define_marks('d', 4.0, 1.0);
 
     for (row, vertical) in dimensions.iter().enumerate() {
@@ -97,10 +102,17 @@ fn ranges(
     top: f64,
 ) {
     let theme = svg.theme;
-    let name_size = 12.5_f64.min(1.75 * CELL / dimension.name.chars().count().max(1) as f64);
     let left = axis.first_pixel() - AIR + 8.0;
-    svg.text(left, top + 20.0, dimension.name, TextStyle::new(name_size, theme.ink()).bold());
-    let mut y = top + 42.0;
+    let style = TextStyle::new(12.0, theme.ink()).bold();
+    // Two names of the table are longer than a cell is wide.
+    match dimension.name.rsplit_once('_').filter(|_| dimension.name.chars().count() > 23) {
+        Some((start, end)) => {
+            svg.text(left, top + 18.0, &format!("{start}_"), style);
+            svg.text(left, top + 33.0, end, style);
+        }
+        None => svg.text(left, top + 20.0, dimension.name, style),
+    }
+    let mut y = top + 52.0;
     for client in Client::ALL {
         let mut values: Vec<f64> = sample
             .rows

@@ -31,8 +31,8 @@ const COUNT_WIDTH: f64 = 96.0;
 
 /// Draws the matrix with a percentage in every cell and the number of blocks of every row.
 pub fn heat_map(counts: &ConfusionMatrix, title: &str, note: &str, theme: Theme) -> String {
-    let clients: Vec<Client> = counts.clients().collect();
-    let columns: Vec<Option<Client>> = clients.iter().copied().map(Some).chain([None]).collect();
+    let columns: Vec<Option<Client>> = counts.clients().map(Some).chain([None]).collect();
+    let clients: Vec<Client> = counts.clients().filter(|client| counts.score(*client).blocks > 0).collect();
     let width = (LEFT + columns.len() as f64 * CELL_WIDTH + COUNT_WIDTH + INSET).max(620.0);
     let height = TOP + clients.len() as f64 * CELL_HEIGHT + 74.0;
     let mut svg = Svg::new(width, height, theme, title, &description(counts, &clients));

@@ -1,5 +1,6 @@
 //! Pictures of training sets and verdicts as SVG and PNG, with feature names on every axis.
 
+mod accuracy;
 mod axis;
 mod grid;
 mod heat_map;
@@ -23,6 +24,7 @@ use crate::progress::Progress;
 use sample::Sample;
 use scatter::Dimension;
 
+pub use accuracy::accuracy_picture;
 pub use heat_map::heat_map;
 pub use svg::Theme;
 

@@ -1,10 +1,12 @@
 //! A cross-section: every block as a mark at the values of two features.
 
+use std::collections::HashMap;
+
 use fingerprint::Client;
 
 use super::axis::Axis;
 use super::sample::{Sample, mixed, wobble};
-use super::svg::{Anchor, Svg, TextStyle, Theme, fitted, text_width, thousands};
+use super::svg::{Anchor, Svg, TextStyle, Theme, fitted, thousands};
 
 /// A feature's values with its name and one sentence about it.
 #[derive(Clone, Copy, Debug)]
@@ -15,11 +17,11 @@ pub(crate) struct Dimension<'a> {
 }
 
 const WIDTH: f64 = 880.0;
-const HEIGHT: f64 = 640.0;
+const HEIGHT: f64 = 656.0;
 const LEFT: f64 = 76.0;
-const TOP: f64 = 118.0;
+const TOP: f64 = 130.0;
 const RIGHT: f64 = 176.0;
-const BOTTOM: f64 = 82.0;
+const BOTTOM: f64 = 88.0;
 const INSET: f64 = 20.0;
 
 /// Draws one feature against another.
@@ -31,8 +33,8 @@ pub(crate) fn scatter(
     theme: Theme,
 ) -> String {
     let title = format!("{} against {}", y.name, x.name);
-    let horizontal = Spread::new(&x, sample, LEFT, WIDTH - RIGHT);
-    let vertical = Spread::new(&y, sample, HEIGHT - BOTTOM, TOP);
+    let horizontal = Spread::new(&x, sample, LEFT, WIDTH - RIGHT, FARTHEST);
+    let vertical = Spread::new(&y, sample, HEIGHT - BOTTOM, TOP, FARTHEST);
     let subtitle = subtitle(sample, horizontal.reach.max(vertical.reach));
     let mut svg = Svg::new(WIDTH, HEIGHT, theme, &title, &subtitle);
     let (ink, quiet) = (theme.ink(), theme.ink_2());
@@ -53,10 +55,10 @@ pub(crate) fn scatter(
     svg.line((LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM), theme.line_strong(), 1.0);
     svg.line((LEFT, TOP), (LEFT, HEIGHT - BOTTOM), theme.line_strong(), 1.0);
 
-    axis_name(&mut svg, "↑", &y, INSET, TOP - 20.0);
-    axis_name(&mut svg, "→", &x, LEFT, HEIGHT - BOTTOM + 48.0);
+    axis_name(&mut svg, "↑", &y, INSET, TOP - 42.0);
+    axis_name(&mut svg, "→", &x, LEFT, HEIGHT - BOTTOM + 46.0);
 
-    svg.define_marks('m', 4.5, 0.62);
+    svg.define_marks('m', 4.5, theme.mark_opacity());
     for &row in &sample.rows {
         if let (Some(&a), Some(&b), Some(&client)) = (x.values.get(row), y.values.get(row), labels.get(row)) {
             let seed = mixed(row as u64);
@@ -69,9 +71,10 @@ pub(crate) fn scatter(
 
 /// The name of an axis with what the feature means, horizontally: nobody should tilt the head.
 fn axis_name(svg: &mut Svg, arrow: &str, dimension: &Dimension<'_>, x: f64, y: f64) {
-    let name = format!("{arrow} {}", dimension.name);
-    let room = WIDTH - INSET - x - text_width(&name, 14.0) - 10.0;
-    svg.named(x, y, 13.0, &name, &fitted(dimension.about, 13.0, room));
+    let theme = svg.theme;
+    svg.text(x, y, &format!("{arrow} {}", dimension.name), TextStyle::new(13.0, theme.ink()).bold());
+    let about = fitted(dimension.about, 12.5, WIDTH - x - INSET / 2.0);
+    svg.text(x, y + 18.0, &about, TextStyle::new(12.5, theme.ink_2()));
 }
 
 /// Marks, names and counts of the clients, one below the other.
@@ -110,47 +113,44 @@ pub(crate) fn subtitle(sample: &Sample, reach: f64) -> String {
         )
     };
     if reach > 0.0 {
-        format!("{blocks} Marks are moved by up to {reach:.0} px so that equal ones show.")
+        format!("{blocks} Marks that share a value are moved by up to {reach:.0} px so that all show.")
     } else {
         blocks
     }
 }
 
-/// An axis that moves marks a little where many blocks share few values.
+/// An axis that moves marks a little where many blocks share a value.
 pub(crate) struct Spread {
     pub(crate) axis: Axis,
+    /// The farthest that a mark of this picture is moved, in pixels.
     pub(crate) reach: f64,
+    /// How far marks of a value are moved, by the bits of the value.
+    reaches: HashMap<u64, f64>,
 }
 
-/// The farthest a mark moves, in pixels.
-const FARTHEST: f64 = 12.0;
+/// The farthest a mark may move in a large picture, in pixels.
+const FARTHEST: f64 = 10.0;
+
+/// So many blocks may share a value without being moved.
+const FEW: u32 = 2;
 
 impl Spread {
-    pub(crate) fn new(dimension: &Dimension<'_>, sample: &Sample, from: f64, to: f64) -> Self {
-        let mut values: Vec<f64> =
-            sample.rows.iter().filter_map(|&row| dimension.values.get(row).copied()).collect();
-        let axis = Axis::over(values.iter().copied(), from, to);
-        let shown = values.len();
-        values.sort_unstable_by(f64::total_cmp);
-        values.dedup();
-        // Few values for many blocks: marks would lie on each other. They move at most a third of the
-        // way to the next value, so that no block seems to have another value than its own.
-        let reach = if values.len() * 3 > shown * 2 {
-            0.0
-        } else {
-            let gap = values
-                .windows(2)
-                .filter_map(|pair| match pair {
-                    [low, high] => Some(axis.pixels(high - low)),
-                    _ => None,
-                })
-                .fold(f64::INFINITY, f64::min);
-            (gap / 3.0).clamp(2.0, FARTHEST)
-        };
-        Self { axis, reach }
+    pub(crate) fn new(dimension: &Dimension<'_>, sample: &Sample, from: f64, to: f64, farthest: f64) -> Self {
+        let values = || sample.rows.iter().filter_map(|&row| dimension.values.get(row).copied());
+        let mut counts: HashMap<u64, u32> = HashMap::new();
+        values().for_each(|value| *counts.entry(value.to_bits()).or_default() += 1);
+        // The more blocks share a value, the more room they get: the density of a pile stays about the same.
+        let reaches: HashMap<u64, f64> = counts
+            .into_iter()
+            .filter(|(_, count)| *count > FEW)
+            .map(|(value, count)| (value, (1.4 * f64::from(count).sqrt()).min(farthest)))
+            .collect();
+        let reach = reaches.values().copied().fold(0.0, f64::max);
+        Self { axis: Axis::over(values(), from, to), reach, reaches }
     }
 
     pub(crate) fn place(&self, value: f64, seed: u64) -> f64 {
-        self.axis.place(value) + self.reach * wobble(seed)
+        let reach = self.reaches.get(&value.to_bits()).copied().unwrap_or(0.0);
+        self.axis.place(value) + reach * wobble(seed)
     }
 }

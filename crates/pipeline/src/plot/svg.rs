@@ -35,6 +35,14 @@ impl Theme {
         self.pick("#7F8793", "#6C7684")
     }
 
+    /// How solid the marks of a scatter are; dark colours on a dark ground need more.
+    pub(crate) const fn mark_opacity(self) -> f64 {
+        match self {
+            Self::Light => 0.72,
+            Self::Dark => 0.85,
+        }
+    }
+
     pub(crate) const fn client(self, client: Client) -> &'static str {
         match self {
             Self::Light => client.color_light(),
@@ -158,19 +166,6 @@ impl Svg {
             style.size,
             style.fill,
             escape(content)
-        ));
-    }
-
-    /// A name in bold and what it means beside it, as one line of text.
-    pub(crate) fn named(&mut self, x: f64, y: f64, size: f64, name: &str, about: &str) {
-        let (ink, quiet) = (self.theme.ink(), self.theme.ink_2());
-        self.push(format_args!(
-            "<text x=\"{}\" y=\"{}\" font-size=\"{size}\" fill=\"{quiet}\"><tspan fill=\"{ink}\" \
-             font-weight=\"600\">{}</tspan><tspan dx=\"10\">{}</tspan></text>\n",
-            Short(x),
-            Short(y),
-            escape(name),
-            escape(about)
         ));
     }
 
