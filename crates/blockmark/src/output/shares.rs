@@ -8,6 +8,9 @@ use serde::Serialize;
 use super::style::{Characters, Style};
 use super::table::thousands;
 
+/// Where the bar begins.
+const BAR_COLUMN: usize = 49;
+
 /// Columns of the bar that stand for 100 %.
 const BAR_FULL: f64 = 40.0;
 
@@ -85,7 +88,7 @@ pub(crate) fn render(style: Style, shares: &[Share]) -> String {
         );
     }
     let threshold = if style.characters == Characters::Unicode { '┊' } else { '|' };
-    let _ = writeln!(out, "{:>width$}{threshold} 1/3", "", width = 50 + third);
+    let _ = writeln!(out, "{:>width$}{threshold} 1/3", "", width = BAR_COLUMN + third);
     out
 }
 
