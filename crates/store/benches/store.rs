@@ -1,6 +1,6 @@
 //! Fills a database and times inserts and queries.
 //!
-//! `cargo bench -p store -- --rows 1000000 [--evidence] [--keep FILE]`
+//! `cargo bench -p store -- --rows 1000000 [--batch 65536] [--queries 2000] [--evidence] [--keep FILE]`
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,36 +10,38 @@ use fingerprint::Client;
 use fingerprint::classifier::Classification;
 use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
 
-/// Rows in one transaction.
-const BATCH: u64 = 8192;
-
 /// Validators that take turns at random.
 const VALIDATORS: u64 = 1_000_000;
 
-/// Queries of each kind.
-const QUERIES: u64 = 2000;
-
 struct Options {
     rows: u64,
+    /// Rows in one transaction.
+    batch: u64,
+    /// Queries of each kind.
+    queries: u64,
     evidence: Option<usize>,
     keep: Option<PathBuf>,
 }
 
 fn options() -> Options {
-    let mut options = Options { rows: 1_000_000, evidence: None, keep: None };
+    let mut options = Options { rows: 1_000_000, batch: 65_536, queries: 2000, evidence: None, keep: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--rows" => {
-                let text = words.next().unwrap_or_default();
-                options.rows = text.parse().unwrap_or_else(|_| panic!("{text:?} is not a number of rows"));
-            }
+            "--rows" => options.rows = number(words.next()),
+            "--batch" => options.batch = number(words.next()).max(1),
+            "--queries" => options.queries = number(words.next()),
             "--evidence" => options.evidence = Some(24),
             "--keep" => options.keep = words.next().map(PathBuf::from),
             _ => {}
         }
     }
     options
+}
+
+fn number(word: Option<String>) -> u64 {
+    let word = word.unwrap_or_default();
+    word.parse().unwrap_or_else(|_| panic!("{word:?} is not a number"))
 }
 
 /// Numbers that look random and are the same in every run.
@@ -90,6 +92,9 @@ fn row(slot: u64, evidence: Option<usize>) -> BlockRow {
 }
 
 fn report(name: &str, mut times: Vec<Duration>) {
+    if times.is_empty() {
+        return;
+    }
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     println!("{name:<44} p50 {:8.3} ms   p99 {:8.3} ms   max {:8.3} ms", at(0.5), at(0.99), at(1.0));
@@ -105,7 +110,7 @@ async fn main() {
 
     let (mut inside, mut slot, mut lap, mut lap_rows) = (Duration::ZERO, known, Duration::ZERO, 0);
     while slot < options.rows {
-        let end = (slot + BATCH).min(options.rows);
+        let end = (slot + options.batch).min(options.rows);
         let rows: Vec<_> = (slot + 1..=end).map(|slot| row(slot, options.evidence)).collect();
         let started = Instant::now();
         store.insert_blocks(&rows).await.expect("an insert");
@@ -125,7 +130,7 @@ async fn main() {
             (slot - known) as f64 / inside.as_secs_f64()
         );
     }
-    let again: Vec<_> = (1..=BATCH.min(slot)).map(|slot| row(slot, options.evidence)).collect();
+    let again: Vec<_> = (1..=8192.min(slot)).map(|slot| row(slot, options.evidence)).collect();
     let started = Instant::now();
     let outcome = store.insert_blocks(&again).await.expect("an insert");
     println!(
@@ -146,29 +151,29 @@ async fn main() {
             report($name, times);
         }};
     }
-    time!("blocks_per_client, any range", QUERIES, n => {
+    time!("blocks_per_client, any range", options.queries, n => {
         let (a, b) = (mixed(n) % (epochs + 1), n % (epochs + 1));
         store.blocks_per_client(Epoch(a.min(b))..Epoch(a.max(b)))
     });
-    time!("blocks_per_client, all", QUERIES, _n => store.blocks_per_client(Epoch(0)..Epoch(u64::MAX)));
-    time!("first_gap_touching, any range", QUERIES, n => {
+    time!("blocks_per_client, all", options.queries, _n => store.blocks_per_client(Epoch(0)..Epoch(u64::MAX)));
+    time!("first_gap_touching, any range", options.queries, n => {
         store.first_gap_touching(Slot(n % slot)..Slot(n % slot + 10_000))
     });
-    time!("gaps", QUERIES, _n => store.gaps());
-    time!("sync_status", QUERIES, _n => store.sync_status());
-    time!("validator_blocks", QUERIES, n => store.validator_blocks(ValidatorIndex(n % VALIDATORS), Slot(0)));
-    time!("latest_per_validator, page of 1000", QUERIES, n => {
+    time!("gaps", options.queries, _n => store.gaps());
+    time!("sync_status", options.queries, _n => store.sync_status());
+    time!("validator_blocks", options.queries, n => store.validator_blocks(ValidatorIndex(n % VALIDATORS), Slot(0)));
+    time!("latest_per_validator, page of 1000", options.queries, n => {
         store.latest_per_validator(Some(ValidatorIndex(n % VALIDATORS)), 1000)
     });
-    time!("block_by_root", QUERIES, n => store.block_by_root(root(n % slot + 1)));
-    time!("blocks, 100 of any range", QUERIES, n => store.blocks(Slot(n % slot)..Slot(u64::MAX), None, 100));
-    time!("shares, 14 days by day", 200, n => {
+    time!("block_by_root", options.queries, n => store.block_by_root(root(n % slot + 1)));
+    time!("blocks, 100 of any range", options.queries, n => store.blocks(Slot(n % slot)..Slot(u64::MAX), None, 100));
+    time!("shares, 14 days by day", options.queries / 10, n => {
         let start = n % slot;
         store.shares(Slot(start)..Slot(start + 14 * 7200), 7200)
     });
-    time!("shares, all by day", 20, _n => store.shares(Slot(0)..Slot(slot), 7200));
-    time!("confusion, a day", 200, n => store.confusion(Client::Teku, Slot(n % slot)..Slot(n % slot + 7200)));
-    time!("confusion, all", 3, _n => store.confusion(Client::Teku, Slot(0)..Slot(u64::MAX)));
+    time!("shares, all by day", options.queries / 100, _n => store.shares(Slot(0)..Slot(slot), 7200));
+    time!("confusion, a day", options.queries / 10, n => store.confusion(Client::Teku, Slot(n % slot)..Slot(n % slot + 7200)));
+    time!("confusion, all", options.queries / 500, _n => store.confusion(Client::Teku, Slot(0)..Slot(u64::MAX)));
     store.close().await.expect("an end");
     let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     println!("file: {:.1} MB, {:.0} bytes a block", size as f64 / 1e6, size as f64 / slot as f64);

@@ -35,6 +35,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Normal)
+        .row_buffer_size(1024)
         .disable_statement_logging()
 }
 
@@ -125,7 +126,8 @@ async fn connect_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
     options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", "-131072")
+        .pragma("temp_store", "MEMORY")
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864")
         .connect()

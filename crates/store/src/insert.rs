@@ -1,11 +1,12 @@
 //! Storing blocks: known ones are compared, all that hangs on them changes in the same transaction.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use consensus::{Root, Slot};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::codes::{ORPHANED, canonical_code, verdict_code};
+use crate::codes::{canonical_code, verdict_code};
 use crate::coverage::Interval;
 use crate::error::StoreError;
 use crate::import::surrogate_root;
@@ -13,7 +14,7 @@ use crate::latest::LatestChanges;
 use crate::record::{self, COLUMNS, Record};
 use crate::rollup::Deltas;
 use crate::row::{BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, first_id, preferred_id};
-use crate::sql::{Values, pieces, placeholders, to_i64, to_u64};
+use crate::sql::{Values, marks, pieces, placeholders, to_i64, to_u64};
 use crate::{coverage_table, evidence, models};
 
 /// What became of the rows of a batch.
@@ -49,37 +50,133 @@ struct Changes {
     report: InsertReport,
 }
 
+/// Stores rows in a transaction of its own.
+pub(crate) async fn transaction(
+    writer: &mut SqliteConnection,
+    blocks: &[BlockRow],
+) -> Result<InsertReport, StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    if let Some(report) = only_new(&mut transaction, blocks).await? {
+        transaction.commit().await?;
+        return Ok(report);
+    }
+    transaction.rollback().await?;
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let report = rows(&mut transaction, blocks).await?;
+    transaction.commit().await?;
+    Ok(report)
+}
+
+/// Stores rows of which none is known, without looking for them first. `None`, and a transaction to be rolled back,
+/// if that turns out to be wrong.
+async fn only_new(
+    connection: &mut SqliteConnection,
+    blocks: &[BlockRow],
+) -> Result<Option<InsertReport>, StoreError> {
+    blocks.iter().try_for_each(check)?;
+    let (latest, repeated) = last_of_each(blocks);
+    if repeated != InsertReport::default()
+        || latest.iter().any(|row| row.root_known == RootOrigin::Imported)
+        || has_imported(connection).await?
+    {
+        return Ok(None);
+    }
+    let mut changes = Changes::prepare(connection, &latest).await?;
+    let fresh: Vec<Placed> = latest.into_iter().map(|row| changes.place(Cow::Borrowed(row))).collect();
+    if insert_placed(connection, &fresh).await? < count(fresh.len()) {
+        return Ok(None);
+    }
+    changes.report.inserted = count(fresh.len());
+    changes.stored(connection, &fresh).await?;
+    changes.apply(connection).await.map(Some)
+}
+
 /// Stores rows inside the caller's transaction.
 pub(crate) async fn rows(
     connection: &mut SqliteConnection,
     rows: &[BlockRow],
 ) -> Result<InsertReport, StoreError> {
     rows.iter().try_for_each(check)?;
-    let mut changes = Changes::default();
     let (rows, repeated) = last_of_each(rows);
+    let mut changes = Changes::prepare(connection, &rows).await?;
     changes.report += repeated;
-    let imported = sqlx::query("SELECT 1 FROM blocks WHERE root_origin = 1 LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
-    for row in &rows {
-        if let Some(hash) = row.model_hash
-            && !changes.models.contains_key(&hash)
-        {
-            changes.models.insert(hash, models::id_of(connection, &hash).await?);
-        }
-    }
-    changes.hashes = models::hashes(connection).await?;
+    let imported = has_imported(connection).await?;
     for piece in pieces(&rows) {
-        chunk(connection, piece, imported.is_some(), &mut changes).await?;
+        chunk(connection, piece, imported, &mut changes).await?;
     }
-    let Changes { counts, latest, links, unlinked, report, .. } = changes;
-    counts.apply(connection).await?;
-    latest.apply(connection).await?;
-    if !unlinked.is_empty() {
-        coverage_table::rebuild(connection, &unlinked).await?;
+    changes.apply(connection).await
+}
+
+async fn has_imported(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let row =
+        sqlx::query("SELECT 1 FROM blocks WHERE root_origin = 1 LIMIT 1").fetch_optional(connection).await?;
+    Ok(row.is_some())
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// A row with the keys it is stored under.
+struct Placed<'a> {
+    id: i64,
+    model_id: Option<i64>,
+    row: Cow<'a, BlockRow>,
+}
+
+impl Changes {
+    async fn prepare(connection: &mut SqliteConnection, rows: &[&BlockRow]) -> Result<Self, StoreError> {
+        let mut changes = Self::default();
+        for row in rows {
+            if let Some(hash) = row.model_hash
+                && !changes.models.contains_key(&hash)
+            {
+                changes.models.insert(hash, models::id_of(connection, &hash).await?);
+            }
+        }
+        changes.hashes = models::hashes(connection).await?;
+        Ok(changes)
     }
-    coverage_table::add(connection, links).await?;
-    Ok(report)
+
+    fn model_id(&self, row: &BlockRow) -> Option<i64> {
+        row.model_hash.and_then(|hash| self.models.get(&hash).copied())
+    }
+
+    /// A new row under its preferred id.
+    fn place<'a>(&self, row: Cow<'a, BlockRow>) -> Placed<'a> {
+        Placed { id: preferred_id(row.slot.0, &row.block_root), model_id: self.model_id(&row), row }
+    }
+
+    /// Takes note of rows that are in the table of blocks now, and stores their evidence.
+    async fn stored(
+        &mut self,
+        connection: &mut SqliteConnection,
+        blocks: &[Placed<'_>],
+    ) -> Result<(), StoreError> {
+        let mut features: Vec<(i64, &[(String, f64)])> = Vec::new();
+        for Placed { id, row, .. } in blocks {
+            let verdict = verdict_code(row.classification.best_guess_single);
+            let orphaned = row.canonical == CanonicalState::Orphaned;
+            self.counts.block(row.slot, verdict, orphaned, 1);
+            self.latest.stored(row.proposer_index.0, *id, verdict);
+            self.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
+            if let Some(named) = &row.features {
+                features.push((*id, named));
+            }
+        }
+        evidence::write(connection, &features, &mut self.feature_sets).await
+    }
+
+    /// Writes everything that was gathered.
+    async fn apply(self, connection: &mut SqliteConnection) -> Result<InsertReport, StoreError> {
+        self.counts.apply(connection).await?;
+        self.latest.apply(connection).await?;
+        if !self.unlinked.is_empty() {
+            coverage_table::rebuild(connection, &self.unlinked).await?;
+        }
+        coverage_table::add(connection, self.links).await?;
+        Ok(self.report)
+    }
 }
 
 fn check(row: &BlockRow) -> Result<(), StoreError> {
@@ -143,8 +240,8 @@ async fn chunk(
         surrogates = self::known(connection, stand_ins, &changes.hashes).await?;
     }
     let real = real_blocks(connection, rows).await?;
-    let mut fresh: Vec<(i64, Option<i64>, BlockRow)> = Vec::new();
-    let mut kept: Vec<(i64, Option<i64>, BlockRow)> = Vec::new();
+    let mut fresh: Vec<Placed> = Vec::new();
+    let mut kept: Vec<Placed> = Vec::new();
     for row in rows {
         if row.root_known == RootOrigin::Imported && real.contains(&(row.slot.0, row.proposer_index.0)) {
             changes.report.unchanged += 1;
@@ -165,10 +262,10 @@ async fn chunk(
         }
         match known.get(&row.block_root) {
             None => {
-                let mut row = (*row).clone();
+                let mut row = Cow::Borrowed(*row);
                 match &stand_in {
                     Some(old) => {
-                        row.canonical = later_state(old.row.canonical, row.canonical);
+                        row.to_mut().canonical = later_state(old.row.canonical, row.canonical);
                         if (old.row.slot, old.row.parent_slot) != (row.slot, row.parent_slot) {
                             changes.unlinked.push(old.row.slot.0);
                         }
@@ -176,7 +273,7 @@ async fn chunk(
                     }
                     None => changes.report.inserted += 1,
                 }
-                fresh.push((preferred_id(row.slot.0, &row.block_root), model_id(changes, &row), row));
+                fresh.push(changes.place(row));
             }
             Some(old) => {
                 let mut merged = (*row).clone();
@@ -197,11 +294,11 @@ async fn chunk(
                 changes.report.updated += 1;
                 uncount(changes, old);
                 let id = replace(connection, old, &merged, changes).await?;
-                kept.push((id, model_id(changes, &merged), merged));
+                kept.push(Placed { id, model_id: changes.model_id(&merged), row: Cow::Owned(merged) });
             }
         }
     }
-    write(connection, &mut fresh, &mut kept, changes).await
+    write(connection, &mut fresh, &kept, changes).await
 }
 
 fn same_but_features(old: &BlockRow, new: &BlockRow) -> bool {
@@ -216,10 +313,6 @@ fn same_bits(old: &Option<Vec<(String, f64)>>, new: &Option<Vec<(String, f64)>>)
         })
     };
     bits(old) == bits(new)
-}
-
-fn model_id(changes: &Changes, row: &BlockRow) -> Option<i64> {
-    row.model_hash.and_then(|hash| changes.models.get(&hash).copied())
 }
 
 /// The state after a new row came in: "unknown" teaches nothing, and what is final stays so.
@@ -278,81 +371,79 @@ async fn free_id(connection: &mut SqliteConnection, row: &BlockRow) -> Result<i6
         .ok_or(StoreError::SlotFull { slot: row.slot.0 })
 }
 
+/// Inserts rows, and gives the number of those that met no other row with the same id or root.
+async fn insert_placed(connection: &mut SqliteConnection, rows: &[Placed<'_>]) -> Result<u64, StoreError> {
+    let columns = COLUMNS.join(", ");
+    let mut inserted = 0;
+    let mut pieces = pieces(rows);
+    let mut next = pieces.next().map(bind_all).transpose()?;
+    while let Some((length, values)) = next {
+        let rows = placeholders(length, COLUMNS.len());
+        let sql = format!("INSERT INTO blocks ({columns}) VALUES {rows} ON CONFLICT DO NOTHING");
+        // The next values are put together while the database engine, on its own thread, works on these.
+        let (written, prepared) = futures::join!(values.execute(sql, connection), async {
+            pieces.next().map(bind_all).transpose()
+        });
+        inserted += written?;
+        next = prepared?;
+    }
+    Ok(inserted)
+}
+
+fn bind_all(rows: &[Placed<'_>]) -> Result<(usize, Values), StoreError> {
+    let mut values = Values::with_capacity(rows.len() * COLUMNS.len());
+    for placed in rows {
+        record::bind(&mut values, placed.id, placed.model_id, &placed.row)?;
+    }
+    Ok((rows.len(), values))
+}
+
 async fn write(
     connection: &mut SqliteConnection,
-    fresh: &mut [(i64, Option<i64>, BlockRow)],
-    kept: &mut [(i64, Option<i64>, BlockRow)],
+    fresh: &mut [Placed<'_>],
+    kept: &[Placed<'_>],
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
-    let columns = COLUMNS.join(", ");
-    for piece in pieces(fresh) {
-        let mut values = Values::default();
-        for (id, model, row) in piece {
-            record::bind(&mut values, *id, *model, row)?;
-        }
-        let sql = format!(
-            "INSERT INTO blocks ({columns}) VALUES {} ON CONFLICT (id) DO NOTHING",
-            placeholders(piece.len(), COLUMNS.len())
-        );
-        values.execute(sql, connection).await?;
+    if insert_placed(connection, fresh).await? < count(fresh.len()) {
+        settle_ids(connection, fresh).await?;
     }
-    settle_ids(connection, fresh).await?;
     let settings: Vec<String> =
         COLUMNS.iter().skip(1).map(|column| format!("{column} = excluded.{column}")).collect();
     for piece in pieces(kept) {
-        let mut values = Values::default();
-        for (id, model, row) in piece {
-            record::bind(&mut values, *id, *model, row)?;
-        }
+        let (length, values) = bind_all(piece)?;
         let sql = format!(
-            "INSERT INTO blocks ({columns}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
-            placeholders(piece.len(), COLUMNS.len()),
+            "INSERT INTO blocks ({}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
+            COLUMNS.join(", "),
+            placeholders(length, COLUMNS.len()),
             settings.join(", ")
         );
         values.execute(sql, connection).await?;
     }
-    let mut features: Vec<(i64, &[(String, f64)])> = Vec::new();
-    for (id, _, row) in fresh.iter().chain(kept.iter()) {
-        let verdict = verdict_code(row.classification.best_guess_single);
-        let orphaned = canonical_code(row.canonical) == ORPHANED;
-        changes.counts.block(row.slot, verdict, orphaned, 1);
-        changes.latest.stored(row.proposer_index.0, *id, verdict);
-        changes.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
-        if let Some(named) = &row.features {
-            features.push((*id, named));
-        }
-    }
-    evidence::write(connection, &features, &mut changes.feature_sets).await
+    changes.stored(connection, fresh).await?;
+    changes.stored(connection, kept).await
 }
 
 /// Gives another id to those rows whose id another block of the slot has already.
-async fn settle_ids(
-    connection: &mut SqliteConnection,
-    fresh: &mut [(i64, Option<i64>, BlockRow)],
-) -> Result<(), StoreError> {
+async fn settle_ids(connection: &mut SqliteConnection, fresh: &mut [Placed<'_>]) -> Result<(), StoreError> {
     let mut stored: HashSet<Root> = HashSet::with_capacity(fresh.len());
-    let ids: Vec<i64> = fresh.iter().map(|(id, ..)| *id).collect();
+    let ids: Vec<i64> = fresh.iter().map(|placed| placed.id).collect();
     for piece in pieces(&ids) {
         let mut values = Values::default();
         for id in piece {
             values.push(*id)?;
         }
-        let marks = vec!["?"; piece.len()].join(",");
-        let sql = format!("SELECT block_root FROM blocks WHERE id IN ({marks})");
+        let sql = format!("SELECT block_root FROM blocks WHERE id IN ({})", marks(piece.len()));
         for row in values.fetch(sql, connection).await? {
             stored.insert(record::root_of_bytes(row.try_get(0)?)?);
         }
     }
-    for (id, model, row) in fresh {
-        if stored.contains(&row.block_root) {
-            continue;
-        }
-        *id = free_id(connection, row).await?;
-        let mut values = Values::default();
-        record::bind(&mut values, *id, *model, row)?;
-        let sql =
-            format!("INSERT INTO blocks ({}) VALUES {}", COLUMNS.join(", "), placeholders(1, COLUMNS.len()));
-        values.execute(sql, connection).await?;
+    for placed in fresh.iter_mut().filter(|placed| !stored.contains(&placed.row.block_root)) {
+        placed.id = free_id(connection, &placed.row).await?;
+        let (_, values) = bind_all(std::slice::from_ref(placed))?;
+        let row = placeholders(1, COLUMNS.len());
+        values
+            .execute(format!("INSERT INTO blocks ({}) VALUES {row}", COLUMNS.join(", ")), connection)
+            .await?;
     }
     Ok(())
 }
@@ -369,8 +460,7 @@ pub(crate) async fn known(
         for root in piece {
             values.push(root.0.to_vec())?;
         }
-        let marks = vec!["?"; piece.len()].join(",");
-        let sql = format!("{} FROM blocks WHERE block_root IN ({marks})", record::select());
+        let sql = format!("{} FROM blocks WHERE block_root IN ({})", record::select(), marks(piece.len()));
         for row in values.fetch(sql, connection).await? {
             let record = Record::read(&row, models)?;
             known.insert(record.row.block_root, record);

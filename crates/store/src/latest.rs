@@ -1,6 +1,6 @@
 //! The newest block of every proposer, changed in the transaction that stores the blocks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::SqliteConnection;
 
@@ -10,7 +10,7 @@ use crate::sql::{Values, pieces, placeholders, to_i64};
 /// Changes that one transaction gathers.
 #[derive(Default)]
 pub(crate) struct LatestChanges {
-    newest: BTreeMap<u64, (i64, i64)>,
+    newest: HashMap<u64, (i64, i64)>,
     recount: BTreeSet<u64>,
 }
 
@@ -30,7 +30,8 @@ impl LatestChanges {
 
     /// Writes the changes.
     pub(crate) async fn apply(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let newest: Vec<_> = self.newest.into_iter().collect();
+        let mut newest: Vec<_> = self.newest.into_iter().collect();
+        newest.sort_unstable();
         for piece in pieces(&newest) {
             let mut values = Values::default();
             for (proposer, (block_id, verdict)) in piece {

@@ -16,7 +16,7 @@ use crate::counts::{ClientCounts, Confusion};
 use crate::error::StoreError;
 use crate::record::{Record, select};
 use crate::row::{BlockRow, first_id, slot_of_id};
-use crate::sql::{Values, pieces, to_i64, to_u64};
+use crate::sql::{Values, marks, pieces, to_i64, to_u64};
 use crate::{coverage_table, models, rollup};
 
 /// How far the database goes.
@@ -141,7 +141,7 @@ pub(crate) async fn of_validators(
             values.push(to_i64(validator.0))?;
         }
         values.push(first_id(since.0))?;
-        let marks = vec!["?"; piece.len()].join(",");
+        let marks = marks(piece.len());
         let rest = format!("WHERE proposer_index IN ({marks}) AND id >= ? ORDER BY proposer_index, id");
         found.extend(block_rows(records(connection, &rest, values).await?));
     }
@@ -274,8 +274,7 @@ pub(crate) async fn contains(
         for root in piece {
             values.push(root.0.to_vec())?;
         }
-        let marks = vec!["?"; piece.len()].join(",");
-        let sql = format!("SELECT block_root FROM blocks WHERE block_root IN ({marks})");
+        let sql = format!("SELECT block_root FROM blocks WHERE block_root IN ({})", marks(piece.len()));
         for row in values.fetch(sql, connection).await? {
             known.insert(crate::record::root_of_bytes(row.try_get(0)?)?);
         }

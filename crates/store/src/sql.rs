@@ -23,8 +23,13 @@ pub(crate) fn pieces<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
 /// Bare `?` and not `$1`: SQLite keeps names of parameters in a list and walks it for every binding, which makes a
 /// statement with thousands of `$n` slow by the square of their number. PostgreSQL needs `$n` here.
 pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(","));
+    let row = format!("({})", marks(columns));
     vec![row; rows].join(",")
+}
+
+/// `?,?,?` for three values.
+pub(crate) fn marks(values: usize) -> String {
+    vec!["?"; values].join(",")
 }
 
 /// Values to bind, in order.
@@ -32,6 +37,12 @@ pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
 pub(crate) struct Values(SqliteArguments);
 
 impl Values {
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(values, 0);
+        Self(arguments)
+    }
+
     pub(crate) fn push<'q, T: Encode<'q, Sqlite> + Type<Sqlite>>(
         &mut self,
         value: T,

@@ -61,10 +61,7 @@ impl Store {
             return Ok(InsertReport::default());
         }
         let mut writer = self.database.writer().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let report = insert::rows(&mut transaction, rows).await?;
-        transaction.commit().await?;
-        Ok(report)
+        insert::transaction(&mut writer, rows).await
     }
 
     /// Says what the chain made of blocks, in one transaction. Unknown roots are passed over. Gives the number of

@@ -16,20 +16,22 @@ CREATE TABLE models (
     info TEXT NOT NULL
 );
 
+-- ON CONFLICT FAIL and the deferred reference spare SQLite a journal for every statement; an error rolls the whole
+-- transaction back anyway.
 CREATE TABLE blocks (
     id INTEGER PRIMARY KEY,
-    block_root BLOB NOT NULL,
-    root_origin BIGINT NOT NULL,      -- 0 reported, 1 made up for a row imported without a root
+    block_root BLOB NOT NULL ON CONFLICT FAIL,
+    root_origin BIGINT NOT NULL ON CONFLICT FAIL, -- 0 reported, 1 made up for a row imported without a root
     parent_root BLOB,
-    slot BIGINT NOT NULL,
-    parent_slot BIGINT NOT NULL,
-    proposer_index BIGINT NOT NULL,
-    best_guess BIGINT NOT NULL,       -- clients.code, 0 is Uncertain
+    slot BIGINT NOT NULL ON CONFLICT FAIL,
+    parent_slot BIGINT NOT NULL ON CONFLICT FAIL,
+    proposer_index BIGINT NOT NULL ON CONFLICT FAIL,
+    best_guess BIGINT NOT NULL ON CONFLICT FAIL, -- clients.code, 0 is Uncertain
     best_guess_multi TEXT,            -- null: the same text as the single guess
     graffiti TEXT,
     graffiti_guess BIGINT,            -- clients.code
-    canonical BIGINT NOT NULL,        -- 0 unknown, 1 canonical, 2 orphaned, 3 finalized
-    model_id BIGINT REFERENCES models (id),
+    canonical BIGINT NOT NULL ON CONFLICT FAIL, -- 0 unknown, 1 canonical, 2 orphaned, 3 finalized
+    model_id BIGINT REFERENCES models (id) DEFERRABLE INITIALLY DEFERRED,
     pr_grandine DOUBLE PRECISION,     -- null: the model does not know the client
     pr_lighthouse DOUBLE PRECISION,
     pr_lodestar DOUBLE PRECISION,
