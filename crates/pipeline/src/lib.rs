@@ -23,6 +23,8 @@ pub mod progress;
 mod rows;
 #[cfg(test)]
 mod test_data;
+#[cfg(test)]
+mod tests;
 pub mod train;
 pub mod training_store;
 

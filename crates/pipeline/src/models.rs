@@ -188,7 +188,7 @@ fn entries(path: &Path) -> Result<Vec<(Slot, Slot, PathBuf)>, RangeError> {
 /// The slots of a name like `slots_0_to_31`, `slots_0_to_31.parquet` or `slots_0_to_31.bmm`.
 fn slots_of(path: &Path) -> Option<(Slot, Slot)> {
     let stem = path.file_stem()?.to_str()?;
-    let range = stem.strip_prefix("slots_").or_else(|| stem.strip_prefix("slot_"))?;
+    let range = stem.strip_prefix("slots_")?;
     slots_of_name(&format!("slot_{range}.json"))
 }
 
