@@ -25,20 +25,49 @@ pub(crate) fn counted(value: u64, noun: &str) -> String {
     format!("{}{NBSP}{noun}{plural}", count(value))
 }
 
-/// A share with the precision its interval supports: `44.1 %`, or `44 %` where the interval is wider than
-/// ten points.
+/// How finely shares are written: never finer than their intervals support.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// `44 %`
+    Whole,
+    /// `44.1 %`
+    Tenths,
+}
+
+impl Precision {
+    /// The precision for shares that stand together: tenths, unless one interval is wider than ten points.
+    pub(crate) fn of(intervals: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let is_wide = intervals.into_iter().any(|(low, high)| high - low > 0.10);
+        if is_wide { Self::Whole } else { Self::Tenths }
+    }
+
+    /// The number without its unit.
+    pub(crate) fn number(self, share: f64) -> String {
+        match self {
+            Self::Whole => format!("{:.0}", share * 100.0),
+            Self::Tenths => format!("{:.1}", share * 100.0),
+        }
+    }
+
+    /// `44.1 %`
+    pub(crate) fn share(self, share: f64) -> String {
+        format!("{}{NBSP}%", self.number(share))
+    }
+
+    /// `42.6–45.7`, without its unit.
+    pub(crate) fn interval(self, low: f64, high: f64) -> String {
+        format!("{}–{}", self.number(low), self.number(high))
+    }
+}
+
+/// A share with the precision its own interval supports: `44.1 %`, or `44 %` where it is wider than ten points.
 pub(crate) fn share(value: f64, low: f64, high: f64) -> String {
-    format!("{}{NBSP}%", percent_digits(value, low, high))
+    Precision::of([(low, high)]).share(value)
 }
 
 /// The interval of a share, without its unit: `42.6–45.7`.
 pub(crate) fn share_interval(low: f64, high: f64) -> String {
-    format!("{}–{}", percent_digits(low, low, high), percent_digits(high, low, high))
-}
-
-fn percent_digits(value: f64, low: f64, high: f64) -> String {
-    let digits = if high - low > 0.10 { 0 } else { 1 };
-    format!("{:.digits$}", value * 100.0)
+    Precision::of([(low, high)]).interval(low, high)
 }
 
 /// A probability in a list, two decimals: `0.94`. Certainty is never printed.
@@ -247,6 +276,8 @@ mod tests {
         assert_eq!(share(0.4412, 0.31, 0.57), "44\u{a0}%");
         assert_eq!(share_interval(0.426, 0.457), "42.6–45.7");
         assert_eq!(share_interval(0.31, 0.57), "31–57");
+        let together = Precision::of([(0.426, 0.457), (0.31, 0.57)]);
+        assert_eq!(together.interval(0.426, 0.457), "43–46");
     }
 
     #[test]

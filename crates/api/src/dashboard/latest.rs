@@ -79,6 +79,9 @@ fn latest_block(row: &BlockRow) -> LatestBlock {
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let best = verdict.best_guess_single.map(|client| (client, verdict.probability(client)));
     let (series, probability, runner_up) = match best {
+        Some((client, _)) if ranked.len() == 1 && verdict.graffiti_guess == Some(client) => {
+            (Series::Client(client), "–".to_owned(), "told by its graffiti".to_owned())
+        }
         Some((client, value)) if value >= NAMED_FROM => {
             let second = ranked.iter().find(|(other, value)| *other != client && *value > 0.0);
             let second = second.map_or_else(String::new, |(other, value)| {

@@ -13,7 +13,7 @@ use store::{ClientCounts, Gap};
 use super::charts::{
     Estimate, IntervalRow, Layout, Multiple, Series, Timeline, TimelineSeries, interval_bars,
 };
-use super::format::{self, NBSP, Utc};
+use super::format::{self, NBSP, Precision, Utc};
 use super::headline;
 use super::latest::{self, LatestRow};
 use super::page::{self, Frame, Kind};
@@ -30,6 +30,8 @@ use crate::v1::missing;
 const LATEST_EPOCHS: u64 = 8;
 /// Seconds per slot where no clock says otherwise.
 const SECONDS_PER_SLOT: u64 = 12;
+/// Stretches of time that a line needs.
+const FEWEST_BUCKETS: u64 = 3;
 /// Gaps that the note below a chart names.
 const NAMED_GAPS: usize = 2;
 
@@ -316,15 +318,14 @@ fn now_card(
             headline::ENOUGH_BLOCKS
         ));
     }
+    let precision = Precision::of(rows.iter().map(|row| (row.low, row.high)));
     let table_row = |row: &IntervalRow| {
         let (third, two_thirds) = headline::against(row);
-        let ends = format::share_interval(row.low, row.high);
-        let (low, high) = ends.split_once('–').unwrap_or_default();
         NowRow {
             label: row.series.label(),
-            share: format::share(row.share, row.low, row.high),
-            low: low.to_owned(),
-            high: high.to_owned(),
+            share: precision.share(row.share),
+            low: precision.number(row.low),
+            high: precision.number(row.high),
             blocks: format::count(blocks_of(counts, row.series)),
             third,
             two_thirds,
@@ -354,7 +355,15 @@ async fn time_card(
     let clock = state.settings().clock;
     let axis = TimeAxis::new(extent.start_epoch(history), extent.end_epoch(), clock);
     let range = Slot(axis.start_slot())..Slot(axis.end_slot());
-    let buckets = state.store().shares(range.clone(), axis.bucket_slots()).await?;
+    let mut buckets = state.store().shares(range, axis.bucket_slots()).await?;
+    let mut empty = "No blocks yet. Lines appear with the first blocks that are classified.".to_owned();
+    if extent.has_blocks && axis.buckets < FEWEST_BUCKETS {
+        buckets.clear();
+        empty = format!(
+            "Too few blocks for a line. It begins with {FEWEST_BUCKETS} stretches of {}.",
+            axis.bucket_name()
+        );
+    }
     let timeline = timeline(&axis, &buckets, extent);
     let last_known = timeline.series.iter().filter_map(|series| {
         let last = series.points.iter().rev().flatten().next()?;
@@ -376,7 +385,7 @@ async fn time_card(
         wide: timeline.wide("time", &description),
         multiples: timeline.multiples("time-m"),
         note: gap_note(extent, &axis),
-        empty: "No blocks yet. Lines appear with the first buckets.".to_owned(),
+        empty,
         caption: format!("Estimated share of blocks in %, by {}, with n", axis.bucket_name()),
         bucket_head: if clock.is_some() { "From (UTC)" } else { "From slot" },
         heads: shown.iter().map(|series| series.name()).collect(),
@@ -391,8 +400,8 @@ fn bucket_row(start: String, counts: &ClientCounts, shown: &[Series]) -> BucketR
     let cell = |series: &Series| {
         let blocks = blocks_of(counts, *series);
         let (low, high) = wilson(blocks, n);
-        let share = format::share(blocks as f64 / n.max(1) as f64, low, high);
-        format!("{} ({})", share.trim_end_matches(['%', NBSP]), format::share_interval(low, high))
+        let precision = Precision::of([(low, high)]);
+        format!("{} ({})", precision.number(blocks as f64 / n.max(1) as f64), precision.interval(low, high))
     };
     BucketRow { start, n: format::count(n), cells: shown.iter().map(cell).collect() }
 }

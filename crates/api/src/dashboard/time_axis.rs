@@ -6,17 +6,17 @@ use super::charts::Tick;
 use super::format::{self, NBSP, Utc};
 use crate::settings::ChainClock;
 
-/// Bucket sizes in epochs: from one epoch to thirty days.
-const BUCKETS: [u64; 9] = [1, 2, 5, 10, 25, 75, 225, 1_575, 6_750];
+/// Bucket sizes in epochs, from half an hour to thirty days. Shorter ones would hold too few blocks to say anything.
+const BUCKETS: [u64; 7] = [5, 10, 25, 75, 225, 1_575, 6_750];
 /// Most buckets of a chart; short ones hold few blocks, so fewer of them are drawn.
 const MOST_BUCKETS: u64 = 92;
 const MOST_SHORT_BUCKETS: u64 = 24;
 /// Below this many epochs a bucket is short.
 const SHORT_BELOW: u64 = 25;
-/// Most labels below the axis.
+/// Steps of the labels below the axis: one label more than that may stand there.
 const MOST_TICKS: u64 = 5;
 
-/// A stretch of time in buckets of equal length, on round borders.
+/// A stretch of time in buckets of equal length; those of three hours and more have round borders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeAxis {
     /// The first epoch.
@@ -37,6 +37,12 @@ impl TimeAxis {
             span.div_ceil(*bucket) <= most
         };
         let bucket_epochs = BUCKETS.into_iter().find(fits).unwrap_or_else(|| span.div_ceil(MOST_BUCKETS));
+        if bucket_epochs < SHORT_BELOW {
+            // A bucket that is only begun would be all noise: short ones are counted back from the end.
+            let buckets = (span / bucket_epochs).max(1);
+            let start_epoch = end.saturating_sub(buckets * bucket_epochs);
+            return Self { start_epoch, bucket_epochs, buckets, clock };
+        }
         let start_epoch = start / bucket_epochs * bucket_epochs;
         let buckets = (end.saturating_sub(start_epoch)).div_ceil(bucket_epochs).max(1);
         Self { start_epoch, bucket_epochs, buckets, clock }
@@ -105,7 +111,7 @@ impl TimeAxis {
         let (start, end) = (self.start_slot(), self.end_slot());
         let mut step = 1u64;
         for factor in [2, 5, 2].into_iter().cycle().take(54) {
-            if (end - start) / step < MOST_TICKS {
+            if (end - start) / step < MOST_TICKS - 1 {
                 break;
             }
             // 1, 2, 10, 20, 100 …: every number stays round with its thousands separator.
@@ -135,7 +141,7 @@ impl TimeAxis {
             182 * DAY,
         ];
         let (start, end) = (clock.start_of(self.start_slot()), clock.start_of(self.end_slot()));
-        let fits = |step: &u64| (end - start) / step < MOST_TICKS;
+        let fits = |step: &u64| (end - start) / step <= MOST_TICKS;
         let step = STEPS.into_iter().find(fits).unwrap_or(365 * DAY);
         let label = |unix: u64| {
             let time = Utc::from_unix(unix);
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn buckets_are_as_long_as_the_stretch_needs() {
         let bucket = |epochs: u64| TimeAxis::new(10_000, 10_000 + epochs, None).bucket_epochs;
-        assert_eq!((bucket(16), bucket(225), bucket(1_575)), (1, 10, 25));
+        assert_eq!((bucket(16), bucket(225), bucket(1_575)), (5, 10, 25));
         assert_eq!((bucket(6_750), bucket(20_250), bucket(82_125)), (75, 225, 1_575));
         assert!(TimeAxis::new(0, 1 << 30, None).buckets <= MOST_BUCKETS + 1);
     }

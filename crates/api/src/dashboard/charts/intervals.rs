@@ -25,12 +25,13 @@ pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], desc
     let width = layout.width();
     let (left, right) = match layout {
         Layout::Narrow => (100.0, width - 66.0),
-        Layout::Wide => (112.0, width - 126.0),
+        Layout::Wide => (112.0, width - 130.0),
     };
     let body = ROW_HEIGHT * rows.len().max(4) as f64;
     let bottom = TOP + body + 4.0;
     let end = share_axis_end(rows.iter().map(|row| row.high).fold(0.0, f64::max));
     let x = |share: f64| left + (right - left) * share.clamp(0.0, end) / end;
+    let precision = format::Precision::of(rows.iter().map(|row| (row.low, row.high)));
     let id = format!("{id}-{}", layout.class());
     let mut svg = Svg::open(
         &id,
@@ -40,7 +41,7 @@ pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], desc
         "Share of blocks by consensus client",
         description,
     );
-    let step = if end < 1.0 { 10 } else { 20 };
+    let step = if end < 1.0 && layout == Layout::Wide { 10 } else { 20 };
     for percent in (0..=100).step_by(step).filter(|percent| f64::from(*percent) <= end * 100.0 + 0.01) {
         let at = x(f64::from(percent) / 100.0);
         svg.line("grid-line", [at, TOP, at, bottom]);
@@ -65,11 +66,11 @@ pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], desc
         let middle = TOP + ROW_HEIGHT * (f64::from(at) + 0.5) + 2.0;
         let tick = x(row.share);
         svg.line("tick-mark", [tick, middle - 11.0, tick, middle + 11.0]);
-        let value = format::share(row.share, row.low, row.high);
-        let interval = format::share_interval(row.low, row.high);
+        let value = precision.share(row.share);
+        let interval = precision.interval(row.low, row.high);
         match layout {
             Layout::Wide => {
-                svg.label("b", width - 66.0, middle + 4.7, 13.5, Anchor::End, &value);
+                svg.label("b", width - 73.0, middle + 4.7, 13.5, Anchor::End, &value);
                 svg.label("t2", width, middle + 4.7, 13.0, Anchor::End, &interval);
             }
             Layout::Narrow => {

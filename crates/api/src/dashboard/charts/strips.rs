@@ -53,7 +53,7 @@ pub(crate) fn strip(id: &str, strip: &Strip, description: &str) -> String {
     let mut svg = Svg::open(id, "strip", WIDTH, bottom + 22.0, strip.name, description);
     for tick in scale.ticks() {
         svg.line("grid-line", [x(tick), TOP, x(tick), bottom]);
-        svg.label("t2", x(tick), bottom + 16.0, 12.0, Anchor::Middle, &format::feature(tick));
+        svg.label("t2", x(tick), bottom + 16.0, 12.0, Anchor::Middle, &tick_text(tick));
     }
     for (range, at) in strip.ranges.iter().zip(0u32..) {
         let middle = TOP + ROW_HEIGHT * (f64::from(at) + 0.5);
@@ -69,6 +69,12 @@ pub(crate) fn strip(id: &str, strip: &Strip, description: &str) -> String {
         svg.label("b", at, TOP - 8.0, 12.5, Anchor::Middle, &format::feature(strip.value));
     }
     svg.close()
+}
+
+/// A round number without zeros at its end.
+fn tick_text(tick: f64) -> String {
+    let text = format::feature(tick);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A scale with round ends.

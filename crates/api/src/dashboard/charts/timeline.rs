@@ -80,7 +80,7 @@ impl Timeline {
     /// The chart for cards of 524 px and more.
     pub(crate) fn wide(&self, id: &str, description: &str) -> String {
         let width = Layout::Wide.width();
-        let (left, right, top, bottom) = (40.0, width - 112.0, 14.0, 296.0);
+        let (left, right, top, bottom) = (44.0, width - 112.0, 14.0, 296.0);
         let end = share_axis_end(self.highest());
         let x = |at: f64| left + (right - left) * at.clamp(0.0, 1.0);
         let y = |share: f64| bottom - (bottom - top) * share.clamp(0.0, end) / end;
@@ -259,11 +259,12 @@ impl Timeline {
             .map(|series| {
                 let name = series.series.name();
                 let values: Vec<&Estimate> = series.points.iter().flatten().collect();
+                let precision = format::Precision::of(values.iter().map(|value| (value.low, value.high)));
                 let from_to = match (values.first(), values.last()) {
                     (Some(first), Some(last)) if values.len() > 1 => format!(
                         "{}{NBSP}→{NBSP}{}",
-                        format::share_interval(first.share, first.share),
-                        format::share(last.share, last.low, last.high),
+                        precision.number(first.share),
+                        precision.share(last.share),
                         NBSP = format::NBSP
                     ),
                     (Some(only), _) => format::share(only.share, only.low, only.high),

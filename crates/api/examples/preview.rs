@@ -1,0 +1,186 @@
+//! Serves the dashboard over a temporary database of made-up verdicts, to look at it in a browser.
+//!
+//! `cargo run -p api --example preview -- [full|few|empty|stale|gap|majority] [port]`
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use api::{AppState, ChainClock, PrivateAccess, Settings, router};
+use consensus::{Root, Slot, ValidatorIndex};
+use fingerprint::Classification;
+use fingerprint::{
+    Client, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions, TrainingRow, TrainingSet,
+};
+use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
+
+/// Made-up shares of the clients that the model tells apart.
+const SHARES: [(Client, f64); 5] = [
+    (Client::Lighthouse, 0.44),
+    (Client::Prysm, 0.29),
+    (Client::Nimbus, 0.10),
+    (Client::Teku, 0.09),
+    (Client::Grandine, 0.03),
+];
+
+const GRAFFITI: [&str; 6] = [
+    "",
+    "Lighthouse/v7.1.0-cfb1f73",
+    "<script>alert('graffiti')</script> & \"friends\"",
+    "teku/v25.6.0",
+    "\u{202e}gnihton seman",
+    "hello from a home staker with a very long graffit",
+];
+
+/// A small generator; a preview needs no better one.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn root(&mut self) -> Root {
+        let mut root = [0; 32];
+        root.iter_mut().for_each(|byte| *byte = (self.next() * 256.0) as u8);
+        Root(root)
+    }
+}
+
+fn values(client: Client, random: &mut Random, columns: usize) -> Vec<f64> {
+    (0..columns)
+        .map(|column| {
+            let centre = ((client.index() * 3 + column * 5) % 7) as f64 / 8.0 + 0.1;
+            (centre + (random.next() - 0.5) * 0.35).clamp(0.0, 1.0)
+        })
+        .collect()
+}
+
+fn model(random: &mut Random) -> Model {
+    let features = FeatureSet::viable();
+    let mut set = TrainingSet::new(features.clone());
+    for (client, _) in SHARES.iter().cycle().take(1_000) {
+        set.push(TrainingRow {
+            block_root: random.root(),
+            slot: Slot(0),
+            label: *client,
+            features: values(*client, random, features.len()),
+        })
+        .expect("the row has the width of the set");
+    }
+    let options = TrainingOptions {
+        features,
+        note: ModelOrigin { trained_on: "generated blocks".to_owned(), evaluated_on: Vec::new() },
+        ..TrainingOptions::default()
+    };
+    Model::train(&set, options).expect("the made-up rows can be trained on")
+}
+
+fn choose(random: &mut Random, drift: f64) -> Client {
+    let mut left = random.next();
+    for (client, share) in SHARES {
+        let share = if client == Client::Lighthouse { share + drift } else { share - drift / 4.0 };
+        if left < share {
+            return client;
+        }
+        left -= share;
+    }
+    Client::Lodestar
+}
+
+fn verdict(client: Client, graffiti: &str, model: &Model, random: &mut Random) -> Classification {
+    let signed = model.graffiti_guess(graffiti);
+    if client == Client::Lodestar {
+        return Classification::from_graffiti(client);
+    }
+    let sure = 0.35 + 0.65 * (1.0 - random.next().powi(3));
+    let mut rest: Vec<f64> = SHARES.iter().map(|_| random.next().powi(3)).collect();
+    for (weight, (other, _)) in rest.iter_mut().zip(SHARES) {
+        if other == client {
+            *weight = 0.0;
+        }
+    }
+    let sum: f64 = rest.iter().sum::<f64>().max(1e-9);
+    let mut probabilities: Vec<_> = SHARES
+        .iter()
+        .zip(rest)
+        .map(|((other, _), weight)| {
+            (*other, if *other == client { sure } else { (1.0 - sure) * weight / sum })
+        })
+        .collect();
+    probabilities.sort_by_key(|(client, _)| *client);
+    Classification::from_probabilities(probabilities, signed, Thresholds::default())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let scenario = std::env::args().nth(1).unwrap_or_else(|| "full".to_owned());
+    let port: u16 = std::env::args().nth(2).and_then(|port| port.parse().ok()).unwrap_or(8010);
+    let directory = tempfile::tempdir()?;
+    let store = Store::open(directory.path().join("preview.sqlite"), OpenMode::Create).await?;
+    let clock = ChainClock::MAINNET;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let head = clock.slot_at(now) - if scenario == "stale" { 400 } else { 0 };
+    let slots: u64 = match scenario.as_str() {
+        "empty" => 0,
+        "few" => 96,
+        _ => 40 * 7_200,
+    };
+    let mut random = Random(7);
+    let model = model(&mut random);
+    let mut rows = Vec::new();
+    let mut parent = (head - slots, random.root());
+    for slot in head - slots + 1..=head {
+        let age = head - slot;
+        let in_gap = scenario == "gap" && (70_000..90_000).contains(&age);
+        let missed = random.next() < 0.01 || age == 4;
+        if in_gap || missed {
+            if in_gap {
+                parent.0 = slot;
+            }
+            continue;
+        }
+        let drift = if scenario == "majority" { 0.26 } else { 0.02 - 0.08 * age as f64 / 288_000.0 };
+        let client = choose(&mut random, drift);
+        let graffiti = GRAFFITI[(random.next() * 6.0) as usize % 6];
+        let kept = age < 200;
+        let root = random.root();
+        rows.push(BlockRow {
+            block_root: root,
+            root_known: RootOrigin::Reported,
+            parent_root: Some(parent.1),
+            slot: Slot(slot),
+            parent_slot: Slot(parent.0),
+            proposer_index: ValidatorIndex((random.next() * if kept { 40.0 } else { 1e6 }) as u64),
+            graffiti: Some(graffiti.to_owned()),
+            classification: verdict(client, graffiti, &model, &mut random),
+            model_hash: Some(model.hash()),
+            canonical: match age {
+                7 => CanonicalState::Orphaned,
+                0..64 => CanonicalState::Canonical,
+                _ => CanonicalState::Finalized,
+            },
+            features: kept.then(|| {
+                let names = model.features().names().map(str::to_owned);
+                names.zip(values(client, &mut random, model.features().len())).collect()
+            }),
+        });
+        parent = (slot, root);
+    }
+    for batch in rows.chunks(8_192) {
+        store.insert_blocks(batch).await?;
+    }
+    let settings = Settings {
+        clock: Some(clock),
+        private: if scenario == "closed" { PrivateAccess::Closed } else { PrivateAccess::Open },
+        ..Settings::default()
+    };
+    let state = AppState::new(store, Some(Arc::new(model)), settings);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("http://127.0.0.1:{port}/ shows {scenario}");
+    axum::serve(listener, router(state)).await?;
+    Ok(())
+}
