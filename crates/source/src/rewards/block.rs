@@ -193,29 +193,38 @@ fn reward_map(
         return Ok(summary);
     }
     seen.clear();
-    let mut total = 0u64;
+    let (mut total, mut plain_total) = (0u64, 0u64);
     let mut count = 0usize;
+    let mut repeated = None;
     loop {
         cursor.peek();
-        let start = cursor.position();
-        let (validator, reward) = match cursor.plain_entry() {
-            Some(entry) => entry,
-            None => any_entry(cursor)?,
-        };
-        let Some(sum) = total.checked_add(reward) else {
-            return Err(Fault::new(Reason::SumTooLarge));
-        };
-        total = sum;
+        let ended = cursor.plain_entries(|validator, reward| {
+            // Seven digits at most, and far fewer than 2^40 of them: this can't overflow unnoticed below.
+            plain_total += reward;
+            count += 1;
+            if !seen.insert(validator) {
+                repeated = Some(validator);
+            }
+            repeated.is_none() && count <= left
+        });
+        if let Some(validator) = repeated {
+            return Err(Fault::new(Reason::Repeated).at(Step::Validator(validator.to_string())));
+        }
+        if count > left {
+            return Err(too_many(limits));
+        }
+        if ended {
+            break;
+        }
+        // A space or line more, a large number, the last bytes of the text: entry by entry.
+        let (validator, reward) = any_entry(cursor)?;
+        total = total.checked_add(reward).ok_or_else(|| Fault::new(Reason::SumTooLarge))?;
         count += 1;
         if !seen.insert(validator) {
             return Err(Fault::new(Reason::Repeated).at(Step::Validator(validator.to_string())));
         }
         if count > left {
-            cursor.set_position(start);
-            return Err(Fault::new(Reason::TooMany {
-                what: "validators in one block",
-                limit: limits.validators,
-            }));
+            return Err(too_many(limits));
         }
         if cursor.take(b',') {
             continue;
@@ -225,9 +234,15 @@ fn reward_map(
         }
         return Err(cursor.unexpected("a comma or the end of the object"));
     }
+    let total = total.checked_add(plain_total).ok_or_else(|| Fault::new(Reason::SumTooLarge))?;
     summary.fresh_validators = u32::try_from(count).unwrap_or(u32::MAX);
     summary.total = Gwei(total);
     Ok(summary)
+}
+
+#[cold]
+fn too_many(limits: &Limits) -> Box<Fault> {
+    Fault::new(Reason::TooMany { what: "validators in one block", limit: limits.validators })
 }
 
 /// An entry of a reward map in any spelling JSON allows.

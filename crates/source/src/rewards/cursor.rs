@@ -215,47 +215,54 @@ impl<'a> Cursor<'a> {
         Some(u64::from_le_bytes(*bytes))
     }
 
-    /// One to seven digits at `position`, all at once; none if there is another number of them.
-    #[inline(always)]
-    fn few_digits(&self, position: usize) -> Option<(u64, usize)> {
-        let text = self.eight(position)? ^ (ONES * 0x30);
-        let others = (text.wrapping_add(ONES * 0x76) | text) & HIGH_BITS;
-        let count = others.trailing_zeros() / 8;
-        if count == 0 || count == 8 {
-            return None;
+    /// Takes the usual entries of a reward map, `"123456": 1029, ` or without the two spaces, as long as
+    /// they follow each other, and shows each to `visit`. Stops, before the entry, at the first of another
+    /// form or where `visit` says so. True if the map ended with the last entry.
+    #[inline]
+    pub(super) fn plain_entries(&mut self, visit: impl FnMut(u64, u64) -> bool) -> bool {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        // Spaced as the first entry is: to know it beforehand makes the next entry's place known sooner.
+        let colon = rest.iter().take(10).position(|byte| *byte == b':').unwrap_or_default();
+        match rest.get(colon + 1) {
+            Some(b' ') => self.entries_spaced::<1>(visit),
+            _ => self.entries_spaced::<0>(visit),
         }
-        // Digits move to the end, zeros before them; then pairs, quads and all eight are joined.
-        let digits = text << (64 - 8 * count);
-        let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-        let quads = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-        let value = (quads.wrapping_mul(10_000) + (quads >> 32)) & 0xffff_ffff;
-        Some((value, count as usize))
     }
 
-    /// The usual entry of a reward map, `"123456": 1029`: validator and reward. Takes nothing unless
-    /// the entry is of that form.
     #[inline(always)]
-    pub(super) fn plain_entry(&mut self) -> Option<(u64, u64)> {
+    fn entries_spaced<const SPACES: usize>(&mut self, mut visit: impl FnMut(u64, u64) -> bool) -> bool {
         let bytes = self.bytes;
         let mut position = self.position;
-        if bytes.get(position) != Some(&b'"') {
-            return None;
-        }
-        let (key, length) = self.few_digits(position + 1)?;
-        position += 1 + length;
-        if bytes.get(position..)?.first_chunk::<2>()? != b"\":" {
-            return None;
-        }
-        position += 2;
-        position += usize::from(bytes.get(position) == Some(&b' '));
-        let (value, length) = self.few_digits(position)?;
-        let leading_zero = length > 1 && bytes.get(position) == Some(&b'0');
-        position += length;
-        if leading_zero || !matches!(bytes.get(position), Some(b',' | b'}')) {
-            return None;
+        // Enough for the longest usual entry, so that one check serves the whole of it.
+        while let Some(window) = bytes.get(position..).and_then(|rest| rest.first_chunk::<32>()) {
+            let at = |place: usize| window.get(place).copied().unwrap_or_default();
+            let spaced = |place: usize| SPACES == 0 || at(place) == b' ';
+            let Some((key, key_digits)) = few_digits(window, 1) else { break };
+            let colon = 1 + key_digits;
+            if at(0) != b'"' || at(colon) != b'"' || at(colon + 1) != b':' || !spaced(colon + 2) {
+                break;
+            }
+            let number = colon + 2 + SPACES;
+            let Some((value, digits)) = few_digits(window, number) else { break };
+            let after = number + digits;
+            if at(number) == b'0' && digits > 1 {
+                break;
+            }
+            let last = at(after) == b'}';
+            if !last && (at(after) != b',' || !spaced(after + 1)) {
+                break;
+            }
+            if !visit(key, value) {
+                break;
+            }
+            if last {
+                self.position = position + after + 1;
+                return true;
+            }
+            position += after + 1 + SPACES;
         }
         self.position = position;
-        Some((key, value))
+        false
     }
 
     /// Decimal digits; none if there is no digit or the number is too large.
@@ -388,6 +395,23 @@ impl<'a> Cursor<'a> {
             Err(self.unexpected("a number"))
         }
     }
+}
+
+/// One to seven digits at `position`, all at once; none if there is another number of them.
+#[inline(always)]
+fn few_digits(window: &[u8; 32], position: usize) -> Option<(u64, usize)> {
+    let text = u64::from_le_bytes(*window.get(position..)?.first_chunk::<8>()?) ^ (ONES * 0x30);
+    let others = (text.wrapping_add(ONES * 0x76) | text) & HIGH_BITS;
+    let count = others.trailing_zeros() / 8;
+    if count == 0 || count == 8 {
+        return None;
+    }
+    // Digits move to the end, zeros before them; then pairs, quads and all eight are joined.
+    let digits = text << (64 - 8 * count);
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let quads = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let value = (quads.wrapping_mul(10_000) + (quads >> 32)) & 0xffff_ffff;
+    Some((value, count as usize))
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -452,8 +452,6 @@ fn never_panics(text: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn any_bytes_are_survived(text in proptest::collection::vec(any::<u8>(), 0..400)) {
         never_panics(&text);
