@@ -7,8 +7,8 @@ use fingerprint::Client;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The number of values in a row: blockprint's 24 features, in the order of its table.
-pub const ROW_WIDTH: usize = 24;
+/// The number of values in a row: the 24 original features, in the order of [`fingerprint::features::ALL`].
+pub const ROW_WIDTH: usize = fingerprint::features::ORIGINAL;
 
 /// What a client's rows look like: the range of each kind of share.
 struct Habit {
@@ -93,12 +93,12 @@ fn row(habit: &Habit, rng: &mut ChaCha8Rng) -> [f64; ROW_WIDTH] {
         ordered,
         ordered / n,
         by_reward,
+        by_slot_index,
+        by_index_slot,
+        by_slot_index_reversed,
+        by_index_slot_reversed,
         by_slot,
         by_slot_reversed,
-        by_slot_index,
-        by_slot_index_reversed,
-        by_index_slot,
-        by_index_slot_reversed,
         by_slot_reward,
         by_slot_reward_reversed,
         spearman,
@@ -126,8 +126,10 @@ mod tests {
         assert!(first != rows(20_000, 8).collect::<Vec<_>>());
         assert!(first.iter().all(|(_, row)| row.iter().all(|value| value.is_finite())));
         let four: HashSet<_> =
-            first.iter().map(|(_, row)| [3, 6, 7, 8].map(|column| row[column].to_bits())).collect();
+            first.iter().map(|(_, row)| [3, 6, 11, 12].map(|column| row[column].to_bits())).collect();
         assert!(four.len() < first.len(), "no two rows agree");
+        let names = [3, 6, 11, 12].map(|column: usize| fingerprint::features::ALL[column].name);
+        assert_eq!(names, ["percent_redundant_boost", "difflib_rewards", "difflib_slot", "difflib_slot_rev"]);
         let lighthouse = first.iter().filter(|(client, _)| *client == Client::Lighthouse).count();
         assert!((6_000..7_600).contains(&lighthouse), "{lighthouse}");
     }
