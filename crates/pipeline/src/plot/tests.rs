@@ -2,7 +2,7 @@ use consensus::{Root, Slot};
 use fingerprint::score::ConfusionMatrix;
 use fingerprint::{Client, FeatureSet, TrainingRow, TrainingSet};
 
-use super::{Images, PlotError, PlotOptions, Theme, heat_map, plot, write_picture};
+use super::{Images, PlotError, PlotOptions, Theme, accuracy_picture, heat_map, plot, write_picture};
 use crate::progress::Silent;
 use crate::test_data;
 
@@ -111,5 +111,8 @@ fn generated_blocks_can_be_drawn() {
         assert_eq!(report.expect("it draws").grid.len(), 8);
         let picture = heat_map(&matrix, "Confusion of generated blocks", "Made up verdicts.", theme);
         write_picture(&folder, "confusion", &picture, images).expect("it is written");
+        let note = "knn with four features; 5-fold cross-validation.";
+        let picture = accuracy_picture(&matrix, "How well each client is told", note, theme);
+        write_picture(&folder, "accuracy", &picture, images).expect("it is written");
     }
 }

@@ -34,9 +34,19 @@ impl WordColumn {
         self.rows.get(row).and_then(|&index| self.words.get(usize::from(index))).map_or("", String::as_str)
     }
 
-    /// The words of all rows, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.rows.len()).map(|row| self.get(row))
+    /// Appends the word of the last row once more.
+    pub(crate) fn repeat_last(&mut self) {
+        self.rows.extend(self.rows.last().copied());
+    }
+
+    /// The distinct words.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// Per row, the position of its word.
+    pub(crate) fn rows(&self) -> &[u16] {
+        &self.rows
     }
 
     fn permuted(&self, order: &[usize]) -> Self {

@@ -396,6 +396,7 @@ impl Opened {
         self.chunks::<DoubleType>(name, "DOUBLE, required", |reader, rows| {
             reader.read_records(rows, None, None, &mut values).map(|(records, ..)| records)
         })?;
+        self.check_digest(name, &digest_numbers(&values))?;
         if not_computed == NotComputed::Refused
             && let Some(row) = values.iter().position(|value| !value.is_finite())
         {
@@ -403,7 +404,6 @@ impl Opened {
             let (path, column) = (self.path.clone(), name.to_owned());
             return Err(TrainingStoreError::NotFinite { path, column, row, value });
         }
-        self.check_digest(name, &digest_numbers(&values))?;
         Ok(values)
     }
 
@@ -446,16 +446,22 @@ impl Opened {
 
     fn labels(&self) -> Result<Vec<Client>, TrainingStoreError> {
         let words = self.words(LABEL)?;
+        let clients: Vec<Option<Client>> = words
+            .words()
+            .iter()
+            .map(|word| Client::ALL.into_iter().find(|client| client.name() == word))
+            .collect();
         let mut labels = self.reserve::<Client>()?;
-        for (row, word) in words.iter().enumerate() {
-            let label = Client::ALL.into_iter().find(|client| client.name() == word).ok_or_else(|| {
+        for (row, &index) in words.rows().iter().enumerate() {
+            let label = clients.get(usize::from(index)).copied().flatten().ok_or_else(|| {
                 TrainingStoreError::BadValue {
                     path: self.path.clone(),
                     column: LABEL,
                     row,
                     reason: format!(
-                        "{word:?} is not a client; known are Grandine, Lighthouse, Lodestar, Nimbus, Other, \
-                         Prysm and Teku"
+                        "{:?} is not a client; known are Grandine, Lighthouse, Lodestar, Nimbus, Other, \
+                         Prysm and Teku",
+                        words.get(row)
                     ),
                 }
             })?;
@@ -471,7 +477,14 @@ impl Opened {
         self.chunks::<ByteArrayType>(name, "BYTE_ARRAY, required", |reader, rows| {
             values.clear();
             let (records, ..) = reader.read_records(rows, None, None, &mut values)?;
+            let mut last: &[u8] = &[];
             for value in &values {
+                // Values of a dictionary share their bytes, and sorted rows repeat them.
+                if !last.is_empty() && std::ptr::eq(last, value.as_bytes()) {
+                    column.repeat_last();
+                    continue;
+                }
+                last = value.as_bytes();
                 let word = std::str::from_utf8(value.as_bytes()).map_err(|_| {
                     ParquetError::General(format!("column {name:?} holds text that is not UTF-8"))
                 })?;
