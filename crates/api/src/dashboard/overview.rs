@@ -380,13 +380,13 @@ async fn time_card(
         axis.bucket_epochs
     );
     Ok(TimeCard {
-        subtitle: format!("By {}, with 95{NBSP}% bands", axis.bucket_name()),
+        subtitle: format!("{}, with 95{NBSP}% bands", sentence_start(&axis.steps())),
         choices: links.history(),
         wide: timeline.wide("time", &description),
         multiples: timeline.multiples("time-m"),
         note: gap_note(extent, &axis),
         empty,
-        caption: format!("Estimated share of blocks in %, by {}, with n", axis.bucket_name()),
+        caption: format!("Estimated share of blocks in %, {}, with n", axis.steps()),
         bucket_head: if clock.is_some() { "From (UTC)" } else { "From slot" },
         heads: shown.iter().map(|series| series.name()).collect(),
         rows: buckets.iter().rev().map(table_row).collect(),
@@ -438,6 +438,11 @@ fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent) 
             .collect(),
         incomplete: axis.end_slot() > extent.newest.0 + 1 && slots > 1,
     }
+}
+
+fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters.clone()).collect()
 }
 
 /// Whether a gap is wide enough to be hatched: a quarter of a bucket.

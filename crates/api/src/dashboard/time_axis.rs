@@ -74,13 +74,17 @@ impl TimeAxis {
         (from / (self.buckets * self.bucket_slots()) as f64).clamp(0.0, 1.0)
     }
 
-    /// `by day`, `by 8 h`.
+    /// How long a bucket is.
     pub(super) fn bucket_name(&self) -> String {
-        let seconds = self.bucket_slots() * self.clock.map_or(12, |clock| clock.seconds_per_slot);
-        match seconds {
-            86_400 => "day".to_owned(),
-            604_800 => "week".to_owned(),
-            seconds => format::duration(seconds),
+        format::duration(self.bucket_slots() * self.clock.map_or(12, |clock| clock.seconds_per_slot))
+    }
+
+    /// `by day`, `in steps of 8 h`.
+    pub(super) fn steps(&self) -> String {
+        match self.bucket_epochs {
+            225 => "by day".to_owned(),
+            1_575 => "by week".to_owned(),
+            _ => format!("in steps of {}", self.bucket_name()),
         }
     }
 

@@ -128,13 +128,13 @@ impl Timeline {
             return;
         }
         svg.raw(format_args!(
-            "<defs><pattern id=\"{id}-h\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+            "<defs><pattern id=\"{id}-hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
              patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"6\"/></pattern></defs>"
         ));
         for &(from, to) in &self.gaps {
             let width = (x(to) - x(from)).max(3.0);
             svg.raw(format_args!(
-                "<rect x=\"{:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"url(#{id}-h)\"/>",
+                "<rect x=\"{:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"url(#{id}-hatch)\"/>",
                 x(from),
                 bottom - top
             ));
@@ -251,7 +251,7 @@ impl Timeline {
     /// One small chart per series for phones; all on one scale.
     pub(crate) fn multiples(&self, id: &str) -> Vec<Multiple> {
         let end = if self.highest() > 0.5 { 1.0 } else { 0.5 };
-        let (width, height, top, bottom) = (152.0, 74.0, 14.0, 70.0);
+        let (width, height, top, bottom) = (152.0, 78.0, 6.0, 74.0);
         let x = |at: f64| width * at.clamp(0.0, 1.0);
         let y = |share: f64| bottom - (bottom - top) * share.clamp(0.0, end) / end;
         self.series
@@ -287,6 +287,7 @@ impl Timeline {
                 svg.label("b", width, label, 12.0, Anchor::End, "1/3");
                 if end > 0.5 {
                     svg.line("limit", [0.0, y(TWO_THIRDS), width, y(TWO_THIRDS)]);
+                    svg.label("b", width, y(TWO_THIRDS) - 4.0, 12.0, Anchor::End, "2/3");
                 }
                 self.draw_line(&mut svg, series, x, y);
                 Multiple { series: series.series, from_to, svg: svg.close() }
