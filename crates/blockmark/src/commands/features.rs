@@ -47,9 +47,8 @@ pub(crate) fn run(context: &Context, args: &FeaturesArgs) -> Result<Outcome> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut row = Vec::with_capacity(set.len());
     let mut uncomputed = Vec::new();
-    if !context.global.json {
-        writeln!(out, "block_root\tslot\t{}", set.names().collect::<Vec<_>>().join("\t"))?;
-    }
+    let mut head = (!context.global.json)
+        .then(|| format!("block_root\tslot\t{}\n", set.names().collect::<Vec<_>>().join("\t")));
     let mut report = for_each_block(&args.input, &progress, |block, _| {
         row.clear();
         if let Err(error) = set.compute(&block, &mut row) {
@@ -62,6 +61,9 @@ pub(crate) fn run(context: &Context, args: &FeaturesArgs) -> Result<Outcome> {
             serde_json::to_writer(&mut out, &line)?;
             out.write_all(b"\n")?;
         } else {
+            if let Some(head) = head.take() {
+                out.write_all(head.as_bytes())?;
+            }
             write!(out, "{}\t{}", block.block_root, block.slot)?;
             for value in &row {
                 write!(out, "\t{value}")?;
