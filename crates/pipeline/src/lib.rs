@@ -35,7 +35,7 @@ pub use evaluate::{EvaluateError, EvaluateOptions, EvaluateReport, SearchPlan, e
 pub use features::{FeatureRow, FeaturesError, FeaturesReport, features};
 pub use label::{LabelError, LabelFormat, LabelOptions, LabelReport, label};
 pub use models::{ModelByRange, NoModel, RangeError, RangedModel};
-pub use plot::{PlotError, PlotOptions, PlotReport, plot};
+pub use plot::{PlotDataError, PlotError, PlotOptions, PlotReport, plot, plot_data};
 pub use progress::{Progress, Silent};
 pub use train::{ModelFileError, TrainOptions, TrainReport, TrainingError, load_model, train};
 pub use training_store::{

@@ -8,7 +8,8 @@ use fingerprint::{Client, ClientSet, FeatureSet};
 use serde_json::{Value, json};
 use store::{OpenMode, Store};
 
-use crate::plot::Images;
+use crate::plot::{Confusion, Images, PlotOptions};
+use crate::plot_data;
 use crate::progress::Silent;
 use crate::test_data;
 use crate::{
@@ -203,6 +204,24 @@ fn an_evaluation_writes_a_report_and_a_search_finds_the_best() {
     assert!(tried.windows(2).all(|pair| pair[0].lowest >= pair[1].lowest));
     assert!((found.lowest - tried[0].lowest).abs() < 1e-12);
     assert_eq!(found.features, tried[0].features);
+}
+
+#[test]
+fn a_plot_of_a_training_set_has_its_confusion_matrix() {
+    let place = Place::new();
+    let Some(()) = place.generated() else { return };
+    let features = Some(FeatureSet::default_four());
+    let options = PlotOptions { features, images: Images::Svg, ..PlotOptions::default() };
+    let draw = |folds: usize, name: &str| {
+        let confusion = Confusion::CrossValidate { training: Box::default(), folds };
+        plot_data(&place.path("training"), &place.path(name), &options, &confusion, &Silent)
+            .expect("it draws")
+            .0
+    };
+    assert_eq!(draw(5, "plots").files.len(), 6 + 1 + 2);
+    assert!(place.path("plots/confusion.svg").exists());
+    let report = draw(50, "fewer");
+    assert_eq!((report.files.len(), report.notes.len()), (7, 1), "50 folds of 13 blocks cannot be");
 }
 
 #[test]

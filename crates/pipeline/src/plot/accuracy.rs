@@ -67,7 +67,8 @@ fn value(
     let (from, to) = (left + low * PANEL, left + high * PANEL);
     svg.line((from, y), (to.max(from + 3.0), y), theme.client(client), 2.5);
     svg.place('l', client, left + share * PANEL, y);
-    let percent = format!("{:.0}–{:.0} %", low * 100.0, high * 100.0);
-    svg.text(text_x, y - 1.0, &percent, TextStyle::new(12.5, theme.ink()));
-    svg.text(text_x, y + 13.0, &format!("n = {}", thousands(blocks)), TextStyle::new(11.5, theme.ink_2()));
+    let estimate = format!("{:.0} %", share * 100.0);
+    svg.text(text_x, y - 1.0, &estimate, TextStyle::new(13.5, theme.ink()).bold());
+    let sure = format!("{:.0}–{:.0}, n = {}", low * 100.0, high * 100.0, thousands(blocks));
+    svg.text(text_x, y + 14.0, &sure, TextStyle::new(11.5, theme.ink_2()));
 }

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod axis;
+mod data;
 mod grid;
 mod heat_map;
 mod png;
@@ -25,6 +26,7 @@ use sample::Sample;
 use scatter::Dimension;
 
 pub use accuracy::accuracy_picture;
+pub use data::{Confusion, PlotDataError, plot_data};
 pub use heat_map::heat_map;
 pub use svg::Theme;
 
@@ -66,6 +68,8 @@ pub struct PlotReport {
     pub grid: Vec<String>,
     /// Features without a cross-section, because all blocks have the same value.
     pub constant: Vec<String>,
+    /// What was not drawn, and why.
+    pub notes: Vec<String>,
 }
 
 /// Why a picture could not be made.
@@ -127,10 +131,7 @@ pub fn plot(
     }
     fs::create_dir_all(directory).map_err(|source| PlotError::Io { path: directory.to_owned(), source })?;
     let labels = &set.labels;
-    let identity = |row: usize| {
-        let [a, b, c, d, e, f, g, h, ..] = set.block_roots.get(row).copied().unwrap_or_default().0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ row as u64
-    };
+    let identity = |row: usize| identity(set, row);
     let sample = Sample::choose(labels, identity, options.per_client);
     let pairs: Vec<(&Dimension<'_>, &Dimension<'_>)> = dimensions
         .iter()
@@ -158,6 +159,12 @@ pub fn plot(
     progress.advance(1);
     progress.finish(&format!("{} files in {}.", report.files.len(), directory.display()));
     Ok(report)
+}
+
+/// A number that follows from the block of a row.
+fn identity(set: &TrainingSet, row: usize) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = set.block_roots.get(row).copied().unwrap_or_default().0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ row as u64
 }
 
 /// The most blocks per client in a cell of the grid.

@@ -5,7 +5,9 @@
 //! <Client>/<root>.json    one block reward per file; the features are computed while reading
 //! ```
 
+mod chunk_bytes;
 pub(crate) mod columns;
+mod digest;
 mod directory;
 mod error;
 pub(crate) mod parquet_file;

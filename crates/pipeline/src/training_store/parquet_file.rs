@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use consensus::Root;
 use fingerprint::Client;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType, ZstdLevel};
@@ -22,13 +22,14 @@ use parquet::data_type::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type};
 use rayon::prelude::*;
 
+use super::chunk_bytes::ChunkBytes;
 use super::columns::{Columns, NamedColumn, Provenance, WordColumn};
+use super::digest::{digest_labels, digest_numbers, digest_roots, digest_slots};
 use super::error::TrainingStoreError;
 
 /// The version of the layout of this file: columns, metadata keys, digests.
@@ -527,87 +528,6 @@ fn guarded<T>(
         Err(_) => "the decoder gave up on its contents".to_owned(),
     };
     Err(TrainingStoreError::Parquet { path: path.to_owned(), reason })
-}
-
-/// The bytes of one column chunk, addressed by their place in the file.
-struct ChunkBytes {
-    start: u64,
-    bytes: Bytes,
-    file_length: u64,
-}
-
-impl ChunkBytes {
-    fn read(path: &Path, start: u64, length: u64, file_length: u64) -> Result<Self, ParquetError> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes)?;
-        Ok(Self { start, bytes: bytes.into(), file_length })
-    }
-
-    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
-        let offset = start.checked_sub(self.start).and_then(|offset| usize::try_from(offset).ok());
-        offset
-            .filter(|&offset| offset <= self.bytes.len())
-            .map(|offset| self.bytes.slice(offset..))
-            .ok_or_else(|| ParquetError::EOF(format!("a page at byte {start} lies outside its column chunk")))
-    }
-}
-
-impl Length for ChunkBytes {
-    fn len(&self) -> u64 {
-        self.file_length
-    }
-}
-
-impl ChunkReader for ChunkBytes {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        self.from(start).map(Buf::reader)
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let bytes = self.from(start)?;
-        if length > bytes.len() {
-            return Err(ParquetError::EOF(format!(
-                "a page of {length} bytes at {start} ends outside its chunk"
-            )));
-        }
-        Ok(bytes.slice(..length))
-    }
-}
-
-fn digest_numbers(values: &[f64]) -> String {
-    digest(values.iter().map(|value| value.to_le_bytes()))
-}
-
-fn digest_slots(values: &[u64]) -> String {
-    digest(values.iter().map(|value| value.to_le_bytes()))
-}
-
-fn digest_roots(values: &[Root]) -> String {
-    digest(values.iter().map(|root| root.0))
-}
-
-fn digest_labels(values: &[Client]) -> String {
-    digest(values.iter().map(|label| [u8::try_from(label.index()).unwrap_or(u8::MAX)]))
-}
-
-/// Hashes fixed-size items through a buffer large enough for the hash to use its wide instructions.
-fn digest<const N: usize>(items: impl Iterator<Item = [u8; N]>) -> String {
-    const BUFFER: usize = 64 << 10;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = Vec::with_capacity(BUFFER + N);
-    for item in items {
-        buffer.extend_from_slice(&item);
-        if buffer.len() >= BUFFER {
-            hasher.update(&buffer);
-            buffer.clear();
-        }
-    }
-    hasher.update(&buffer);
-    hasher.finalize().to_hex().to_string()
 }
 
 /// A Parquet failure while writing, as an I/O failure where it is one.
