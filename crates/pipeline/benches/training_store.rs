@@ -54,7 +54,9 @@ fn generated(rows: usize) -> TrainingSet {
         .map(|row| {
             let mut root = [0; 32];
             root[..8].copy_from_slice(&(row as u64).to_be_bytes());
-            root[8..].chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&numbers.next().to_le_bytes()));
+            root[8..]
+                .chunks_exact_mut(8)
+                .for_each(|part| part.copy_from_slice(&numbers.next().to_le_bytes()));
             Root(root)
         })
         .collect();
