@@ -1,21 +1,25 @@
 //! From block rewards to rows of verdicts, as `/classify` stores them.
 
 use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use fingerprint::classifier::Model;
 use fingerprint::{BlockObservation, FeatureScratch};
 use source::rewards::{Limits, Reason, RewardError, parse_block_rewards};
 use store::{BlockRow, CanonicalState, RootOrigin};
 
+use crate::body;
 use crate::error::ApiError;
 use crate::state::AppState;
 
 /// Reads a body of block rewards and judges every block, away from the threads that answer requests. All blocks or
-/// an error that names the block.
-pub(crate) async fn judge(state: &AppState, body: Bytes) -> Result<Vec<BlockRow>, ApiError> {
+/// an error that names the block. Only a few bodies are in memory at a time; more requests wait their turn.
+pub(crate) async fn judge(state: &AppState, request: Request) -> Result<Vec<BlockRow>, ApiError> {
     let model = state.model().cloned().ok_or(ApiError::NoModel)?;
-    let limits = Limits { blocks: state.settings().limits.classify_blocks, ..Limits::default() };
     let permit = state.classifications().clone().acquire_owned().await;
     let permit = permit.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let bounds = state.settings().limits;
+    let body = body::within(Bytes::from_request(request, state).await, bounds.classify_body_bytes)?;
+    let limits = Limits { blocks: bounds.classify_blocks, ..Limits::default() };
     let work = move || {
         let _permit = permit;
         let blocks = parse_block_rewards(&body, &limits).map_err(|error| refusal(error, &body))?;

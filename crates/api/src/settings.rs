@@ -15,6 +15,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The network's name, as shown in the header.
     pub network: String,
+    /// What the loaded model is called, before the digits of its digest.
+    pub model_name: String,
     /// The chain's clock; `None` for recorded data that nobody follows live.
     pub clock: Option<ChainClock>,
 }
@@ -26,6 +28,7 @@ impl Default for Settings {
             gaps: GapPolicy::Refuse,
             limits: Limits::default(),
             network: "mainnet".to_owned(),
+            model_name: "model".to_owned(),
             clock: None,
         }
     }
@@ -56,7 +59,7 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Requests answered at the same time; more get 503.
     pub requests_in_flight: usize,
-    /// Classify requests worked on at the same time; more wait.
+    /// Classify requests whose body is read and judged at the same time; more wait.
     pub classify_in_flight: usize,
 }
 
@@ -69,7 +72,7 @@ impl Default for Limits {
             validators: 10_000,
             request_timeout: Duration::from_secs(60),
             requests_in_flight: 512,
-            classify_in_flight: 2,
+            classify_in_flight: 4,
         }
     }
 }

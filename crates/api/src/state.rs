@@ -37,7 +37,7 @@ impl AppState {
     pub fn at(store: Store, model: Option<Arc<Model>>, settings: Settings, now: Now) -> Self {
         let requests = Arc::new(Semaphore::new(settings.limits.requests_in_flight.max(1)));
         let classifications = Arc::new(Semaphore::new(settings.limits.classify_in_flight.max(1)));
-        let model_name = model.as_ref().map_or_else(String::new, |model| model.name("model"));
+        let model_name = model.as_ref().map_or_else(String::new, |model| model.name(&settings.model_name));
         Self(Arc::new(Inner { store, model, model_name, settings, now, requests, classifications }))
     }
 

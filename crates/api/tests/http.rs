@@ -142,6 +142,7 @@ async fn private_addresses_need_a_credential_and_public_ones_do_not() {
         ("GET", "/blocks/1/2"),
         ("GET", "/confusion/Teku/1/2"),
         ("POST", "/classify"),
+        ("POST", "/classify/no_store"),
         ("GET", "/api/v1/blocks/1"),
         ("GET", "/api/v1/validators/1/blocks"),
         ("GET", "/api/v1/validators/1/affinity"),
@@ -264,4 +265,9 @@ async fn too_many_requests_at_once_are_told_so() {
     let answer = server.get("/sync/gaps").await;
     assert_eq!(answer.status.as_u16(), 503);
     assert!(answer.json()["error"].as_str().unwrap().contains("longer than"));
+}
+
+#[test]
+fn the_description_of_all_addresses() {
+    insta::assert_snapshot!(api::description_json());
 }

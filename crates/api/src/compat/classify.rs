@@ -1,8 +1,6 @@
 //! `/classify`: verdicts on posted block rewards, stored or not.
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use store::{BlockRow, StoreError};
@@ -10,7 +8,7 @@ use store::{BlockRow, StoreError};
 use super::shapes::{ok, respond};
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::{body, judge, metrics};
+use crate::{judge, metrics};
 
 /// Judges blocks and stores the verdicts: all of them or, if one block is refused, none. A block that is already
 /// stored gets its verdict anew, so a repeated request changes nothing.
@@ -27,12 +25,8 @@ use crate::{body, judge, metrics};
         (status = 503, description = "No model is loaded, or the database takes no writes.")
     )
 )]
-pub(crate) async fn classify(
-    State(state): State<AppState>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let body = body::within(body, state.settings().limits.classify_body_bytes)?;
-    let rows = judge::judge(&state, body).await?;
+pub(crate) async fn classify(State(state): State<AppState>, request: Request) -> Result<Response, ApiError> {
+    let rows = judge::judge(&state, request).await?;
     state.store().insert_blocks(&rows).await.map_err(|error| refused(error, &rows))?;
     metrics::verdicts(rows.iter().map(|row| &row.classification));
     Ok(ok())
@@ -64,16 +58,16 @@ struct Guess {
     responses(
         (status = 200, description = "`[{\"best_guess_single\": client}, …]` in the order of the request."),
         (status = 400, description = "Not JSON or not block rewards; the body names block and field."),
+        (status = 401, description = "Private."),
         (status = 413, description = "Too many blocks or bytes."),
         (status = 503, description = "No model is loaded.")
     )
 )]
 pub(crate) async fn classify_no_store(
     State(state): State<AppState>,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::within(body, state.settings().limits.classify_body_bytes)?;
-    let rows = judge::judge(&state, body).await?;
+    let rows = judge::judge(&state, request).await?;
     let guesses: Vec<_> =
         rows.iter().map(|row| Guess { best_guess_single: row.classification.single_name() }).collect();
     respond(&guesses)

@@ -19,17 +19,17 @@ use crate::state::AppState;
 /// Addresses that are open to everybody.
 pub(crate) fn public() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(classify::classify_no_store))
         .routes(routes!(counts::one_epoch))
         .routes(routes!(counts::epochs))
         .routes(routes!(sync::status))
         .routes(routes!(sync::gaps))
 }
 
-/// Addresses about single blocks and validators, and the one that stores verdicts.
+/// Addresses about single blocks and validators, and those that work on posted blocks.
 pub(crate) fn private() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(classify::classify))
+        .routes(routes!(classify::classify_no_store))
         .routes(routes!(validators::blocks))
         .routes(routes!(validators::blocks_since))
         .routes(routes!(validators::bulk))

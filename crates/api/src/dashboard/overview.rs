@@ -306,9 +306,9 @@ fn now_card(
     let slots = after.saturating_sub(first);
     let covered = slots - missing(&extent.gaps, Slot(first), Slot(after)).min(slots);
     let mut note = format!(
-        "Solid part: 95{NBSP}% interval. Upright tick: estimate. Pale bar: from zero to estimate. n{NBSP}={NBSP}{} \
-         blocks; {} of {} slots are known.",
-        format::count(n),
+        "Solid part: 95{NBSP}% interval. Upright tick: estimate. Pale bar: from zero to estimate. n{NBSP}={NBSP}{}; \
+         {} of {} slots are known.",
+        format::counted(n, "block"),
         format::count(covered),
         format::count(slots)
     );
