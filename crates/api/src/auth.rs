@@ -1,7 +1,7 @@
 //! Who may use the private addresses: a bearer token or basic authentication, compared in constant time.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
@@ -59,6 +59,11 @@ pub(crate) async fn require(
     next: Next,
 ) -> Result<Response, ApiError> {
     let access = &state.settings().private;
+    // Browsers send credentials, and reach loopback, on behalf of any page; they say so in this header.
+    let is_cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    if is_cross_site && request.method() == Method::POST {
+        return Err(ApiError::CrossSite);
+    }
     if is_allowed(access, request.headers()) { Ok(next.run(request).await) } else { Err(refusal(access)) }
 }
 

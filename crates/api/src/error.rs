@@ -52,6 +52,11 @@ pub enum ApiError {
     /// A private address without a credential.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// A page of another site makes the reader's browser write here.
+    #[error(
+        "a page of another site sent this request; verdicts are only taken from programs and from this site"
+    )]
+    CrossSite,
     /// Nothing can be classified without a model.
     #[error("no model is loaded, so nothing can be classified; start the server with --model FILE")]
     NoModel,
@@ -81,6 +86,7 @@ impl ApiError {
             | Self::NotIntegers { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NoModel | Self::Busy | Self::Timeout(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(StoreError::Busy | StoreError::DiskFull | StoreError::ReadOnly) => {
                 StatusCode::SERVICE_UNAVAILABLE

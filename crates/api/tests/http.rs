@@ -259,12 +259,24 @@ async fn every_answer_has_the_security_headers() {
 }
 
 #[tokio::test]
-async fn too_many_requests_at_once_are_told_so() {
-    let limits = Limits { request_timeout: std::time::Duration::ZERO, ..Limits::default() };
+async fn a_request_that_never_ends_is_told_so() {
+    let limits = Limits { request_timeout: std::time::Duration::from_millis(20), ..Limits::default() };
     let server = Server::start(None, Settings { limits, ..Settings::default() }).await;
-    let answer = server.get("/sync/gaps").await;
+    let endless = futures::stream::pending::<Result<axum::body::Bytes, std::convert::Infallible>>();
+    let answer = server.send("POST", "/validator/blocks", axum::body::Body::from_stream(endless)).await;
     assert_eq!(answer.status.as_u16(), 503);
     assert!(answer.json()["error"].as_str().unwrap().contains("longer than"));
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_can_not_write() {
+    let Some(model) = model() else { return };
+    let server = Server::start(Some(model), Settings::default()).await;
+    let cross_site = [("sec-fetch-site", "cross-site")];
+    let answer = server.send_with("POST", "/classify", "[]", &cross_site).await;
+    assert_eq!(answer.status.as_u16(), 403);
+    let same_origin = [("sec-fetch-site", "same-origin")];
+    assert_eq!(server.send_with("POST", "/classify", "[]", &same_origin).await.status.as_u16(), 200);
 }
 
 #[test]
