@@ -71,3 +71,42 @@ pub(crate) fn block(slot: u64, parent_slot: u64, proposer: u64, verdict: Option<
         features: None,
     }
 }
+
+/// A file of the conformance data, or `None` where there is none. In continuous integration that is an error.
+pub(crate) fn conformance(name: &str) -> Option<String> {
+    let folder = std::env::var_os("BLOCKMARK_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
+    match std::fs::read_to_string(folder.join("blockprint").join(name)) {
+        Ok(text) => Some(text),
+        Err(error) if std::env::var_os("CI").is_some() => panic!("{name}: {error}"),
+        Err(_) => {
+            println!("skipped: no conformance data");
+            None
+        }
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % sides
+    }
+
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.roll(last as u64 + 1) as usize);
+        }
+    }
+
+    pub(crate) fn verdict(&mut self) -> Option<Client> {
+        Client::from_index(self.roll(8) as usize)
+    }
+}

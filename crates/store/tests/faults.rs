@@ -1,0 +1,162 @@
+//! Bad rows, a locked file, a damaged file, a file for reading only: one sentence each, and nothing lost.
+
+mod support;
+
+use std::time::Duration;
+
+use consensus::{Slot, ValidatorIndex};
+use fingerprint::Client;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use store::{BlockRow, OpenMode, Store, StoreError};
+use support::{Scratch, block};
+
+#[tokio::test]
+async fn a_batch_with_a_bad_row_changes_nothing() {
+    let kept = Scratch::new().create_kept().await;
+    let good = block(10, 9, 1, Some(Client::Teku));
+    type Change = fn(&mut BlockRow);
+    let spoil: [(&str, Change); 6] = [
+        ("slot", |row| row.slot = Slot(u64::MAX)),
+        ("parent_slot", |row| row.parent_slot = row.slot),
+        ("parent_slot", |row| row.parent_slot = Slot(u64::MAX)),
+        ("proposer_index", |row| row.proposer_index = ValidatorIndex(u64::MAX)),
+        ("graffiti", |row| row.graffiti = Some("a\0b".to_owned())),
+        ("probabilities", |row| row.classification.probabilities[0].1 = f64::NAN),
+    ];
+    for (name, change) in spoil {
+        let mut bad = block(11, 10, 2, Some(Client::Teku));
+        change(&mut bad);
+        let error = kept.store.insert_blocks(&[good.clone(), bad]).await.unwrap_err();
+        let StoreError::BadRow { field, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(*field, name, "{error}");
+        assert_eq!(kept.store.block_count().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn values_that_are_no_numbers_are_kept_as_evidence() {
+    let kept = Scratch::new().create_kept().await;
+    let mut row = block(10, 9, 1, None);
+    row.features = Some(vec![("reward".to_owned(), f64::NAN), ("x".to_owned(), f64::INFINITY)]);
+    kept.store.insert_blocks(std::slice::from_ref(&row)).await.unwrap();
+    assert_eq!(kept.store.insert_blocks(std::slice::from_ref(&row)).await.unwrap().unchanged, 1);
+    let features = kept.store.block_by_root(row.block_root).await.unwrap().unwrap().features.unwrap();
+    assert!(features[0].1.is_nan() && features[1].1.is_infinite());
+}
+
+#[tokio::test]
+async fn a_locked_database_can_be_read_but_not_written() {
+    let kept = Scratch::new().create_kept().await;
+    kept.store.insert_blocks(&[block(1, 0, 1, None)]).await.unwrap();
+    let mut other = SqliteConnectOptions::new().filename(kept.scratch.path()).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE; UPDATE blocks SET best_guess = 3").execute(&mut other).await.unwrap();
+    let error = kept.store.insert_blocks(&[block(2, 1, 1, None)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy), "{error:?}");
+    let reader = Store::open(kept.scratch.path(), OpenMode::ReadOnly).await.unwrap();
+    let rows = reader.recent(10).await.unwrap();
+    assert_eq!((rows.len(), rows[0].classification.best_guess_single), (1, None));
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    kept.store.insert_blocks(&[block(2, 1, 1, None)]).await.unwrap();
+    assert_eq!(reader.block_count().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn two_writers_take_turns() {
+    let kept = Scratch::new().create_kept().await;
+    let second = Store::open(kept.scratch.path(), OpenMode::Existing).await.unwrap();
+    let write = |store: Store, from: u64| async move {
+        for slot in 0..40 {
+            let slot = from + slot * 2;
+            store.insert_blocks(&[block(slot, slot - 1, slot % 5, Some(Client::Prysm))]).await.unwrap();
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+    };
+    tokio::join!(write(kept.store.clone(), 1), write(second, 2));
+    assert_eq!(kept.store.gaps().await.unwrap(), []);
+    let check = kept.store.check().await.unwrap();
+    assert!(check.is_sound() && check.blocks == 80, "{check:?}");
+}
+
+#[tokio::test]
+async fn what_is_open_for_reading_stores_nothing() {
+    let kept = Scratch::new().create_kept().await;
+    let reader = Store::open(kept.scratch.path(), OpenMode::ReadOnly).await.unwrap();
+    let error = reader.insert_blocks(&[block(1, 0, 1, None)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly), "{error:?}");
+    assert!(matches!(reader.set_canonical(&[]).await, Err(StoreError::ReadOnly)));
+    assert!(matches!(reader.register_model([0; 32], "", "{}").await, Err(StoreError::ReadOnly)));
+}
+
+#[tokio::test]
+async fn an_insert_that_is_given_up_leaves_no_trace() {
+    let kept = Scratch::new().create_kept().await;
+    let rows: Vec<_> = (1..20_000).map(|slot| block(slot, slot - 1, slot, None)).collect();
+    let given_up = tokio::time::timeout(Duration::from_millis(3), kept.store.insert_blocks(&rows)).await;
+    if given_up.is_err() {
+        assert_eq!(kept.store.block_count().await.unwrap(), 0);
+    }
+    let report = kept.store.insert_blocks(&rows).await.unwrap();
+    assert_eq!(report.inserted + report.unchanged, 19_999);
+    assert!(kept.store.check().await.unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn damage_is_found() {
+    let scratch = Scratch::new();
+    let store = scratch.create().await;
+    let rows: Vec<_> = (1..5000).map(|slot| block(slot, slot - 1, slot, None)).collect();
+    store.insert_blocks(&rows).await.unwrap();
+    store.close().await.unwrap();
+    let sound = std::fs::read(scratch.path()).unwrap();
+    let mut damaged = sound.clone();
+    let (from, until) = (sound.len() / 2, sound.len() / 2 + 40_000);
+    damaged[from..until].fill(0x5a);
+    std::fs::write(scratch.path(), damaged).unwrap();
+    let store = Store::open(scratch.path(), OpenMode::Existing).await.unwrap();
+    assert!(!store.check().await.unwrap().is_sound());
+    let error = store.blocks(Slot(0)..Slot(9000), None, 9000).await.err();
+    assert!(matches!(error, None | Some(StoreError::Damaged { .. })), "{error:?}");
+    drop(store);
+
+    std::fs::write(scratch.path(), &sound[..sound.len() / 3]).unwrap();
+    let outcome = match Store::open(scratch.path(), OpenMode::Existing).await {
+        Ok(store) => store.check().await.map(|report| report.is_sound()),
+        Err(error) => Err(error),
+    };
+    assert!(matches!(outcome, Ok(false) | Err(StoreError::Damaged { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn tables_beside_the_blocks_are_checked() {
+    for (sql, word) in [
+        ("UPDATE epoch_counts SET teku = teku + 1", "epoch_counts"),
+        ("UPDATE coarse_counts SET orphaned = 5", "coarse_counts"),
+        ("DELETE FROM coverage", "known slots"),
+        ("DELETE FROM validator_latest WHERE proposer_index = 3", "newest block"),
+    ] {
+        let kept = Scratch::new().create_kept().await;
+        let rows: Vec<_> = (1..100).map(|slot| block(slot, slot - 1, slot % 7, Some(Client::Teku))).collect();
+        kept.store.insert_blocks(&rows).await.unwrap();
+        assert!(kept.store.check().await.unwrap().is_sound());
+        let mut other = SqliteConnectOptions::new().filename(kept.scratch.path()).connect().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+        other.close().await.unwrap();
+        let problems = kept.store.check().await.unwrap().problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains(word), "{problems:?}");
+    }
+}
+
+#[test]
+fn futures_may_move_between_threads() {
+    fn sent<T: Send>(_: T) {}
+    fn all(store: &Store, rows: &[BlockRow]) {
+        sent(store.insert_blocks(rows));
+        sent(store.set_canonical(&[]));
+        sent(store.gaps());
+        sent(store.check());
+        sent(store.import_blockprint("", &()));
+    }
+    let _ = all;
+}
