@@ -131,8 +131,11 @@ pub fn label(
     options: &LabelOptions,
     progress: &dyn Progress,
 ) -> Result<LabelReport, LabelError> {
-    let files: Vec<PathBuf> = Inputs::find(raw)?.files.into_iter().map(|file| file.path).collect();
     let partial = partial_path(output);
+    // The output may lie among the raw files: then neither it nor its shards are raw.
+    let own = |path: &Path| path.starts_with(&partial) || (output != raw && path.starts_with(output));
+    let files: Vec<PathBuf> =
+        Inputs::find(raw)?.files.into_iter().map(|file| file.path).filter(|path| !own(path)).collect();
     fs::create_dir_all(&partial).map_err(LabelError::io(&partial))?;
     if options.format == LabelFormat::Directory {
         for client in Client::ALL {

@@ -139,3 +139,24 @@ fn nothing_to_label_is_an_error_with_a_way_out() {
     let nothing = label(dir.path(), &dir.path().join("x.parquet"), &options(LabelFormat::Parquet), &Silent);
     assert!(matches!(nothing, Err(LabelError::NothingLabelled { blocks: 0, .. })), "{nothing:?}");
 }
+
+#[test]
+fn an_output_among_the_raw_files_is_not_read_as_raw() {
+    let Some(blocks) = test_data::real_blocks() else { return };
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let raw = dir.path().join("raw");
+    raw_files(&raw, &blocks);
+    for _ in 0..2 {
+        let report =
+            label(&raw, &raw.join("labelled"), &options(LabelFormat::Directory), &Silent).expect("it labels");
+        assert_eq!((report.files, report.blocks, report.repeated), (4, 15, 0));
+    }
+    let partial = partial_path(&raw.join("set.parquet"));
+    fs::create_dir(&partial).expect("a directory");
+    fs::write(partial.join("0123.json"), "{\"blocks\": 1}").expect("a tally");
+    let only = raw.join("labelled");
+    fs::remove_dir_all(only).expect("it goes");
+    let report =
+        label(&raw, &raw.join("set.parquet"), &options(LabelFormat::Parquet), &Silent).expect("it labels");
+    assert_eq!((report.files, report.bad.len()), (4, 0));
+}

@@ -5,10 +5,10 @@ use fingerprint::score::ConfusionMatrix;
 
 use super::svg::{Anchor, Svg, TextStyle, Theme, fitted, thousands};
 
-const WIDTH: f64 = 880.0;
+const WIDTH: f64 = 960.0;
 const LEFT: f64 = 132.0;
 const PANEL: f64 = 250.0;
-const BETWEEN: f64 = 124.0;
+const BETWEEN: f64 = 164.0;
 const TOP: f64 = 122.0;
 const ROW: f64 = 36.0;
 const INSET: f64 = 20.0;

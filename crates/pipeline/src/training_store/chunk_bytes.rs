@@ -19,7 +19,8 @@ impl ChunkBytes {
     pub(super) fn read(path: &Path, start: u64, length: u64, file_length: u64) -> Result<Self, ParquetError> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
+        // The caller has checked the length against the file's.
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
         file.take(length).read_to_end(&mut bytes)?;
         Ok(Self { start, bytes: bytes.into(), file_length })
     }

@@ -16,8 +16,21 @@ impl WordColumn {
         Self { words: vec![word.to_owned()], rows: vec![0; rows] }
     }
 
-    /// Appends a row. A 65,536th distinct word becomes "other": the column is a note, not an identity.
+    /// Appends a row.
     pub(crate) fn push(&mut self, word: &str) {
+        let index = self.index_of(word);
+        self.rows.push(index);
+    }
+
+    /// Appends the rows of another column; each distinct word is looked up once.
+    fn extend_from(&mut self, other: &Self) {
+        let indices: Vec<u16> = other.words.iter().map(|word| self.index_of(word)).collect();
+        self.rows.extend(other.rows.iter().map(|&row| indices.get(usize::from(row)).copied().unwrap_or(0)));
+    }
+
+    /// The position of a word, a new one for an unknown word. The last of [`MAX_WORDS`] is "other": the column is a
+    /// note, not an identity.
+    fn index_of(&mut self, word: &str) -> u16 {
         let known = self.words.iter().position(|known| known == word);
         let index = known.unwrap_or_else(|| {
             if self.words.len() >= MAX_WORDS {
@@ -26,7 +39,7 @@ impl WordColumn {
             self.words.push(if self.words.len() + 1 == MAX_WORDS { "other" } else { word }.to_owned());
             self.words.len() - 1
         });
-        self.rows.push(u16::try_from(index).unwrap_or(u16::MAX));
+        u16::try_from(index).unwrap_or(u16::MAX)
     }
 
     /// The word of a row.
@@ -106,19 +119,15 @@ impl Columns {
             *self = other;
             return;
         }
-        let added = other.len();
         self.block_roots.extend(other.block_roots);
         self.slots.extend(other.slots);
         self.labels.extend(other.labels);
         for (column, more) in self.features.iter_mut().zip(other.features) {
             column.values.extend(more.values);
         }
-        let provenance = &other.provenance;
-        for row in 0..added {
-            self.provenance.label_source.push(provenance.label_source.get(row));
-            self.provenance.fork.push(provenance.fork.get(row));
-            self.provenance.client_generation.push(provenance.client_generation.get(row));
-        }
+        self.provenance.label_source.extend_from(&other.provenance.label_source);
+        self.provenance.fork.extend_from(&other.provenance.fork);
+        self.provenance.client_generation.extend_from(&other.provenance.client_generation);
     }
 
     /// Sorts by label and block root and keeps one row per root; returns how many repeated rows went.
