@@ -1,6 +1,6 @@
 //! Serves the dashboard over a temporary database of made-up verdicts, to look at it in a browser.
 //!
-//! `cargo run -p api --example preview -- [full|few|empty|stale|gap|majority] [port]`
+//! `cargo run -p api --example preview -- [full|few|empty|stale|closed|gap|majority] [port]`
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -127,6 +127,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let slots: u64 = match scenario.as_str() {
         "empty" => 0,
         "few" => 96,
+        "closed" | "stale" => 3 * 7_200,
         _ => 40 * 7_200,
     };
     let mut random = Random(7);

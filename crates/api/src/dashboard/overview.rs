@@ -32,6 +32,8 @@ const LATEST_EPOCHS: u64 = 8;
 const SECONDS_PER_SLOT: u64 = 12;
 /// Stretches of time that a line needs.
 const FEWEST_BUCKETS: u64 = 3;
+/// The first and last stretch are drawn from this part of their slots on: less is all noise.
+const FEWEST_OF_BUCKET: u64 = 4;
 /// Gaps that the note below a chart names.
 const NAMED_GAPS: usize = 2;
 
@@ -417,7 +419,9 @@ fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent) 
             let place = (slot.0 - axis.start_slot().min(slot.0)) / axis.bucket_slots().max(1);
             let place = usize::try_from(place).ok().and_then(|place| points.get_mut(place));
             let n = counts.total();
-            if let Some(point) = place.filter(|_| n > 0) {
+            let is_end = *slot == Slot(axis.start_slot()) || slot.0 + axis.bucket_slots() == axis.end_slot();
+            let is_begun = is_end && n * FEWEST_OF_BUCKET < axis.bucket_slots();
+            if let Some(point) = place.filter(|_| n > 0 && !is_begun) {
                 let blocks = blocks_of(counts, row.series);
                 let (low, high) = wilson(blocks, n);
                 *point = Some(Estimate { share: blocks as f64 / n as f64, low, high });
@@ -456,7 +460,7 @@ fn gap_note(extent: &Extent, axis: &TimeAxis) -> String {
     let slots = missing(&extent.gaps, Slot(start), Slot(axis.end_slot()));
     let mut note = String::new();
     if axis.end_slot() > extent.newest.0 + 1 && axis.buckets > 1 {
-        note.push_str("The newest stretch is not complete yet and dashed. ");
+        note.push_str("The newest stretch is dashed, or left out, until it is complete. ");
     }
     if slots == 0 {
         note.push_str("No slot is missing.");

@@ -125,7 +125,12 @@ fn freshness_html(freshness: Freshness, newest_slot: u64) -> String {
             format!("<span class=\"state warn\">◐ {slots} slots behind</span>{slot}")
         }
         Freshness::Stale { since, .. } => {
-            format!("<span class=\"state warn\">○ Stale since {}</span>{slot}", since_text(since))
+            let time = Utc::from_unix(since);
+            format!(
+                "<span class=\"state warn\">○ Stale since <span class=\"long\">{} </span>{}{NBSP}UTC</span>{slot}",
+                time.date(),
+                time.hour_and_minute()
+            )
         }
         Freshness::Recorded => format!("<span class=\"state\">○ Recorded</span>{slot}"),
     }
