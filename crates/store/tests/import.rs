@@ -188,7 +188,7 @@ async fn what_is_no_blockprint_database_is_refused_with_a_sentence() {
     let columns = scratch.file("columns.sqlite");
     old_file(&columns, "CREATE TABLE blocks (slot INT, colour TEXT)").await;
     for (path, sentence) in [
-        (text, "file is not a database"),
+        (text, "the file is not an SQLite database"),
         (empty, "it is empty"),
         (other, "it has no table named blocks"),
         (columns, "its table of blocks has no column proposer_index"),
