@@ -4,10 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use fingerprint::ClientSet;
-use fingerprint::classifier::{Method, Model, ModelOrigin, TrainingOptions};
+use fingerprint::classifier::{Method, ModelOrigin, TrainingOptions};
 use fingerprint::graffiti::{GraffitiRules, RuleSet};
-use pipeline::training_store::{WantedFeatures, read_training_set};
-use serde_json::json;
+use pipeline::{TrainOptions, train};
 
 use super::Context;
 use super::features::feature_set;
@@ -67,37 +66,23 @@ pub(crate) fn origin_of(data: &Path) -> String {
 
 /// Trains and writes the model file.
 pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
-    let options = options(&args.method, origin_of(&args.data))?;
-    options.check()?;
-    let progress = Shown::new();
-    let loaded = read_training_set(&args.data, WantedFeatures::Only(&options.features), &progress)?;
-    let model = Model::train(&loaded.set, options)?;
-    write_model(&args.model, &model)?;
-    let info = model.info();
+    let training = options(&args.method, origin_of(&args.data))?;
+    training.check()?;
+    let report = train(&args.data, &args.model, TrainOptions { training, folds: None }, &Shown::new())?;
     if context.global.json {
-        println!("{}", json!({ "model": args.model, "hash": hex(&model.hash()), "info": info }));
+        println!("{}", serde_json::to_string(&report)?);
     } else {
-        let rows: Vec<_> = info
+        let rows: Vec<_> = report
+            .info
             .rows_per_client
             .iter()
             .map(|(client, rows)| vec![client.name().to_owned(), thousands(*rows)])
             .collect();
         print!("{}", render(context.style, &[("Client", Align::Left), ("Rows", Align::Right)], &rows));
-        println!("\nWrote {} ({}).", args.model.display(), model.name("model"));
+        println!("\nWrote {} ({}).", args.model.display(), report.hash.get(..12).unwrap_or(&report.hash));
     }
-    let bad: Vec<_> = loaded.bad.iter().map(ToString::to_string).collect();
-    Ok(list_bad(&bad, loaded.set.len() as u64 + bad.len() as u64, "inputs"))
-}
-
-/// Writes the file beside its place and renames it, so that a reader never sees half a model.
-fn write_model(path: &Path, model: &Model) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let write = || {
-        std::fs::write(&partial, model.to_bytes())?;
-        std::fs::rename(&partial, path)
-    };
-    write().with_context(|| format!("the model file {} can't be written", path.display()))
+    let bad: Vec<_> = report.bad.iter().map(ToString::to_string).collect();
+    Ok(list_bad(&bad, report.info.rows + bad.len() as u64, "inputs"))
 }
 
 /// Lower-case hexadecimal digits.
