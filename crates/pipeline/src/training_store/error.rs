@@ -113,7 +113,7 @@ pub enum TrainingStoreError {
         /// The file.
         path: PathBuf,
         /// The rows stated.
-        rows: i64,
+        rows: u64,
         /// The most that are opened.
         limit: usize,
     },

@@ -5,11 +5,13 @@
 //! <Client>/<root>.json    one block reward per file; the features are computed while reading
 //! ```
 
-mod chunk_bytes;
 pub(crate) mod columns;
+mod compact;
 mod digest;
 mod directory;
 mod error;
+mod footer;
+mod pages;
 pub(crate) mod parquet_file;
 #[cfg(test)]
 mod tests;

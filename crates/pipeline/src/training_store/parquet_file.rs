@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use parquet::data_type::{
     Int64Type,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type};
+use parquet::schema::types::{ColumnDescriptor, ColumnPath, PrimitiveTypeBuilder, Type};
 use rayon::prelude::*;
 
-use super::chunk_bytes::ChunkBytes;
 use super::columns::{Columns, NamedColumn, Provenance, WordColumn};
 use super::digest::{digest_labels, digest_numbers, digest_roots, digest_slots};
 use super::error::TrainingStoreError;
+use super::footer::{self, Chunk, Footer, FooterError};
+use super::pages::Pages;
 
 /// The version of the layout of this file: columns, metadata keys, digests.
 pub(crate) const FORMAT_VERSION: u32 = 1;
@@ -43,6 +43,10 @@ const ROW_GROUP_ROWS: usize = 1 << 18;
 
 /// The most bytes a column chunk may state; a full row group of the widest column has a fifth of it.
 const MAX_CHUNK_BYTES: u64 = 64 << 20;
+
+/// The bytes of a block root, which stand in the file as they are: hashes cannot be compressed. So the size of a
+/// file bounds its rows, and the memory they take.
+const ROOT_BYTES: u64 = 32;
 
 const ROOT: &str = "block_root";
 const SLOT: &str = "slot";
@@ -265,7 +269,7 @@ pub(crate) fn read(
 /// A file whose footer has been read and believed.
 struct Opened {
     path: PathBuf,
-    metadata: ParquetMetaData,
+    footer: Footer,
     info: FileInfo,
     digests: HashMap<String, String>,
     length: u64,
@@ -274,21 +278,24 @@ struct Opened {
 impl Opened {
     fn open(path: &Path) -> Result<Self, TrainingStoreError> {
         let io = |source| TrainingStoreError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
+        let unreadable =
+            |reason: &str| TrainingStoreError::Parquet { path: path.to_owned(), reason: reason.to_owned() };
+        let mut file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
-        let metadata = guarded(path, || ParquetMetaDataReader::new().parse_and_finish(&file))?;
-        let stated = metadata.file_metadata().num_rows();
-        let rows = usize::try_from(stated).ok().filter(|&rows| rows <= MAX_ROWS).ok_or_else(|| {
-            TrainingStoreError::TooManyRows { path: path.to_owned(), rows: stated, limit: MAX_ROWS }
+        let mut footer = footer::read(&mut file, length).map_err(|error| match error {
+            FooterError::Io(source) => io(source),
+            FooterError::Unreadable(reason) => unreadable(reason),
         })?;
-        let mut values = HashMap::new();
-        for pair in metadata.file_metadata().key_value_metadata().into_iter().flatten() {
-            values.insert(pair.key.clone(), pair.value.clone().unwrap_or_default());
+        let rows = usize::try_from(footer.rows).ok().filter(|&rows| rows <= MAX_ROWS).ok_or_else(|| {
+            TrainingStoreError::TooManyRows { path: path.to_owned(), rows: footer.rows, limit: MAX_ROWS }
+        })?;
+        if footer.rows.saturating_mul(ROOT_BYTES) > length {
+            return Err(unreadable("it states more rows than a file of its size holds"));
         }
-        let take = |key: &'static str| {
+        let mut values = std::mem::take(&mut footer.notes);
+        let mut take = |key: &'static str| {
             values
-                .get(key)
-                .cloned()
+                .remove(key)
                 .ok_or_else(|| TrainingStoreError::NotATrainingSet { path: path.to_owned(), key })
         };
         let format = take(KEY_FORMAT)?;
@@ -312,25 +319,19 @@ impl Opened {
             .into_iter()
             .filter_map(|(key, value)| key.strip_prefix(KEY_DIGEST).map(|name| (name.to_owned(), value)))
             .collect();
-        let features = metadata
-            .file_metadata()
-            .schema_descr()
-            .columns()
-            .iter()
-            .map(|column| column.name().to_owned())
-            .filter(|name| !FIXED.contains(&name.as_str()))
-            .collect();
+        let names = footer.columns.iter().map(|column| &column.name);
+        let features = names.filter(|name| !FIXED.contains(&name.as_str())).cloned().collect();
         let info = FileInfo { feature_set_version, network, rows, features };
-        Ok(Self { path: path.to_owned(), metadata, info, digests, length })
+        Ok(Self { path: path.to_owned(), footer, info, digests, length })
     }
 
     fn column(&self, name: &str) -> Result<usize, TrainingStoreError> {
-        let columns = self.metadata.file_metadata().schema_descr().columns();
-        columns.iter().position(|column| column.name() == name).ok_or_else(|| {
+        let columns = &self.footer.columns;
+        columns.iter().position(|column| column.name == name).ok_or_else(|| {
             TrainingStoreError::MissingColumn {
                 path: self.path.clone(),
                 column: name.to_owned(),
-                present: columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", "),
+                present: columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
             }
         })
     }
@@ -343,38 +344,21 @@ impl Opened {
         mut take: impl FnMut(&mut ColumnReaderImpl<T>, usize) -> Result<usize, ParquetError>,
     ) -> Result<(), TrainingStoreError> {
         let index = self.column(name)?;
-        let descriptor = self.metadata.file_metadata().schema_descr().column(index);
-        let physical = descriptor.physical_type();
-        let shape_fits = physical != PhysicalType::FIXED_LEN_BYTE_ARRAY || descriptor.type_length() == 32;
-        if physical != T::get_physical_type() || descriptor.max_def_level() != 0 || !shape_fits {
-            return Err(TrainingStoreError::ColumnType {
-                path: self.path.clone(),
-                column: name.to_owned(),
-                expected,
-                found: format!("{physical} of {:?}", descriptor.self_type().get_basic_info().repetition()),
-            });
-        }
+        let descriptor = self.descriptor::<T>(index, name, expected)?;
+        let mut file = File::open(&self.path)
+            .map_err(|source| TrainingStoreError::Io { path: self.path.clone(), source })?;
         let mut done = 0;
-        for group in self.metadata.row_groups() {
-            let rows = usize::try_from(group.num_rows())
+        for group in &self.footer.groups {
+            let rows = usize::try_from(group.rows)
                 .ok()
-                .filter(|rows| done + rows <= self.info.rows)
+                .filter(|rows| rows.checked_add(done).is_some_and(|rows| rows <= self.info.rows))
                 .ok_or_else(|| self.damaged("its row groups state more rows than the file"))?;
             let chunk = group
-                .columns()
+                .chunks
                 .get(index)
                 .ok_or_else(|| self.damaged("a row group has fewer columns than the schema"))?;
             let read = guarded(&self.path, || {
-                let (start, length) = chunk.byte_range();
-                let end = start.checked_add(length).filter(|&end| end <= self.length);
-                if end.is_none() || length > MAX_CHUNK_BYTES {
-                    return Err(ParquetError::EOF(format!(
-                        "column {name:?} states bytes {start} to {start}+{length} of a file with {}",
-                        self.length
-                    )));
-                }
-                let bytes = Arc::new(ChunkBytes::read(&self.path, start, length, self.length)?);
-                let pages = SerializedPageReader::new(bytes, chunk, rows, None)?;
+                let pages = Pages::new(self.chunk_bytes(&mut file, name, chunk)?, chunk.codec, rows)?;
                 let mut reader = ColumnReaderImpl::<T>::new(Arc::clone(&descriptor), Box::new(pages));
                 take(&mut reader, rows)
             })?;
@@ -390,6 +374,48 @@ impl Opened {
         } else {
             Err(self.damaged(&format!("column {name:?} has {done} of {} rows", self.info.rows)))
         }
+    }
+
+    /// What the decoder needs to know of a column, if it is of the expected type.
+    fn descriptor<T: DataType>(
+        &self,
+        index: usize,
+        name: &str,
+        expected: &'static str,
+    ) -> Result<Arc<ColumnDescriptor>, TrainingStoreError> {
+        let physical = T::get_physical_type();
+        let fixed = physical == PhysicalType::FIXED_LEN_BYTE_ARRAY;
+        let column = self.footer.columns.get(index).ok_or_else(|| self.damaged("a column is missing"))?;
+        let width_fits = !fixed || column.width == Some(ROOT_BYTES);
+        if column.physical != physical || !column.required || !width_fits {
+            let required = if column.required { "required" } else { "optional" };
+            return Err(TrainingStoreError::ColumnType {
+                path: self.path.clone(),
+                column: name.to_owned(),
+                expected,
+                found: format!("{}, {required}", column.physical),
+            });
+        }
+        let length = if fixed { ROOT_BYTES as i32 } else { -1 };
+        let built = required(name, physical).with_length(length).build();
+        let built = built.map_err(|error| self.damaged(&error.to_string()))?;
+        Ok(Arc::new(ColumnDescriptor::new(Arc::new(built), 0, 0, ColumnPath::from(name))))
+    }
+
+    /// The bytes of a column chunk.
+    fn chunk_bytes(&self, file: &mut File, name: &str, chunk: &Chunk) -> Result<Bytes, ParquetError> {
+        let Chunk { start, length, .. } = *chunk;
+        let end = start.checked_add(length).filter(|&end| end <= self.length);
+        if end.is_none() || length > MAX_CHUNK_BYTES {
+            return Err(ParquetError::EOF(format!(
+                "column {name:?} states bytes {start} to {start}+{length} of a file with {}",
+                self.length
+            )));
+        }
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length)?);
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
     }
 
     fn numbers(&self, name: &str, not_computed: NotComputed) -> Result<Vec<f64>, TrainingStoreError> {

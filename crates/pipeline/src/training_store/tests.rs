@@ -125,6 +125,23 @@ fn no_damaged_byte_passes_for_data_or_stops_the_program() {
 }
 
 #[test]
+fn more_rows_than_a_file_of_its_size_holds_are_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    store(&path, &sample(1000));
+    let whole = fs::read(&path).expect("the file");
+    // The number of rows, as the footer and its only row group state it: 1000, then 8168.
+    let thousand = [0xd0, 0x0f];
+    let mut changed = whole.clone();
+    for at in (whole.len() - 8_000..whole.len() - 1).filter(|&at| whole[at..at + 2] == thousand) {
+        changed[at..at + 2].copy_from_slice(&[0xd0, 0x7f]);
+    }
+    fs::write(&path, &changed).expect("a changed file");
+    let error = load(&path).expect_err("too many rows").to_string();
+    assert!(error.contains("states more rows than a file of its size holds"), "{error}");
+}
+
+#[test]
 fn rows_are_put_in_order_and_repeated_roots_go() {
     let mut columns = sample(7);
     columns.append(sample(7));
