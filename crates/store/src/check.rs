@@ -73,6 +73,16 @@ async fn questions(connection: &mut SqliteConnection, report: &mut CheckReport) 
 }
 
 async fn ids(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let unlisted: i64 = sqlx::query(
+        "SELECT COUNT(DISTINCT slot / 262144) FROM blocks \
+         WHERE slot / 262144 NOT IN (SELECT bucket FROM slot_buckets)",
+    )
+    .fetch_one(&mut *connection)
+    .await?
+    .try_get(0)?;
+    if unlisted > 0 {
+        report.problem(format!("{unlisted} buckets of slots have blocks, but are not listed"));
+    }
     let width = first_id(1);
     let misplaced: i64 = sqlx::query("SELECT COUNT(*) FROM blocks WHERE id / $1 <> slot")
         .bind(width)

@@ -1,7 +1,7 @@
 //! Storing blocks: known ones are compared, all that hangs on them changes in the same transaction.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use consensus::{Root, Slot};
 use sqlx::{Connection, Row, SqliteConnection};
@@ -13,8 +13,10 @@ use crate::import::surrogate_root;
 use crate::latest::LatestChanges;
 use crate::record::{self, COLUMNS, Record};
 use crate::rollup::Deltas;
-use crate::row::{BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, first_id, preferred_id};
-use crate::sql::{Values, marks, pieces, placeholders, to_i64, to_u64};
+use crate::row::{
+    BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, SLOTS_PER_BUCKET, first_id, preferred_id,
+};
+use crate::sql::{ANY_BUCKET, Values, marks, pieces, placeholders, to_i64, to_u64};
 use crate::{coverage_table, evidence, models};
 
 /// What became of the rows of a batch.
@@ -42,6 +44,7 @@ struct Changes {
     counts: Deltas,
     latest: LatestChanges,
     links: Vec<Interval>,
+    buckets: BTreeSet<u64>,
     /// Slots whose links were taken back.
     unlinked: Vec<u64>,
     models: HashMap<[u8; 32], i64>,
@@ -159,6 +162,7 @@ impl Changes {
             let orphaned = row.canonical == CanonicalState::Orphaned;
             self.counts.block(row.slot, verdict, orphaned, 1);
             self.latest.stored(row.proposer_index.0, *id, verdict);
+            self.buckets.insert(row.slot.0 / SLOTS_PER_BUCKET);
             self.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
             if let Some(named) = &row.features {
                 features.push((*id, named));
@@ -169,6 +173,12 @@ impl Changes {
 
     /// Writes everything that was gathered.
     async fn apply(self, connection: &mut SqliteConnection) -> Result<InsertReport, StoreError> {
+        for bucket in self.buckets {
+            sqlx::query("INSERT INTO slot_buckets (bucket) VALUES ($1) ON CONFLICT DO NOTHING")
+                .bind(to_i64(bucket))
+                .execute(&mut *connection)
+                .await?;
+        }
         self.counts.apply(connection).await?;
         self.latest.apply(connection).await?;
         if !self.unlinked.is_empty() {
@@ -229,13 +239,15 @@ async fn chunk(
     imported: bool,
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
-    let known = known(connection, rows.iter().map(|row| row.block_root).collect(), &changes.hashes).await?;
+    let known =
+        known(connection, rows.iter().map(|row| (row.slot, row.block_root)).collect(), &changes.hashes)
+            .await?;
     let mut surrogates = HashMap::new();
     if imported {
         let stand_ins = rows
             .iter()
             .filter(|row| row.root_known == RootOrigin::Reported)
-            .map(|row| surrogate_root(row.slot, row.proposer_index))
+            .map(|row| (row.slot, surrogate_root(row.slot, row.proposer_index)))
             .collect();
         surrogates = self::known(connection, stand_ins, &changes.hashes).await?;
     }
@@ -258,7 +270,7 @@ async fn chunk(
         if let Some(old) = &stand_in {
             sqlx::query("DELETE FROM blocks WHERE id = $1").bind(old.id).execute(&mut *connection).await?;
             uncount(changes, old);
-            changes.latest.removed(old.row.proposer_index.0);
+            changes.latest.replaced(old.row.proposer_index.0, old.id);
         }
         match known.get(&row.block_root) {
             None => {
@@ -448,19 +460,25 @@ async fn settle_ids(connection: &mut SqliteConnection, fresh: &mut [Placed<'_>])
     Ok(())
 }
 
-/// The stored blocks among the roots.
+/// The stored blocks among those with the given slots and roots. A root is looked for in the bucket of its slot.
 pub(crate) async fn known(
     connection: &mut SqliteConnection,
-    roots: Vec<Root>,
+    keys: Vec<(Slot, Root)>,
     models: &HashMap<i64, [u8; 32]>,
 ) -> Result<HashMap<Root, Record>, StoreError> {
+    let columns = COLUMNS.map(|column| format!("b.{column}")).join(", ");
     let mut known = HashMap::new();
-    for piece in pieces(&roots) {
+    for piece in pieces(&keys) {
         let mut values = Values::default();
-        for root in piece {
+        for (slot, root) in piece {
+            values.push(to_i64(slot.0 / SLOTS_PER_BUCKET))?;
             values.push(root.0.to_vec())?;
         }
-        let sql = format!("{} FROM blocks WHERE block_root IN ({})", record::select(), marks(piece.len()));
+        let sql = format!(
+            "WITH wanted (bucket, root) AS (VALUES {}) SELECT {columns} FROM wanted w CROSS JOIN blocks b \
+             WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root",
+            placeholders(piece.len(), 2)
+        );
         for row in values.fetch(sql, connection).await? {
             let record = Record::read(&row, models)?;
             known.insert(record.row.block_root, record);
@@ -480,15 +498,16 @@ async fn real_blocks(
     for piece in pieces(&imported) {
         let mut values = Values::default();
         for row in piece {
+            values.push(to_i64(row.slot.0 / SLOTS_PER_BUCKET))?;
             values.push(to_i64(row.proposer_index.0))?;
             values.push(first_id(row.slot.0))?;
             values.push(first_id(row.slot.0 + 1))?;
         }
         let sql = format!(
-            "WITH wanted (proposer, low, high) AS (VALUES {}) \
-             SELECT b.slot, b.proposer_index FROM wanted w JOIN blocks b \
-             ON b.proposer_index = w.proposer AND b.id >= w.low AND b.id < w.high WHERE b.root_origin = 0",
-            placeholders(piece.len(), 3)
+            "WITH wanted (bucket, proposer, low, high) AS (VALUES {}) \
+             SELECT b.slot, b.proposer_index FROM wanted w CROSS JOIN blocks b WHERE b.slot / 262144 = w.bucket \
+             AND b.proposer_index = w.proposer AND b.id >= w.low AND b.id < w.high AND b.root_origin = 0",
+            placeholders(piece.len(), 4)
         );
         for row in values.fetch(sql, connection).await? {
             real.insert((to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
@@ -506,10 +525,25 @@ pub(crate) async fn set_canonical(
     let mut counts = Deltas::default();
     let mut changed = 0;
     let models = models::hashes(connection).await?;
-    for (root, record) in known(connection, states.keys().copied().collect(), &models).await? {
-        let Some(state) = states.get(&root).copied().filter(|state| *state != record.row.canonical) else {
-            continue;
-        };
+    let mut records = Vec::new();
+    let roots: Vec<Root> = states.keys().copied().collect();
+    for piece in pieces(&roots) {
+        let mut values = Values::default();
+        for root in piece {
+            values.push(root.0.to_vec())?;
+        }
+        let sql = format!(
+            "{} FROM blocks WHERE {ANY_BUCKET} AND block_root IN ({})",
+            record::select(),
+            marks(piece.len())
+        );
+        for row in values.fetch(sql, connection).await? {
+            records.push(Record::read(&row, &models)?);
+        }
+    }
+    for record in records {
+        let state = states.get(&record.row.block_root).copied();
+        let Some(state) = state.filter(|state| *state != record.row.canonical) else { continue };
         sqlx::query("UPDATE blocks SET canonical = $1 WHERE id = $2")
             .bind(canonical_code(state))
             .bind(record.id)

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::error::StoreError;
-use crate::sql::{Values, pieces, placeholders, to_i64};
+use crate::sql::{ANY_BUCKET, Values, pieces, placeholders, to_i64};
 
 /// Changes that one transaction gathers.
 #[derive(Default)]
 pub(crate) struct LatestChanges {
     newest: HashMap<u64, (i64, i64)>,
+    replaced: Vec<(u64, i64)>,
     recount: BTreeSet<u64>,
 }
 
@@ -23,6 +24,11 @@ impl LatestChanges {
         }
     }
 
+    /// A block gave way to another one of the same slot and proposer, which is told by [`Self::stored`].
+    pub(crate) fn replaced(&mut self, proposer: u64, block_id: i64) {
+        self.replaced.push((proposer, block_id));
+    }
+
     /// A block of the proposer went away or moved: its newest is looked up.
     pub(crate) fn removed(&mut self, proposer: u64) {
         self.recount.insert(proposer);
@@ -30,6 +36,13 @@ impl LatestChanges {
 
     /// Writes the changes.
     pub(crate) async fn apply(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        for (proposer, block_id) in self.replaced {
+            sqlx::query("DELETE FROM validator_latest WHERE proposer_index = $1 AND block_id = $2")
+                .bind(to_i64(proposer))
+                .bind(block_id)
+                .execute(&mut *connection)
+                .await?;
+        }
         let mut newest: Vec<_> = self.newest.into_iter().collect();
         newest.sort_unstable();
         for piece in pieces(&newest) {
@@ -53,14 +66,12 @@ impl LatestChanges {
                 .bind(proposer)
                 .execute(&mut *connection)
                 .await?;
-            sqlx::query(
+            let sql = format!(
                 "INSERT INTO validator_latest (proposer_index, block_id, best_guess) \
-                 SELECT proposer_index, id, best_guess FROM blocks WHERE proposer_index = $1 \
-                 ORDER BY id DESC LIMIT 1",
-            )
-            .bind(proposer)
-            .execute(&mut *connection)
-            .await?;
+                 SELECT proposer_index, id, best_guess FROM blocks WHERE {ANY_BUCKET} AND proposer_index = $1 \
+                 ORDER BY id DESC LIMIT 1"
+            );
+            sqlx::query(AssertSqlSafe(sql)).bind(proposer).execute(&mut *connection).await?;
         }
         Ok(())
     }

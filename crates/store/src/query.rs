@@ -15,8 +15,8 @@ use crate::codes::{client_code, verdict_of_code};
 use crate::counts::{ClientCounts, Confusion};
 use crate::error::StoreError;
 use crate::record::{Record, select};
-use crate::row::{BlockRow, first_id, slot_of_id};
-use crate::sql::{Values, marks, pieces, to_i64, to_u64};
+use crate::row::{BlockRow, SLOTS_PER_BUCKET, first_id, slot_of_id};
+use crate::sql::{ANY_BUCKET, Values, marks, pieces, placeholders, to_i64, to_u64};
 use crate::{coverage_table, models, rollup};
 
 /// How far the database goes.
@@ -119,7 +119,8 @@ pub(crate) async fn by_root(
 ) -> Result<Option<BlockRow>, StoreError> {
     let mut values = Values::default();
     values.push(root.0.to_vec())?;
-    let Some(record) = records(connection, "WHERE block_root = $1", values).await?.pop() else {
+    let rest = format!("WHERE {ANY_BUCKET} AND block_root = $1");
+    let Some(record) = records(connection, &rest, values).await?.pop() else {
         return Ok(None);
     };
     let features = crate::evidence::read(connection, record.id).await?;
@@ -140,9 +141,13 @@ pub(crate) async fn of_validators(
         for validator in piece {
             values.push(to_i64(validator.0))?;
         }
+        values.push(to_i64(since.0))?;
         values.push(first_id(since.0))?;
-        let marks = marks(piece.len());
-        let rest = format!("WHERE proposer_index IN ({marks}) AND id >= ? ORDER BY proposer_index, id");
+        let rest = format!(
+            "WHERE proposer_index IN ({}) AND slot / 262144 IN (SELECT +bucket FROM slot_buckets \
+             WHERE bucket >= ? / 262144) AND id >= ? ORDER BY proposer_index, id",
+            marks(piece.len())
+        );
         found.extend(block_rows(records(connection, &rest, values).await?));
     }
     Ok(found)
@@ -274,7 +279,34 @@ pub(crate) async fn contains(
         for root in piece {
             values.push(root.0.to_vec())?;
         }
-        let sql = format!("SELECT block_root FROM blocks WHERE block_root IN ({})", marks(piece.len()));
+        let sql = format!(
+            "SELECT block_root FROM blocks WHERE {ANY_BUCKET} AND block_root IN ({})",
+            marks(piece.len())
+        );
+        for row in values.fetch(sql, connection).await? {
+            known.insert(crate::record::root_of_bytes(row.try_get(0)?)?);
+        }
+    }
+    Ok(known)
+}
+
+/// As [`contains`], looking only into the buckets of the slots.
+pub(crate) async fn contains_at(
+    connection: &mut SqliteConnection,
+    keys: &[(Slot, Root)],
+) -> Result<HashSet<Root>, StoreError> {
+    let mut known = HashSet::new();
+    for piece in pieces(keys) {
+        let mut values = Values::default();
+        for (slot, root) in piece {
+            values.push(to_i64(slot.0 / SLOTS_PER_BUCKET))?;
+            values.push(root.0.to_vec())?;
+        }
+        let sql = format!(
+            "WITH wanted (bucket, root) AS (VALUES {}) SELECT b.block_root FROM wanted w CROSS JOIN blocks b \
+             WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root",
+            placeholders(piece.len(), 2)
+        );
         for row in values.fetch(sql, connection).await? {
             known.insert(crate::record::root_of_bytes(row.try_get(0)?)?);
         }

@@ -61,6 +61,9 @@ pub struct BlockRow {
 /// Bits of an id below the slot.
 const ID_BITS: u32 = 20;
 
+/// Slots that share one stretch of the indexes on roots and proposers. Part of the schema.
+pub(crate) const SLOTS_PER_BUCKET: u64 = 262_144;
+
 /// The highest slot that an id has room for: more than 400,000 years.
 pub(crate) const MAX_SLOT: u64 = (1 << 40) - 1;
 

@@ -32,6 +32,11 @@ pub(crate) fn marks(values: usize) -> String {
     vec!["?"; values].join(",")
 }
 
+/// Limits a query on `blocks` to the buckets that have blocks, so that the indexes led by the bucket serve it.
+/// To be followed by `AND` and the column that the index goes on with. The `+` takes the column's type affinity away:
+/// with it SQLite would have to convert before it compares, and would scan the table instead.
+pub(crate) const ANY_BUCKET: &str = "slot / 262144 IN (SELECT +bucket FROM slot_buckets)";
+
 /// Values to bind, in order.
 #[derive(Default)]
 pub(crate) struct Values(SqliteArguments);
@@ -77,4 +82,30 @@ pub(crate) fn to_i64(value: u64) -> i64 {
 /// A number of the database that is never negative.
 pub(crate) fn to_u64(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::damaged(format!("{value} where no negative number can be")))
+}
+
+#[cfg(test)]
+mod unit {
+    use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn questions_without_a_slot_look_into_each_bucket() {
+        let mut connection =
+            sqlx::sqlite::SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        crate::schema::migrate(&mut connection, std::path::Path::new("memory")).await.unwrap();
+        for (rest, index) in [
+            ("block_root = x'00'", "blocks_by_root"),
+            ("block_root IN (x'00', x'01')", "blocks_by_root"),
+            ("proposer_index = 7 ORDER BY id DESC LIMIT 1", "blocks_by_proposer"),
+            ("proposer_index IN (7, 8) AND id >= 9 ORDER BY proposer_index, id", "blocks_by_proposer"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM blocks WHERE {ANY_BUCKET} AND {rest}");
+            let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let wanted = format!("SEARCH blocks USING INDEX {index} (<expr>=? AND ");
+            assert!(plan.iter().any(|line| line.starts_with(&wanted)), "{rest}: {plan:?}");
+        }
+    }
 }

@@ -74,6 +74,11 @@ impl Store {
         Ok(changed)
     }
 
+    /// Those of the blocks, given as slot and root, that are stored. Faster than [`Store::contains`].
+    pub async fn contains_blocks(&self, keys: &[(Slot, Root)]) -> Result<HashSet<Root>, StoreError> {
+        query::contains_at(&mut *self.database.reader().await?, keys).await
+    }
+
     /// Those of the roots that are stored.
     pub async fn contains(&self, roots: &[Root]) -> Result<HashSet<Root>, StoreError> {
         query::contains(&mut *self.database.reader().await?, roots).await

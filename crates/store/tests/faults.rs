@@ -133,6 +133,7 @@ async fn tables_beside_the_blocks_are_checked() {
         ("UPDATE epoch_counts SET teku = teku + 1", "epoch_counts"),
         ("UPDATE coarse_counts SET orphaned = 5", "coarse_counts"),
         ("DELETE FROM coverage", "known slots"),
+        ("DELETE FROM slot_buckets", "not listed"),
         ("DELETE FROM validator_latest WHERE proposer_index = 3", "newest block"),
     ] {
         let kept = Scratch::new().create_kept().await;

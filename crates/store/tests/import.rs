@@ -10,7 +10,7 @@ use fingerprint::Client;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use store::{CanonicalState, ImportProgress, ImportReport, RootOrigin, StoreError, surrogate_root};
-use support::{Dice, Scratch, block};
+use support::{Scratch, block};
 
 const MODERN: &str = "CREATE TABLE blocks (slot INT, parent_slot INTEGER, proposer_index INT, \
     best_guess_single TEXT, best_guess_multi TEXT, pr_grandine FLOAT DEFAULT 0.0, pr_lighthouse FLOAT, \
@@ -30,17 +30,11 @@ async fn old_file(path: &Path, sql: &str) {
 }
 
 fn modern_rows(count: u64) -> String {
-    let mut dice = Dice(count);
-    let mut sql = String::from("BEGIN;");
-    for slot in 1..=count {
-        let name = dice.verdict().map_or("Uncertain", Client::name);
-        sql += &format!(
-            "INSERT INTO blocks VALUES ({slot}, {}, {}, '{name}', '{name}', 0.0, 0.25, 0, 0.5, 0.125, 0.125, NULL);",
-            slot - 1,
-            slot % 97
-        );
-    }
-    sql + "COMMIT;"
+    format!(
+        "WITH RECURSIVE slots (slot) AS (VALUES (1) UNION ALL SELECT slot + 1 FROM slots WHERE slot < {count}) \
+         INSERT INTO blocks SELECT slot, slot - 1, slot % 97, 'Nimbus', 'Nimbus', 0.0, 0.25, 0, 0.5, 0.125, 0.125, NULL \
+         FROM slots;"
+    )
 }
 
 #[derive(Default)]

@@ -145,6 +145,8 @@ async fn lists_are_ordered_and_come_in_parts() {
         rows.iter().filter(|row| [3, 9].contains(&row.proposer_index.0) && row.slot.0 >= 100).count();
     assert_eq!(several.len(), expected);
     assert_eq!(kept.store.contains(&roots).await.unwrap().len(), 450);
+    let keys: Vec<_> = listed.iter().map(|row| (row.slot, row.block_root)).collect();
+    assert_eq!(kept.store.contains_blocks(&keys).await.unwrap().len(), 450);
     assert_eq!(kept.store.recent(3).await.unwrap()[0].slot, Slot(234));
 }
 

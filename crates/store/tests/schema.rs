@@ -40,7 +40,7 @@ async fn version_1(path: &Path) {
             sums.join(", ")
         );
     }
-    blocks += "UPDATE coverage SET end_slot = 70;";
+    blocks += "UPDATE coverage SET end_slot = 70; INSERT INTO slot_buckets VALUES (0);";
     run(path, &blocks).await;
 }
 

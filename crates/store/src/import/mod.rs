@@ -118,9 +118,10 @@ async fn store(
     batch: &[LegacyRow],
     report: &mut ImportReport,
 ) -> Result<(), StoreError> {
-    let roots = batch.iter().filter_map(LegacyRow::block).map(|block| block.block_root).collect();
+    let keys =
+        batch.iter().filter_map(LegacyRow::block).map(|block| (block.slot, block.block_root)).collect();
     let models = models::hashes(connection).await?;
-    let known = insert::known(connection, roots, &models).await?;
+    let known = insert::known(connection, keys, &models).await?;
     let mut seen = HashSet::new();
     let mut fresh: Vec<BlockRow> = Vec::with_capacity(batch.len());
     for row in batch {
