@@ -141,6 +141,12 @@ fn faulty_files_are_refused_with_the_fault() {
     // Each fits alone, all together do not.
     let together = format!("patterns = [{}]", r"'\pL{3}a',".repeat(Limits::PATTERNS));
     assert!(matches!(rule(&together), Err(E::PatternsTooLarge { .. })));
+    let networks = |count: usize| {
+        let rules = (0..count).map(|number| format!("[[network.n{number}.rule]]\nclient = 'Teku'\n"));
+        GraffitiRules::from_toml(&format!("name = 'x'\n{}", rules.collect::<String>()))
+    };
+    assert!(networks(Limits::NETWORKS).is_ok());
+    assert!(matches!(networks(Limits::NETWORKS + 1), Err(E::TooMany { what: "networks", .. })));
     let long = format!("patterns = ['a']\ncounterexamples = ['{}']", "b".repeat(Limits::EXAMPLE_BYTES + 1));
     assert!(matches!(rule(&long), Err(E::TooMany { .. })));
 }

@@ -15,6 +15,8 @@ pub struct Limits;
 impl Limits {
     /// Bytes of the file.
     pub const FILE_BYTES: usize = 256 * 1024;
+    /// Networks that have rules of their own. Each has an automaton, even without patterns.
+    pub const NETWORKS: usize = 64;
     /// Patterns of the whole file.
     pub const PATTERNS: usize = 512;
     /// Bytes of one pattern.
@@ -154,6 +156,7 @@ pub(super) fn load(text: &str) -> Result<RuleFile, RuleFileError> {
     let file: FileText =
         toml::from_str(text).map_err(|error| RuleFileError::Syntax { reason: error.to_string() })?;
     let rules = || file.rule.iter().chain(file.network.values().flat_map(|network| &network.rule));
+    at_most("networks", file.network.len(), Limits::NETWORKS)?;
     at_most("patterns", rules().map(|rule| rule.patterns.len()).sum(), Limits::PATTERNS)?;
     let examples = || rules().flat_map(|rule| rule.examples.iter().chain(&rule.counterexamples));
     at_most("examples", examples().count(), Limits::EXAMPLES)?;
