@@ -110,6 +110,17 @@ pub(crate) struct InputArgs {
     /// Last slot (inclusive), when INPUT is a node.
     #[arg(long, value_name = "SLOT")]
     pub(crate) end: Option<u64>,
+    /// How patient to be with a node.
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// How patient to be with a node.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// How often a request to a node is made before it has failed.
+    #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) attempts: u32,
 }
 
 /// `blockmark demo`.
@@ -147,6 +158,9 @@ pub(crate) struct FetchArgs {
     /// Requests at the same time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) parallel: u16,
+    /// How patient to be with the node.
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
     /// Fetch again what is already there.
     #[arg(long)]
     pub(crate) force: bool,
@@ -311,7 +325,7 @@ pub(crate) struct PlotArgs {
 pub(crate) enum DbCommand {
     /// Create an empty database.
     Init(DbArgs),
-    /// Classify files of block rewards into the database; known blocks are updated, never an error.
+    /// Classify blocks into the database; known blocks are updated, never an error.
     Build {
         /// The database.
         #[command(flatten)]

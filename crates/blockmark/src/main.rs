@@ -11,15 +11,27 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    let filter = EnvFilter::try_new(&cli.global.log).unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::report_words(&error, std::env::args_os().any(|word| word == "--json")),
+    };
     let json = cli.global.json;
-    match commands::run(cli) {
+    match start_log(&cli.global.log).and_then(|()| commands::run(cli)) {
         Ok(outcome) => outcome.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, json),
     }
+}
+
+fn start_log(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        failure::usage(
+            format!("\"{filter}\" is no log filter, because {error}"),
+            "blockmark demo --log blockmark=debug,warn",
+        )
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    Ok(())
 }
 
 /// Whoever read our output has seen enough, as in `blockmark features … | head`.

@@ -1,27 +1,31 @@
 //! Inputs that could not be used: collected and reported, never swallowed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// A file, or a block of a file, that could not be used.
+/// A file, an answer of a node, or a block of either, that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BadInput {
-    /// The file.
-    pub path: PathBuf,
+    /// The file; for a node its URL, without password, and the slots.
+    pub path: String,
     /// Why, in words; names the block and the field where there are any.
     pub reason: String,
 }
 
 impl BadInput {
-    pub(crate) fn new(path: impl Into<PathBuf>, reason: impl fmt::Display) -> Self {
+    pub(crate) fn new(path: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self { path: path.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn of_file(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::new(path.display().to_string(), reason)
     }
 }
 
 impl fmt::Display for BadInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.reason)
+        write!(f, "{}: {}", self.path, self.reason)
     }
 }

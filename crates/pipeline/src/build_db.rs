@@ -1,17 +1,17 @@
-//! Files of block rewards to verdicts in a database: a file is stored whole or not at all.
+//! Block rewards to verdicts in a database: judged on all cores while the last ones are stored.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use fingerprint::classifier::Model;
+use fingerprint::features::FeatureError;
 use fingerprint::{BlockObservation, FeatureScratch};
-use rayon::prelude::*;
 use serde::Serialize;
-use source::{InputError, InputFile, Inputs};
+use source::{InputError, Place};
 use store::{BlockRow, CanonicalState, InsertReport, RootOrigin, Store, StoreError};
+use tokio::sync::mpsc;
 
 use crate::bad_input::BadInput;
-use crate::inputs::{Batch, whole_file};
+use crate::inputs::{Batch, each_block};
 use crate::models::ModelByRange;
 use crate::progress::Progress;
 
@@ -47,124 +47,115 @@ pub struct BuildOptions {
 /// What was stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BuildReport {
-    /// Files stored.
-    pub files: u64,
     /// Blocks that were not known before.
     pub inserted: u64,
     /// Known blocks that now have another verdict.
     pub updated: u64,
     /// Known blocks that stayed as they were.
     pub unchanged: u64,
-    /// Files that could not be used; nothing of them is stored.
+    /// Files and blocks that could not be used; the good blocks beside them are stored.
     pub bad: Vec<BadInput>,
+}
+
+impl BuildReport {
+    /// Blocks that are in the database now.
+    pub fn blocks(&self) -> u64 {
+        self.inserted + self.updated + self.unchanged
+    }
 }
 
 /// Why a database could not be filled. What was stored before stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// There is no input.
+    /// There is no input, or no more of it.
     #[error(transparent)]
     Input(#[from] InputError),
     /// The database refused.
-    #[error("the verdicts of {path} can't be stored: {source}; {stored} files before it are stored", path = path.display())]
+    #[error("the verdicts can't be stored: {source}; {stored} blocks before them are stored")]
     Store {
-        /// The file whose blocks were to be stored.
-        path: std::path::PathBuf,
-        /// How many files are stored.
+        /// How many blocks are stored.
         stored: u64,
         /// What the database said.
         source: StoreError,
     },
     /// The database does not take the models.
     #[error("the model can't be noted in the database: {0}")]
-    Register(StoreError),
+    Register(#[source] StoreError),
     /// The work was stopped from outside.
-    #[error("the work on the files was stopped")]
+    #[error("the work on the blocks was stopped")]
     Stopped,
 }
 
-/// Classifies every block of a file or directory and stores the verdicts, a file per transaction. Doing it again
-/// changes nothing. A file with a bad block is listed, and nothing of it is stored.
+/// Blocks in one transaction.
+const TRANSACTION_BLOCKS: usize = 5_000;
+
+/// Batches of verdicts that may wait for the database.
+const WAITING_BATCHES: usize = 4;
+
+/// Classifies every block of an input and stores the verdicts. Doing it again changes nothing, so a stopped run
+/// is continued by repeating it.
 pub async fn db_build(
-    input: &Path,
+    input: &Place,
     store: &Store,
     models: Arc<ModelByRange>,
     options: BuildOptions,
     progress: &dyn Progress,
 ) -> Result<BuildReport, BuildError> {
-    let inputs = Inputs::find(input)?;
+    let parts = input.parts()?;
     for range in models.ranges() {
-        register(store, &range.model, &range.path).await?;
+        let prefix = range.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
+        register_model(store, &range.model, prefix).await.map_err(BuildError::Register)?;
     }
-    let mut report = BuildReport::default();
-    progress.start("Storing", Some(inputs.files.len() as u64), "files");
-    let windows: Vec<Vec<InputFile>> =
-        inputs.files.chunks((2 * rayon::current_num_threads()).max(1)).map(<[InputFile]>::to_vec).collect();
-    let mut windows = windows.into_iter();
-    let work = |files: Vec<InputFile>| {
-        let models = Arc::clone(&models);
-        tokio::task::spawn_blocking(move || judged(files, &models, options.evidence))
-    };
-    // The next files are judged while the verdicts of these are stored.
-    let mut ahead = windows.next().map(work);
-    while let Some(judging) = ahead.take() {
-        let files = judging.await.map_err(|_| BuildError::Stopped)?;
-        ahead = windows.next().map(work);
-        for (file, batch) in files {
-            store_file(store, &file, batch, options.known, &mut report).await?;
-            progress.advance(1);
-        }
+    progress.start("Storing", Some(parts.total()), parts.unit());
+    let (send, mut judged) = mpsc::channel::<Batch<BlockRow>>(WAITING_BATCHES);
+    let judging = tokio::task::spawn_blocking(move || {
+        each_block(
+            parts,
+            FeatureScratch::default,
+            |scratch, record, _| {
+                let block = &record.observation;
+                let model = models.for_slot(block.slot).map_err(|error| error.to_string())?;
+                judge(model, block, options.evidence, scratch).map_err(|error| error.to_string())
+            },
+            // Nobody listens any more where the database refused.
+            |batch| send.blocking_send(batch).map_err(|_| BuildError::Stopped),
+        )
+    });
+    let mut filling = Filling::new(store, options.known);
+    while let Some(batch) = judged.recv().await {
+        filling.add(batch, progress).await?;
     }
-    progress.finish(&format!(
-        "{} blocks stored, {} updated, {} known; {} bad inputs.",
-        report.inserted,
-        report.updated,
-        report.unchanged,
-        report.bad.len()
-    ));
-    Ok(report)
+    judging.await.map_err(|_| BuildError::Stopped)??;
+    filling.store_waiting(progress).await?;
+    progress.finish("");
+    Ok(filling.report)
 }
 
-/// Notes a model in the database, under its file's name.
-async fn register(store: &Store, model: &Model, path: &Path) -> Result<(), BuildError> {
-    let prefix = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
+/// Notes a model in the database; its name begins with the prefix.
+pub async fn register_model(store: &Store, model: &Model, prefix: &str) -> Result<(), StoreError> {
     let info = serde_json::to_string(model.info()).unwrap_or_else(|_| "{}".to_owned());
-    store.register_model(model.hash(), &model.name(prefix), &info).await.map_err(BuildError::Register)
+    store.register_model(model.hash(), &model.name(prefix), &info).await
 }
 
-fn judged(
-    files: Vec<InputFile>,
-    models: &ModelByRange,
-    evidence: Evidence,
-) -> Vec<(InputFile, Batch<BlockRow>)> {
-    files
-        .into_par_iter()
-        .map(|file| {
-            let batch = whole_file(&file, &mut FeatureScratch::default(), &|scratch, record, _| {
-                row(&record.observation, models, evidence, scratch)
-            });
-            (file, batch)
-        })
-        .collect()
-}
-
-fn row(
+/// The verdict of a model on a block, as it is stored.
+pub fn judge(
+    model: &Model,
     block: &BlockObservation,
-    models: &ModelByRange,
     evidence: Evidence,
     scratch: &mut FeatureScratch,
-) -> Result<BlockRow, String> {
-    let model = models.for_slot(block.slot).map_err(|error| error.to_string())?;
-    let (classification, features) = match evidence {
-        Evidence::Omit => (model.classify_with(scratch, block).map_err(|error| error.to_string())?, None),
-        Evidence::Store => {
-            let mut values = Vec::with_capacity(model.features().len());
-            model.features().compute_with(scratch, block, &mut values).map_err(|error| error.to_string())?;
-            let verdict = model.classify_row(&block.graffiti, &values).map_err(|error| error.to_string())?;
-            let named = model.features().names().map(str::to_owned).zip(values).collect();
-            (verdict, Some(named))
-        }
+) -> Result<BlockRow, FeatureError> {
+    let mut values = Vec::with_capacity(model.features().len());
+    let wanted = evidence == Evidence::Store;
+    let verdict = if wanted && model.features().compute_with(scratch, block, &mut values).is_ok() {
+        model.classify_row(&block.graffiti, &values).ok()
+    } else {
+        None
+    };
+    let (classification, features) = match verdict {
+        Some(verdict) => (verdict, Some(model.features().names().map(str::to_owned).zip(values).collect())),
+        // A block without countable features may still be signed by a client that graffiti alone tells.
+        None => (model.classify_with(scratch, block)?, None),
     };
     Ok(BlockRow {
         block_root: block.block_root,
@@ -181,38 +172,86 @@ fn row(
     })
 }
 
-async fn store_file(
-    store: &Store,
-    file: &InputFile,
-    batch: Batch<BlockRow>,
+/// A database being filled, a transaction at a time.
+struct Filling<'a> {
+    store: &'a Store,
     known: KnownBlocks,
-    report: &mut BuildReport,
-) -> Result<(), BuildError> {
-    if !batch.bad.is_empty() {
-        report.bad.extend(batch.bad);
-        return Ok(());
+    rows: Vec<BlockRow>,
+    /// What each row was read from.
+    origins: Vec<Arc<str>>,
+    /// Units of the input that are done once the rows are stored.
+    units: u64,
+    report: BuildReport,
+}
+
+impl<'a> Filling<'a> {
+    fn new(store: &'a Store, known: KnownBlocks) -> Self {
+        Self { store, known, rows: Vec::new(), origins: Vec::new(), units: 0, report: BuildReport::default() }
     }
-    let mut rows = batch.items;
-    let failed = |source, stored| BuildError::Store { path: file.path.clone(), stored, source };
-    if known == KnownBlocks::Keep {
-        let roots: Vec<_> = rows.iter().map(|row| row.block_root).collect();
-        let stored = store.contains(&roots).await.map_err(|source| failed(source, report.files))?;
-        let before = rows.len();
-        rows.retain(|row| !stored.contains(&row.block_root));
-        report.unchanged += (before - rows.len()) as u64;
+
+    async fn add(&mut self, batch: Batch<BlockRow>, progress: &dyn Progress) -> Result<(), BuildError> {
+        let origin: Arc<str> = batch.name.into();
+        self.origins.extend(std::iter::repeat_n(origin, batch.items.len()));
+        self.rows.extend(batch.items);
+        self.report.bad.extend(batch.bad);
+        self.units += batch.units;
+        if self.rows.len() >= TRANSACTION_BLOCKS { self.store_waiting(progress).await } else { Ok(()) }
     }
-    match store.insert_blocks(&rows).await {
-        Ok(InsertReport { inserted, updated, unchanged }) => {
-            report.inserted += inserted;
-            report.updated += updated;
-            report.unchanged += unchanged;
-            report.files += 1;
-            Ok(())
+
+    /// Stores what waits. Rows that the database does not take are listed.
+    async fn store_waiting(&mut self, progress: &dyn Progress) -> Result<(), BuildError> {
+        if self.known == KnownBlocks::Keep {
+            let roots: Vec<_> = self.rows.iter().map(|row| row.block_root).collect();
+            let stored = self.store.contains(&roots).await.map_err(|source| self.failed(source))?;
+            self.report.unchanged += self.take_out(|row| stored.contains(&row.block_root)).len() as u64;
         }
-        Err(error @ StoreError::BadRow { .. }) => {
-            report.bad.push(BadInput::new(&file.path, error));
-            Ok(())
+        loop {
+            let refused = match self.store.insert_blocks(&self.rows).await {
+                Ok(InsertReport { inserted, updated, unchanged }) => {
+                    self.report.inserted += inserted;
+                    self.report.updated += updated;
+                    self.report.unchanged += unchanged;
+                    break;
+                }
+                Err(error) => {
+                    let refused = match &error {
+                        StoreError::BadRow { block_root, .. } => {
+                            self.take_out(|row| row.block_root == *block_root)
+                        }
+                        StoreError::SlotFull { slot } => self.take_out(|row| row.slot.0 == *slot),
+                        _ => Vec::new(),
+                    };
+                    if refused.is_empty() {
+                        return Err(self.failed(error));
+                    }
+                    refused.into_iter().map(|origin| BadInput::new(&*origin, &error)).collect::<Vec<_>>()
+                }
+            };
+            self.report.bad.extend(refused);
         }
-        Err(source) => Err(failed(source, report.files)),
+        self.rows.clear();
+        self.origins.clear();
+        progress.advance(std::mem::take(&mut self.units));
+        Ok(())
+    }
+
+    /// Takes rows out of those that wait and returns what they were read from.
+    fn take_out(&mut self, unwanted: impl Fn(&BlockRow) -> bool) -> Vec<Arc<str>> {
+        let rows = std::mem::take(&mut self.rows);
+        let origins = std::mem::take(&mut self.origins);
+        let mut taken = Vec::new();
+        for (row, origin) in rows.into_iter().zip(origins) {
+            if unwanted(&row) {
+                taken.push(origin);
+            } else {
+                self.rows.push(row);
+                self.origins.push(origin);
+            }
+        }
+        taken
+    }
+
+    fn failed(&self, source: StoreError) -> BuildError {
+        BuildError::Store { stored: self.report.blocks(), source }
     }
 }

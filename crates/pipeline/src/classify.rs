@@ -1,14 +1,14 @@
 //! Blocks to verdicts, and the share of each client among them.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::classifier::{Classification, Explanation};
-use fingerprint::score::{ConfusionMatrix, wilson};
+use fingerprint::score::ConfusionMatrix;
 use fingerprint::{Client, FeatureScratch};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use source::{InputError, Inputs};
+use source::{InputError, Place};
 
 use crate::bad_input::BadInput;
 use crate::inputs::each_block;
@@ -41,7 +41,7 @@ pub struct BlockVerdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Client>,
     /// What speaks for the verdict, if asked for.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
 }
 
@@ -60,19 +60,26 @@ fn verdict_fields<S: Serializer>(verdict: &Classification, serializer: S) -> Res
     map.end()
 }
 
-/// How often a client was the verdict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClientShare {
-    /// The client; none is "Uncertain".
-    pub client: Option<Client>,
-    /// Its blocks.
-    pub blocks: u64,
-    /// Its share of all blocks.
-    pub share: f64,
-    /// The lower end of the share's 95 % interval (Wilson).
-    pub share_low: f64,
-    /// The upper end.
-    pub share_high: f64,
+/// How often each client was the verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientCounts {
+    /// In the order of [`Client::ALL`].
+    pub clients: [u64; Client::ALL.len()],
+    /// Blocks without a single verdict.
+    pub uncertain: u64,
+}
+
+impl ClientCounts {
+    /// Counts a verdict.
+    pub fn add(&mut self, verdict: Option<Client>) {
+        let count = verdict.and_then(|client| self.clients.get_mut(client.index()));
+        *count.unwrap_or(&mut self.uncertain) += 1;
+    }
+
+    /// All verdicts.
+    pub fn total(&self) -> u64 {
+        self.clients.iter().sum::<u64>() + self.uncertain
+    }
 }
 
 /// What was classified.
@@ -80,8 +87,8 @@ pub struct ClientShare {
 pub struct ClassifyReport {
     /// Blocks with a verdict.
     pub blocks: u64,
-    /// How often each client was the single verdict: all clients in order, then none.
-    pub single: Vec<ClientShare>,
+    /// How often each client was the single verdict.
+    pub single: ClientCounts,
     /// How often each multi label was given, sorted by label.
     pub multi: Vec<(String, u64)>,
     /// Where blocks lie in folders named after clients: what each was taken for.
@@ -99,24 +106,24 @@ pub enum ClassifyError {
     Input(#[from] InputError),
     /// The receiver of verdicts failed.
     #[error("the verdicts can't be written, because {0}")]
-    Output(std::io::Error),
+    Output(#[source] std::io::Error),
 }
 
 /// Gives a verdict on every block and hands it over, in the order of the input.
 pub fn classify(
-    input: &Path,
+    input: &Place,
     models: &ModelByRange,
     explain: Explain,
     mut take: impl FnMut(BlockVerdict) -> std::io::Result<()>,
     progress: &dyn Progress,
 ) -> Result<ClassifyReport, ClassifyError> {
-    let inputs = Inputs::find(input)?;
-    let mut table = ClientTable::default();
+    let parts = input.parts()?;
+    let mut multi = BTreeMap::<String, u64>::new();
+    let mut confusion = ConfusionMatrix::default();
     let mut report = ClassifyReport::default();
-    progress.start("Classifying", Some(inputs.files.len() as u64), "files");
+    progress.start("Classifying", Some(parts.total()), parts.unit());
     each_block(
-        &inputs,
-        progress,
+        parts,
         FeatureScratch::default,
         |scratch, record, label| {
             let block = &record.observation;
@@ -138,53 +145,27 @@ pub fn classify(
                 explanation,
             })
         },
-        |_, batch| {
+        |batch| {
             report.bad.extend(batch.bad);
             for verdict in batch.items {
-                table.add(&verdict.classification, verdict.label);
+                let guess = &verdict.classification;
+                report.single.add(guess.best_guess_single);
+                match multi.get_mut(&guess.best_guess_multi) {
+                    Some(count) => *count += 1,
+                    None => drop(multi.insert(guess.best_guess_multi.clone(), 1)),
+                }
+                if let Some(label) = verdict.label {
+                    confusion.add(label, guess.best_guess_single);
+                }
                 take(verdict).map_err(ClassifyError::Output)?;
             }
+            progress.advance(batch.units);
             Ok::<(), ClassifyError>(())
         },
     )?;
-    let ClientTable { single, uncertain, multi, confusion } = table;
-    report.blocks = single.iter().sum::<u64>() + uncertain;
-    report.single = shares(&single, uncertain);
+    report.blocks = report.single.total();
     report.multi = multi.into_iter().collect();
     report.confusion = (confusion.total() > 0).then_some(confusion);
-    progress.finish(&format!("{} blocks classified, {} bad inputs.", report.blocks, report.bad.len()));
+    progress.finish("");
     Ok(report)
-}
-
-#[derive(Default)]
-struct ClientTable {
-    single: [u64; Client::ALL.len()],
-    uncertain: u64,
-    multi: std::collections::BTreeMap<String, u64>,
-    confusion: ConfusionMatrix,
-}
-
-impl ClientTable {
-    fn add(&mut self, verdict: &Classification, label: Option<Client>) {
-        let count = verdict.best_guess_single.and_then(|client| self.single.get_mut(client.index()));
-        *count.unwrap_or(&mut self.uncertain) += 1;
-        *self.multi.entry(verdict.best_guess_multi.clone()).or_default() += 1;
-        if let Some(label) = label {
-            self.confusion.add(label, verdict.best_guess_single);
-        }
-    }
-}
-
-/// Counts per client as shares with their 95 % intervals: all clients in order, then "Uncertain".
-pub fn shares(counts: &[u64; Client::ALL.len()], uncertain: u64) -> Vec<ClientShare> {
-    let total = counts.iter().sum::<u64>() + uncertain;
-    let named = Client::ALL.into_iter().map(Some).zip(counts.iter().copied());
-    named
-        .chain([(None, uncertain)])
-        .map(|(client, blocks)| {
-            let (share_low, share_high) = wilson(blocks, total);
-            let share = if total == 0 { 0.0 } else { blocks as f64 / total as f64 };
-            ClientShare { client, blocks, share, share_low, share_high }
-        })
-        .collect()
 }

@@ -1,12 +1,10 @@
 //! Feature rows of blocks, named.
 
-use std::path::Path;
-
 use consensus::{Root, Slot};
 use fingerprint::{Client, FeatureScratch, FeatureSet};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use source::{InputError, Inputs};
+use source::{InputError, Place};
 
 use crate::bad_input::BadInput;
 use crate::inputs::each_block;
@@ -58,22 +56,21 @@ pub enum FeaturesError {
     Input(#[from] InputError),
     /// The receiver of rows failed.
     #[error("the rows can't be written, because {0}")]
-    Output(std::io::Error),
+    Output(#[source] std::io::Error),
 }
 
 /// Computes a feature set of every block and hands the rows over, in the order of the input.
 pub fn features(
-    input: &Path,
+    input: &Place,
     set: &FeatureSet,
     mut take: impl FnMut(FeatureRow) -> std::io::Result<()>,
     progress: &dyn Progress,
 ) -> Result<FeaturesReport, FeaturesError> {
-    let inputs = Inputs::find(input)?;
+    let parts = input.parts()?;
     let mut report = FeaturesReport::default();
-    progress.start("Computing features", Some(inputs.files.len() as u64), "files");
+    progress.start("Computing features", Some(parts.total()), parts.unit());
     each_block(
-        &inputs,
-        progress,
+        parts,
         FeatureScratch::default,
         |scratch, record, label| {
             let block = &record.observation;
@@ -86,12 +83,14 @@ pub fn features(
                 features: set.names().zip(values).collect(),
             })
         },
-        |_, batch| {
+        |batch| {
             report.bad.extend(batch.bad);
             report.rows += batch.items.len() as u64;
-            batch.items.into_iter().try_for_each(&mut take).map_err(FeaturesError::Output)
+            batch.items.into_iter().try_for_each(&mut take).map_err(FeaturesError::Output)?;
+            progress.advance(batch.units);
+            Ok::<(), FeaturesError>(())
         },
     )?;
-    progress.finish(&format!("{} blocks, {} bad inputs.", report.rows, report.bad.len()));
+    progress.finish("");
     Ok(report)
 }

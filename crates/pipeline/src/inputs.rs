@@ -1,118 +1,116 @@
-//! The loop over inputs: block after block of every file, bad ones collected, several at a time.
+//! The loop over inputs: block after block of every part, bad ones collected, several at a time.
 
 use fingerprint::Client;
 use rayon::prelude::*;
-use source::{InputFile, Inputs, Limits, RewardError, RewardRecord};
+use source::{InputError, Limits, Part, PartError, Parts, Reading, RewardRecord};
 
 use crate::bad_input::BadInput;
-use crate::progress::Progress;
 
-/// What some blocks of one file became.
+/// What some blocks of one part became.
 pub(crate) struct Batch<T> {
+    /// The part, for reports.
+    pub(crate) name: String,
     pub(crate) items: Vec<T>,
     pub(crate) bad: Vec<BadInput>,
+    /// How many of the input's units are done with it.
+    pub(crate) units: u64,
 }
 
-/// Files from this size on are read alone, a batch of blocks at a time; smaller ones whole, several at once.
-const LARGE_BYTES: u64 = 64 << 20;
-
-/// Blocks of a large file that are in memory at once.
+/// Blocks of a part that are in memory at once, where it is not read whole.
 const BATCH_BLOCKS: usize = 512;
 
-/// Works on every block of every file and hands the results over in the order of the input. What `work` refuses is
-/// listed as bad. `state` is what a thread keeps from block to block.
-pub(crate) fn each_block<S, T: Send, E>(
-    inputs: &Inputs,
-    progress: &dyn Progress,
+/// Works on every block of every part and hands the results over in the order of the input. What `work` refuses is
+/// listed as bad. `state` is what a thread keeps from block to block. Waits for files and nodes: not for an async
+/// task.
+pub(crate) fn each_block<S, T: Send, E: From<InputError>>(
+    mut parts: Parts,
     state: impl Fn() -> S + Sync + Send,
     work: impl Fn(&mut S, &RewardRecord, Option<Client>) -> Result<T, String> + Sync + Send,
-    mut take: impl FnMut(&InputFile, Batch<T>) -> Result<(), E>,
+    mut take: impl FnMut(Batch<T>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let window = 4 * rayon::current_num_threads();
-    let mut rest = inputs.files.as_slice();
-    while let Some((first, others)) = rest.split_first() {
-        if first.size_bytes >= LARGE_BYTES {
-            in_batches(first, &state, &work, |batch| take(first, batch))?;
-            progress.advance(1);
-            rest = others;
-            continue;
+    let window = 4 * rayon::current_num_threads().max(1);
+    let mut together = Vec::with_capacity(window);
+    loop {
+        let next = parts.next_part()?;
+        let alone = match next {
+            Some(part) if part.reading == Reading::Together => {
+                together.push(part);
+                if together.len() < window {
+                    continue;
+                }
+                None
+            }
+            Some(part) => Some(part),
+            None if together.is_empty() => return Ok(()),
+            None => None,
+        };
+        let whole: Vec<Batch<T>> = std::mem::take(&mut together)
+            .into_par_iter()
+            .map_init(&state, |state, part| whole_part(part, state, &work))
+            .collect();
+        whole.into_iter().try_for_each(&mut take)?;
+        if let Some(part) = alone {
+            in_batches(part, &state, &work, &mut take)?;
         }
-        let small = rest.iter().take(window.max(1)).take_while(|file| file.size_bytes < LARGE_BYTES).count();
-        let (files, others) = rest.split_at(small);
-        let batches: Vec<Batch<T>> =
-            files.par_iter().map(|file| whole_file(file, &mut state(), &work)).collect();
-        for (file, batch) in files.iter().zip(batches) {
-            take(file, batch)?;
-            progress.advance(1);
-        }
-        rest = others;
     }
-    Ok(())
 }
 
-/// Works on all blocks of a file, one after the other.
-pub(crate) fn whole_file<S, T>(
-    file: &InputFile,
+/// Works on all blocks of a part, one after the other.
+fn whole_part<S, T>(
+    part: Part,
     state: &mut S,
     work: &impl Fn(&mut S, &RewardRecord, Option<Client>) -> Result<T, String>,
 ) -> Batch<T> {
-    let mut batch = Batch { items: Vec::new(), bad: Vec::new() };
-    match file.open(Limits::default()) {
-        Ok(reader) => {
-            for (position, record) in reader.enumerate() {
-                put(&mut batch, file, worked(record, position, state, file, work));
-            }
-        }
-        Err(error) => batch.bad.push(unopened(file, &error)),
+    let mut batch = Batch { name: part.name.clone(), items: Vec::new(), bad: Vec::new(), units: part.units };
+    let label = part.label;
+    for (position, record) in part.blocks(Limits::default()).enumerate() {
+        put(&mut batch, worked(record, position, state, label, work));
     }
     batch
 }
 
 fn in_batches<S, T: Send, E>(
-    file: &InputFile,
+    part: Part,
     state: &(impl Fn() -> S + Sync + Send),
     work: &(impl Fn(&mut S, &RewardRecord, Option<Client>) -> Result<T, String> + Sync + Send),
-    mut take: impl FnMut(Batch<T>) -> Result<(), E>,
+    take: &mut impl FnMut(Batch<T>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut reader = match file.open(Limits::default()) {
-        Ok(reader) => reader.enumerate(),
-        Err(error) => return take(Batch { items: Vec::new(), bad: vec![unopened(file, &error)] }),
-    };
+    let (name, label, mut units) = (part.name.clone(), part.label, part.units);
+    let mut blocks = part.blocks(Limits::default()).enumerate();
     loop {
-        let records: Vec<(usize, Result<RewardRecord, RewardError>)> =
-            reader.by_ref().take(BATCH_BLOCKS).collect();
-        if records.is_empty() {
-            return Ok(());
-        }
+        let records: Vec<(usize, Result<RewardRecord, PartError>)> =
+            blocks.by_ref().take(BATCH_BLOCKS).collect();
+        let is_last = records.len() < BATCH_BLOCKS;
         let results: Vec<Result<T, String>> = records
             .into_par_iter()
-            .map_init(state, |state, (position, record)| worked(record, position, state, file, work))
+            .map_init(state, |state, (position, record)| worked(record, position, state, label, work))
             .collect();
-        let mut batch = Batch { items: Vec::new(), bad: Vec::new() };
-        results.into_iter().for_each(|result| put(&mut batch, file, result));
+        let done = if is_last { std::mem::take(&mut units) } else { 0 };
+        let items = Vec::with_capacity(results.len());
+        let mut batch = Batch { name: name.clone(), items, bad: Vec::new(), units: done };
+        results.into_iter().for_each(|result| put(&mut batch, result));
         take(batch)?;
+        if is_last {
+            return Ok(());
+        }
     }
 }
 
 fn worked<S, T>(
-    record: Result<RewardRecord, RewardError>,
+    record: Result<RewardRecord, PartError>,
     position: usize,
     state: &mut S,
-    file: &InputFile,
+    label: Option<Client>,
     work: &impl Fn(&mut S, &RewardRecord, Option<Client>) -> Result<T, String>,
 ) -> Result<T, String> {
     let record = record.map_err(|error| error.to_string())?;
-    work(state, &record, file.label)
+    work(state, &record, label)
         .map_err(|reason| format!("block {position} at slot {}: {reason}", record.observation.slot))
 }
 
-fn put<T>(batch: &mut Batch<T>, file: &InputFile, result: Result<T, String>) {
+fn put<T>(batch: &mut Batch<T>, result: Result<T, String>) {
     match result {
         Ok(item) => batch.items.push(item),
-        Err(reason) => batch.bad.push(BadInput::new(&file.path, reason)),
+        Err(reason) => batch.bad.push(BadInput::new(&batch.name, reason)),
     }
-}
-
-fn unopened(file: &InputFile, error: &std::io::Error) -> BadInput {
-    BadInput::new(&file.path, format_args!("the file can't be opened, because {error}"))
 }

@@ -29,8 +29,10 @@ pub mod train;
 pub mod training_store;
 
 pub use bad_input::BadInput;
-pub use build_db::{BuildError, BuildOptions, BuildReport, Evidence, KnownBlocks, db_build};
-pub use classify::{BlockVerdict, ClassifyError, ClassifyReport, ClientShare, Explain, classify, shares};
+pub use build_db::{
+    BuildError, BuildOptions, BuildReport, Evidence, KnownBlocks, db_build, judge, register_model,
+};
+pub use classify::{BlockVerdict, ClassifyError, ClassifyReport, ClientCounts, Explain, classify};
 pub use evaluate::{EvaluateError, EvaluateOptions, EvaluateReport, SearchPlan, evaluate};
 pub use features::{FeatureRow, FeaturesError, FeaturesReport, features};
 pub use label::{LabelError, LabelFormat, LabelOptions, LabelReport, label};

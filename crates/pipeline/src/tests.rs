@@ -56,6 +56,10 @@ impl Place {
         Some(())
     }
 
+    fn raw(&self) -> source::Place {
+        self.path("raw").into()
+    }
+
     fn model(&self) -> PathBuf {
         let path = self.path("model.bmm");
         train(&self.path("training"), &path, TrainOptions::default(), &Silent).expect("it trains");
@@ -103,10 +107,9 @@ fn verdicts_are_those_recorded_of_the_original() {
         verdicts.push(serde_json::to_value(&verdict).map_err(std::io::Error::other)?);
         Ok(())
     };
-    let report =
-        classify(&place.path("raw"), &place.models(), Explain::No, take, &Silent).expect("it classifies");
+    let report = classify(&place.raw(), &place.models(), Explain::No, take, &Silent).expect("it classifies");
     assert_eq!((report.blocks, report.bad.len()), (24, 0));
-    assert_eq!(report.single.iter().map(|share| share.blocks).sum::<u64>(), 24);
+    assert_eq!(report.single.total(), 24);
     for verdict in &verdicts {
         let root = verdict["block_root"].as_str().expect("a root");
         let recorded = &expected["default"]["blocks"][root];
@@ -133,10 +136,10 @@ fn bad_inputs_are_collected_and_good_ones_kept() {
         rows += 1;
         Ok(())
     };
-    let report = features(&place.path("raw"), &FeatureSet::all24(), take, &Silent).expect("it computes");
+    let report = features(&place.raw(), &FeatureSet::all24(), take, &Silent).expect("it computes");
     assert_eq!((report.rows, report.bad.len(), rows), (24, 1, 24));
-    let report = classify(&place.path("raw"), &place.models(), Explain::Yes, |_| Ok(()), &Silent)
-        .expect("it classifies");
+    let report =
+        classify(&place.raw(), &place.models(), Explain::Yes, |_| Ok(()), &Silent).expect("it classifies");
     assert_eq!((report.blocks, report.bad.len()), (24, 1));
     assert!(report.bad[0].to_string().contains("cut.json"));
     fs::write(place.path("training/Teku/0x00.json"), "{}").expect("a file");
@@ -155,7 +158,7 @@ fn a_feature_row_is_one_line_of_json() {
         first.get_or_insert(serde_json::to_value(&row).map_err(std::io::Error::other)?);
         Ok(())
     };
-    features(&place.path("raw"), &set, take, &Silent).expect("it computes");
+    features(&place.raw(), &set, take, &Silent).expect("it computes");
     let row = first.expect("a row");
     assert!(row["features"]["num_attestations"].is_u64() && row["features"]["percent_redundant"].is_number());
     assert!(row["block_root"].is_string() && row["slot"].is_u64());
@@ -262,7 +265,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn building_a_database_twice_changes_nothing_and_bad_files_leave_nothing() {
+async fn building_a_database_twice_changes_nothing_and_bad_blocks_are_listed() {
     let place = Place::new();
     let Some(()) = place.generated() else { return };
     let models = Arc::new(place.models());
@@ -271,16 +274,19 @@ async fn building_a_database_twice_changes_nothing_and_bad_files_leave_nothing()
     let store = Store::open(place.path("blocks.sqlite"), OpenMode::Create).await.expect("a database");
     let options = BuildOptions::default();
     let report =
-        db_build(&place.path("raw"), &store, Arc::clone(&models), options, &Silent).await.expect("it builds");
-    assert_eq!((report.files, report.inserted, report.bad.len()), (2, 24, 1));
+        db_build(&place.raw(), &store, Arc::clone(&models), options, &Silent).await.expect("it builds");
+    assert_eq!(
+        (report.inserted, report.unchanged, report.bad.len()),
+        (24, 12, 1),
+        "bad.json repeats 12 blocks"
+    );
     assert_eq!(store.block_count().await.expect("a count"), 24);
     assert_eq!(store.models().await.expect("models").len(), 1);
     for known in [KnownBlocks::Update, KnownBlocks::Keep] {
         let options = BuildOptions { known, evidence: Evidence::Store };
-        let again = db_build(&place.path("raw"), &store, Arc::clone(&models), options, &Silent)
-            .await
-            .expect("it builds");
-        assert_eq!((again.inserted, again.updated, again.unchanged), (0, 0, 24));
+        let again =
+            db_build(&place.raw(), &store, Arc::clone(&models), options, &Silent).await.expect("it builds");
+        assert_eq!((again.inserted, again.updated, again.unchanged), (0, 0, 36));
     }
     store.close().await.expect("it closes");
 }

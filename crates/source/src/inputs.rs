@@ -11,31 +11,12 @@ use std::path::{Path, PathBuf};
 use consensus::Slot;
 use fingerprint::Client;
 
+use crate::beacon_node::NodeError;
 use crate::rewards::{Limits, RewardReader};
 
 /// Folders inside folders; also what ends a ring of links.
 const MAX_FOLDER_DEPTH: usize = 16;
 const SNIFFED_BYTES: u64 = 4096;
-
-/// What the user named: a path, or a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A file or directory.
-    Path(PathBuf),
-    /// The URL of a Beacon API node. It may hold a password: never print it.
-    Node(String),
-}
-
-impl Place {
-    /// Tells the two apart: `http://` and `https://` begin a node.
-    pub fn recognise(text: &str) -> Self {
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-        match scheme.as_deref() {
-            Some("http" | "https") => Self::Node(text.to_owned()),
-            _ => Self::Path(PathBuf::from(text)),
-        }
-    }
-}
 
 /// What kind of input a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +94,12 @@ pub enum InputError {
         /// What it holds, as a sentence.
         holds: String,
     },
+    /// The node that was named gives no blocks.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Nothing can wait for a node.
+    #[error("the network can't be used, because {0}")]
+    Network(#[source] io::Error),
 }
 
 impl Inputs {
@@ -282,13 +269,6 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, "[]").expect("a file");
         }
-    }
-
-    #[test]
-    fn nodes_and_paths_are_told_apart() {
-        assert!(matches!(Place::recognise("http://localhost:5052"), Place::Node(_)));
-        assert!(matches!(Place::recognise("HTTPS://user:secret@node"), Place::Node(_)));
-        assert!(matches!(Place::recognise("rewards/https"), Place::Path(_)));
     }
 
     #[test]

@@ -1,21 +1,23 @@
 //! Where blocks come from: block-reward JSON files and Beacon API nodes.
 //!
 //! ```text
-//! file, directory ─▶ inputs ─▶ rewards ─▶ BlockObservation
-//! Beacon API node ─▶ fetch ─▶ files            ▲
-//!                └─▶ node_blocks ──────────────┘
+//! file, directory ─▶ inputs ─▶ rewards ─▶ BlockObservation ─┐
+//! Beacon API node ─▶ fetch ─▶ files            ▲            ├─▶ place: whatever was named, part by part
+//!                └─▶ node_blocks ──────────────┘────────────┘
 //! ```
 
 pub mod beacon_node;
 pub mod fetch;
 pub mod inputs;
 pub mod node_blocks;
+pub mod place;
 pub mod rewards;
 
 pub use beacon_node::{BeaconNode, NodeError, NodeOptions, Retry};
 pub use fetch::{FetchError, FetchPlan, FetchProgress, FetchReport, StopSwitch, fetch};
-pub use inputs::{InputError, InputFile, InputKind, Inputs, Place};
+pub use inputs::{InputError, InputFile, InputKind, Inputs};
 pub use node_blocks::{NodeBatch, NodeBlocks};
+pub use place::{Part, PartError, Parts, Place, PlaceError, Reading};
 pub use rewards::{
     FileError, KeepText, Limits, Reason, RewardError, RewardReader, RewardRecord, parse_block_reward,
     parse_block_rewards,

@@ -30,12 +30,32 @@ impl NodeBlocks {
 
     /// How many slots are asked for in all.
     pub fn slots(&self) -> u64 {
-        self.plan.batches().map(|(first, last)| (last.0 - first.0).saturating_add(1)).sum()
+        match self.plan.end.0.checked_sub(self.plan.first_slot().0) {
+            Some(after_first) => after_first.saturating_add(1),
+            None => 0,
+        }
+    }
+
+    /// The node, as it may be printed.
+    pub fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    /// Goes on behind the batch that would come next, such as one whose answer can't be used.
+    /// Returns its slots, both included.
+    pub fn skip_batch(&mut self) -> Option<(Slot, Slot)> {
+        let (first, last) = self.upcoming()?;
+        self.next = last.0.checked_add(1).map(Slot);
+        Some((first, last))
+    }
+
+    fn upcoming(&self) -> Option<(Slot, Slot)> {
+        FetchPlan { start: self.next?, ..self.plan.clone() }.batches().next()
     }
 
     /// The next batch: the slots it covers and its blocks. After an error the same batch comes again.
     pub async fn next_batch(&mut self) -> Option<Result<NodeBatch, BatchError>> {
-        let (first, last) = FetchPlan { start: self.next?, ..self.plan.clone() }.batches().next()?;
+        let (first, last) = self.upcoming()?;
         let batch = self.batch(first, last).await;
         if batch.is_ok() {
             self.next = last.0.checked_add(1).map(Slot);

@@ -2,24 +2,22 @@
 
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use consensus::{Slot, ValidatorIndex};
 use fingerprint::classifier::Model;
+use pipeline::{BuildOptions, db_build};
 use serde_json::json;
-use store::{AffinityRule, BlockRow, CanonicalState, Format, InsertReport, OpenMode, RootOrigin, Store};
+use store::{AffinityRule, Format, OpenMode, Store};
 
-use super::model::Models;
-use super::reading::for_each_block;
-use super::train::hex;
-use super::{Context, runtime};
+use super::input::place;
+use super::{Context, model, runtime};
 use crate::cli::{DbArgs, DbCommand, InputArgs};
-use crate::failure::{Outcome, list_bad};
+use crate::failure::{Outcome, list_bad, quoted};
 use crate::output::progress::Shown;
+use crate::output::say;
 use crate::output::table::{Align, render, thousands};
-
-/// Blocks in one transaction of `db build`.
-const BUILD_BATCH: usize = 5_000;
 
 /// Where the database of a command is.
 pub(crate) fn path_of(context: &Context, args: &DbArgs) -> PathBuf {
@@ -42,36 +40,6 @@ pub(crate) async fn open(path: &Path, mode: OpenMode) -> Result<Store> {
     Ok(store)
 }
 
-/// The verdict of a model on a block, as it is stored.
-pub(crate) fn judged(
-    model: &Model,
-    hash: [u8; 32],
-    block: &fingerprint::BlockObservation,
-) -> Result<BlockRow> {
-    let mut values = Vec::with_capacity(model.features().len());
-    model.features().compute(block, &mut values)?;
-    let features = model.features().names().map(str::to_owned).zip(values.iter().copied()).collect();
-    Ok(BlockRow {
-        block_root: block.block_root,
-        root_known: RootOrigin::Reported,
-        parent_root: None,
-        slot: block.slot,
-        parent_slot: block.parent_slot,
-        proposer_index: block.proposer_index,
-        graffiti: Some(block.graffiti.clone()),
-        classification: model.classify_row(&block.graffiti, &values)?,
-        model_hash: Some(hash),
-        canonical: CanonicalState::Unknown,
-        features: Some(features),
-    })
-}
-
-/// Tells the database about a model.
-pub(crate) async fn register(store: &Store, model: &Model, prefix: &str) -> Result<()> {
-    store.register_model(model.hash(), &model.name(prefix), &serde_json::to_string(model.info())?).await?;
-    Ok(())
-}
-
 /// Runs a database command.
 pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
     let runtime = runtime()?;
@@ -80,7 +48,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
         DbCommand::Init(args) => {
             let path = path_of(context, args);
             runtime.block_on(open(&path, OpenMode::Create))?;
-            say(json, json!({ "database": path }), format!("{} is ready.", path.display()));
+            say(json, json!({ "database": path }), format!("{} is ready.", path.display()))?;
             Ok(Outcome::Done)
         }
         DbCommand::Build { db, input, model } => build(context, &path_of(context, db), input, model),
@@ -101,7 +69,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
                 "rows": report.rows, "inserted": report.inserted, "known": report.known, "resumed": report.resumed,
                 "mended": report.mended, "set_aside": report.set_aside,
             });
-            say(json, value, text);
+            say(json, value, text)?;
             Ok(Outcome::Done)
         }),
         DbCommand::Migrate(args) => runtime.block_on(async {
@@ -113,7 +81,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             } else {
                 format!("{} went from schema version {from} to {to}.", path.display())
             };
-            say(json, json!({ "from": from, "to": to }), text);
+            say(json, json!({ "from": from, "to": to }), text)?;
             Ok(Outcome::Done)
         }),
         DbCommand::Check { db, gaps } => runtime.block_on(check(context, &path_of(context, db), *gaps)),
@@ -138,55 +106,35 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
     }
 }
 
-fn say(json: bool, value: serde_json::Value, text: String) {
-    if json { println!("{value}") } else { println!("{text}") }
+fn say(json: bool, value: serde_json::Value, text: String) -> std::io::Result<()> {
+    if json { say::result_line(value) } else { say::result_line(text) }
 }
 
-fn build(context: &Context, path: &Path, input: &InputArgs, model: &Path) -> Result<Outcome> {
-    let models = Models::open(model)?;
-    let runtime = runtime()?;
-    let store = runtime.block_on(open(path, OpenMode::Create))?;
-    for model in models.iter() {
-        runtime.block_on(register(&store, model, "model"))?;
-    }
+fn build(context: &Context, path: &Path, args: &InputArgs, model_path: &Path) -> Result<Outcome> {
+    let rest = format!(" --model {} --db {}", quoted(model_path.display()), quoted(path.display()));
+    let input = place(args, "db build", &rest)?;
     let progress = Shown::new();
-    let mut total = InsertReport::default();
-    let mut batch = Vec::with_capacity(BUILD_BATCH);
-    let mut unjudged = Vec::new();
-    let mut flush = |batch: &mut Vec<BlockRow>| -> Result<()> {
-        let report = runtime.block_on(store.insert_blocks(batch))?;
-        total.inserted += report.inserted;
-        total.updated += report.updated;
-        total.unchanged += report.unchanged;
-        batch.clear();
-        Ok(())
-    };
-    let mut report = for_each_block(input, &progress, |block, _| {
-        let model = models.at(block.slot)?;
-        match judged(model, model.hash(), &block) {
-            Ok(row) => batch.push(row),
-            Err(error) => {
-                unjudged.push(format!("block {} at slot {}: {error}", block.block_root, block.slot))
-            }
-        }
-        if batch.len() == BUILD_BATCH { flush(&mut batch) } else { Ok(()) }
+    let (models, mut bad) = model::open_range(model_path, &progress)?;
+    let report = runtime()?.block_on(async {
+        let store = open(path, OpenMode::Create).await?;
+        let options = BuildOptions::default();
+        let report = db_build(&input, &store, Arc::new(models), options, &progress).await?;
+        store.close().await?;
+        anyhow::Ok(report)
     })?;
-    flush(&mut batch)?;
-    report.blocks -= unjudged.len() as u64;
-    report.bad.append(&mut unjudged);
+    bad.extend_from_slice(&report.bad);
     let value = json!({
-        "inserted": total.inserted, "updated": total.updated, "unchanged": total.unchanged, "bad": report.bad,
+        "inserted": report.inserted, "updated": report.updated, "unchanged": report.unchanged, "bad": bad,
     });
     let text = format!(
         "{}: {} new blocks, {} updated, {} known.",
         path.display(),
-        thousands(total.inserted),
-        thousands(total.updated),
-        thousands(total.unchanged)
+        thousands(report.inserted),
+        thousands(report.updated),
+        thousands(report.unchanged)
     );
-    say(context.global.json, value, text);
-    let of = report.inputs();
-    Ok(list_bad(&report.bad, of, "inputs"))
+    say(context.global.json, value, text)?;
+    Ok(list_bad(&bad, report.blocks(), "inputs", context.global.json))
 }
 
 async fn check(context: &Context, path: &Path, list_gaps: bool) -> Result<Outcome> {
@@ -196,21 +144,18 @@ async fn check(context: &Context, path: &Path, list_gaps: bool) -> Result<Outcom
     let gaps = store.gaps().await?;
     let missing: u64 = gaps.iter().map(|gap| gap.end.0 - gap.start.0 + 1).sum();
     if context.global.json {
-        println!(
-            "{}",
-            json!({
-                "blocks": report.blocks, "problems": report.problems, "synced": status.synced,
-                "greatest_block_slot": status.greatest_block_slot, "gaps": gaps,
-            })
-        );
+        say::result_line(json!({
+            "blocks": report.blocks, "problems": report.problems, "synced": status.synced,
+            "greatest_block_slot": status.greatest_block_slot, "gaps": gaps,
+        }))?;
     } else {
-        println!(
+        say::result_line(format_args!(
             "{} blocks up to slot {}; {} slots missing in {} gaps.",
             thousands(report.blocks),
             thousands(status.greatest_block_slot.0),
             thousands(missing),
             thousands(gaps.len() as u64)
-        );
+        ))?;
         if list_gaps {
             let rows: Vec<_> = gaps
                 .iter()
@@ -219,14 +164,14 @@ async fn check(context: &Context, path: &Path, list_gaps: bool) -> Result<Outcom
                 })
                 .collect();
             let head = [("From", Align::Right), ("To", Align::Right), ("Slots", Align::Right)];
-            print!("{}", render(context.style, &head, &rows));
+            say::result(render(context.style, &head, &rows))?;
         }
     }
     if report.is_sound() {
         return Ok(Outcome::Done);
     }
     for problem in &report.problems {
-        eprintln!("  {problem}");
+        say::note(format_args!("  {problem}"));
     }
     anyhow::bail!("the database has {} problems", report.problems.len())
 }
@@ -255,7 +200,7 @@ async fn affinity(context: &Context, store: &Store, validators: &[u64], until: S
             value.insert(name.into(), json!(verdict));
         }
         if context.global.json {
-            println!("{}", serde_json::Value::Object(value));
+            say::result_line(serde_json::Value::Object(value))?;
         }
         rows.push(row);
     }
@@ -268,12 +213,12 @@ async fn affinity(context: &Context, store: &Store, validators: &[u64], until: S
             ("Average", Align::Left),
             ("Median", Align::Left),
         ];
-        print!("{}", render(context.style, &head, &rows));
+        say::result(render(context.style, &head, &rows))?;
     }
     Ok(Outcome::Done)
 }
 
 /// A model's hash in short, for a line of text.
 pub(crate) fn short_hash(model: &Model) -> String {
-    hex(&model.hash()).chars().take(12).collect()
+    model.hash().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

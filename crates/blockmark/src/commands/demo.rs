@@ -9,17 +9,17 @@ use api::Settings;
 use consensus::Slot;
 use fingerprint::classifier::{Method, Model, ModelOrigin, TrainingOptions};
 use fingerprint::training::TrainingRow;
-use fingerprint::{BlockObservation, FeatureSet, TrainingSet};
+use fingerprint::{BlockObservation, FeatureScratch, FeatureSet, TrainingSet};
+use pipeline::{ClientCounts, Evidence, judge, register_model};
 use simulate::{GraffitiHabit, LabelledReward, RewardPlan};
 use store::OpenMode;
 
-use super::classify::Tally;
-use super::db::{judged, open, register, short_hash};
+use super::db::{open, short_hash};
 use super::{Context, runtime, serve};
 use crate::cli::DemoArgs;
 use crate::failure::Outcome;
-use crate::output::shares;
 use crate::output::table::thousands;
+use crate::output::{say, shares};
 
 const TRAINING_BLOCKS: usize = 1_500;
 const JUDGED_BLOCKS: usize = 1_000;
@@ -34,7 +34,9 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let listener = if args.once {
         None
     } else {
-        Some(runtime.block_on(serve::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port))))?)
+        Some(runtime.block_on(serve::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)), |next| {
+            format!("blockmark demo --port {}", next.port())
+        }))?)
     };
     let model = train()?;
     let plan = RewardPlan {
@@ -44,13 +46,13 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         graffiti: GraffitiHabit::Signed { share: 0.6 },
         ..RewardPlan::default()
     };
-    let hash = model.hash();
-    let mut tally = Tally::default();
+    let mut scratch = FeatureScratch::default();
+    let mut counts = ClientCounts::default();
     let mut rows = Vec::with_capacity(plan.blocks);
     let mut right = 0_u64;
     for generated in simulate::blocks(&plan) {
-        let row = judged(&model, hash, &observation(&generated)?)?;
-        tally.add(row.classification.best_guess_single);
+        let row = judge(&model, &observation(&generated)?, Evidence::Store, &mut scratch)?;
+        counts.add(row.classification.best_guess_single);
         right += u64::from(row.classification.best_guess_single == Some(generated.client));
         rows.push(row);
     }
@@ -58,35 +60,32 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let store = runtime.block_on(async {
         remove_old(&path)?;
         let store = open(&path, OpenMode::Create).await?;
-        register(&store, &model, "demo").await?;
+        register_model(&store, &model, "demo").await?;
         store.insert_blocks(&rows).await?;
         anyhow::Ok(store)
     })?;
     if context.global.json {
-        let shares: Vec<shares::Share> = tally.shares();
-        println!("{}", serde_json::to_string(&shares)?);
+        say::result_line(serde_json::to_string(&shares::shares(&counts))?)?;
     } else {
         let slots = rows.last().zip(rows.first()).map_or(0, |(last, first)| last.slot.0 - first.slot.0 + 1);
-        println!(
-            "{} slots, {} generated blocks, {} missed. Model: {} (trained on generated blocks)\n",
+        say::result(format_args!(
+            "{} slots, {} generated blocks, {} missed. Model: {} (trained on generated blocks)\n\n{}\
+             {} of {} verdicts name the packer that made the block. These blocks are generated, not of any network.\n",
             thousands(slots),
             thousands(rows.len() as u64),
             thousands(slots - rows.len() as u64),
             model.name("demo"),
-        );
-        tally.print(context);
-        println!(
-            "{} of {} verdicts name the packer that made the block. These blocks are generated, not of any network.",
+            shares::table(context.style, &counts),
             thousands(right),
             thousands(rows.len() as u64)
-        );
+        ))?;
     }
-    eprintln!(
+    say::note(format_args!(
         "Done in {:.1} s. Model {}, database {}.",
         begun.elapsed().as_secs_f64(),
         short_hash(&model),
         path.display()
-    );
+    ));
     if let Some(listener) = listener {
         let settings = Settings { network: "generated".to_owned(), ..Settings::default() };
         runtime.block_on(serve::serve(listener, store, Some(Arc::new(model)), settings))?;

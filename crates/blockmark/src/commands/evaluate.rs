@@ -1,5 +1,7 @@
 //! `blockmark evaluate`: cross-validation, feature search, confusion matrix.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use fingerprint::score::ConfusionMatrix;
 use pipeline::evaluate::{SearchPlan, evaluate};
@@ -10,6 +12,7 @@ use super::train::{options, origin_of};
 use crate::cli::EvaluateArgs;
 use crate::failure::{Outcome, list_bad};
 use crate::output::progress::Shown;
+use crate::output::say;
 use crate::output::table::{Align, render, thousands};
 
 /// Combinations of a search that are printed.
@@ -34,18 +37,18 @@ pub(crate) fn run(context: &Context, args: &EvaluateArgs) -> Result<Outcome> {
     for note in
         report.notes.iter().chain(report.search_refused.iter().map(|refused| &refused.reason)).take(10)
     {
-        eprintln!("note: {note}");
+        say::note(format_args!("note: {note}"));
     }
     if context.global.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say::result_line(serde_json::to_string(&report)?)?;
     } else {
-        print_report(context, &report);
+        say::result(report_text(context, &report))?;
     }
-    let bad: Vec<_> = report.bad.iter().map(ToString::to_string).collect();
-    Ok(list_bad(&bad, report.rows + bad.len() as u64, "inputs"))
+    Ok(list_bad(&report.bad, report.rows, "inputs", context.global.json))
 }
 
-fn print_report(context: &Context, report: &EvaluateReport) {
+fn report_text(context: &Context, report: &EvaluateReport) -> String {
+    let mut text = String::new();
     if let Some(tried) = &report.search {
         let rows: Vec<_> = tried
             .iter()
@@ -59,21 +62,24 @@ fn print_report(context: &Context, report: &EvaluateReport) {
             })
             .collect();
         let head = [("Worst fold", Align::Right), ("Group", Align::Left), ("Features", Align::Left)];
-        println!("{}", render(context.style, &head, &rows));
+        text.push_str(&render(context.style, &head, &rows));
+        text.push('\n');
     }
     let folds: Vec<_> = report.fold_scores.iter().map(|score| format!("{score:.4}")).collect();
-    println!(
+    let _ = writeln!(
+        text,
         "Balanced accuracy {:.4} (mean of {} folds: {}), {} rows.\n",
         report.mean,
         folds.len(),
         folds.join(", "),
         thousands(report.rows)
     );
-    print!("{}", confusion_table(context, &report.confusion));
-    println!("\nRows: the label. Columns: the verdict of a classifier that had not seen the block.");
+    text.push_str(&confusion_table(context, &report.confusion));
+    text.push_str("\nRows: the label. Columns: the verdict of a classifier that had not seen the block.\n");
     if let Some(dir) = report.files.first().and_then(|file| file.parent()) {
-        println!("Wrote {} files to {}.", report.files.len(), dir.display());
+        let _ = writeln!(text, "Wrote {} files to {}.", report.files.len(), dir.display());
     }
+    text
 }
 
 fn confusion_table(context: &Context, matrix: &ConfusionMatrix) -> String {

@@ -7,12 +7,14 @@ use consensus::Slot;
 use pipeline::Progress as _;
 use serde_json::json;
 use source::fetch::{BatchDone, Existing};
-use source::{BeaconNode, FetchPlan, FetchProgress, NodeOptions, Retry, StopSwitch};
+use source::{BeaconNode, FetchError, FetchPlan, FetchProgress, Retry, StopSwitch};
 
+use super::input::node_options;
 use super::{Context, runtime};
 use crate::cli::FetchArgs;
-use crate::failure::{Outcome, hinted};
+use crate::failure::{Outcome, hinted, quoted, usage};
 use crate::output::progress::Shown;
+use crate::output::say;
 use crate::output::table::thousands;
 
 struct Slots(Shown);
@@ -39,7 +41,8 @@ pub(crate) fn run(context: &Context, args: &FetchArgs) -> Result<Outcome> {
         existing: if args.force { Existing::Replace } else { Existing::Keep },
         ..FetchPlan::new(Slot(args.start), Slot(args.end), &args.dir)
     };
-    let node = BeaconNode::new(&args.beacon_node, NodeOptions::default())?;
+    let node = BeaconNode::new(&args.beacon_node, node_options(&args.node))
+        .map_err(|error| usage(error, again(args, "http://localhost:5052")))?;
     let begun = Instant::now();
     let progress = Slots(Shown::new());
     let stop = StopSwitch::default();
@@ -51,19 +54,22 @@ pub(crate) fn run(context: &Context, args: &FetchArgs) -> Result<Outcome> {
             }
         });
         source::fetch(&plan, &node, &progress, &stop).await
+    });
+    let report = report.map_err(|error| match error {
+        FetchError::Range { start, end } => usage(&error, words(args, end.0, start.0, node.name())),
+        FetchError::OnlyGenesis => usage(&error, words(args, 1, args.batch, node.name())),
+        FetchError::Batch { .. } => hinted(&error, again(args, node.name())),
+        error => error.into(),
     })?;
     progress.0.finish("");
     let stored = report.fetched_slots + report.kept_slots;
     if context.global.json {
-        println!(
-            "{}",
-            json!({
-                "fetched_slots": report.fetched_slots, "kept_slots": report.kept_slots, "blocks": report.blocks,
-                "missed": report.missed, "failed_slots": report.failed_slots(), "stopped": report.stopped,
-            })
-        );
+        say::result_line(json!({
+            "fetched_slots": report.fetched_slots, "kept_slots": report.kept_slots, "blocks": report.blocks,
+            "missed": report.missed, "failed_slots": report.failed_slots(), "stopped": report.stopped,
+        }))?;
     } else {
-        println!(
+        say::result_line(format_args!(
             "Fetched {} slots in {:.0} s: {} blocks, {} missed, {} failed; {} slots were there before.",
             thousands(report.fetched_slots),
             begun.elapsed().as_secs_f64(),
@@ -71,19 +77,33 @@ pub(crate) fn run(context: &Context, args: &FetchArgs) -> Result<Outcome> {
             thousands(report.missed),
             thousands(report.failed_slots()),
             thousands(report.kept_slots)
-        );
+        ))?;
     }
     if report.stopped {
         return Err(hinted(
-            format!("stopped: {} slots are stored", thousands(stored)),
-            "the same command continues from there",
+            format!("stopped: {} slots are stored; the same command continues from there", thousands(stored)),
+            again(args, node.name()),
         ));
     }
     match report.failed.first() {
         None => Ok(Outcome::Done),
         Some(first) => Err(hinted(
-            format!("{} slots could not be fetched: {}", thousands(report.failed_slots()), first.error),
-            "the same command fetches what is missing",
+            format!(
+                "{} slots could not be fetched: {}; the same command fetches what is missing",
+                thousands(report.failed_slots()),
+                first.error
+            ),
+            again(args, node.name()),
         )),
     }
+}
+
+/// The same command once more. Passwords are not repeated.
+fn again(args: &FetchArgs, node: &str) -> String {
+    words(args, args.start, args.end, node)
+}
+
+fn words(args: &FetchArgs, start: u64, end: u64, node: &str) -> String {
+    let dir = quoted(args.dir.display());
+    format!("blockmark fetch {start} {end} {dir} --batch {} --beacon-node {}", args.batch, quoted(node))
 }

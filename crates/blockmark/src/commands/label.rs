@@ -8,6 +8,7 @@ use super::train::graffiti_rules;
 use crate::cli::LabelArgs;
 use crate::failure::{Outcome, list_bad};
 use crate::output::progress::Shown;
+use crate::output::say;
 use crate::output::table::{Align, render, thousands};
 
 /// Labels and writes the set.
@@ -20,7 +21,7 @@ pub(crate) fn run(context: &Context, args: &LabelArgs) -> Result<Outcome> {
     };
     let report = label(&args.raw_dir, &args.out, &options, &Shown::new())?;
     if context.global.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say::result_line(serde_json::to_string(&report)?)?;
     } else {
         let rows: Vec<_> = report
             .labelled
@@ -28,17 +29,17 @@ pub(crate) fn run(context: &Context, args: &LabelArgs) -> Result<Outcome> {
             .filter(|(_, blocks)| *blocks > 0)
             .map(|(client, blocks)| vec![client.name().to_owned(), thousands(*blocks)])
             .collect();
-        print!("{}", render(context.style, &[("Client", Align::Left), ("Blocks", Align::Right)], &rows));
-        println!(
-            "\n{} of {} blocks name their client. Wrote {}.",
+        say::result_line(format_args!(
+            "{}\n{} of {} blocks name their client. Wrote {}.",
+            render(context.style, &[("Client", Align::Left), ("Blocks", Align::Right)], &rows),
             thousands(report.labelled.iter().map(|(_, blocks)| blocks).sum()),
             thousands(report.blocks),
             args.out.display()
-        );
+        ))?;
     }
     for (feature, blocks) in &report.features_left_out {
-        eprintln!("note: {feature} is left out: {} blocks have no value for it.", thousands(*blocks));
+        let blocks = thousands(*blocks);
+        say::note(format_args!("note: {feature} is left out: {blocks} blocks have no value for it."));
     }
-    let bad: Vec<_> = report.bad.iter().map(ToString::to_string).collect();
-    Ok(list_bad(&bad, report.blocks + bad.len() as u64, "inputs"))
+    Ok(list_bad(&report.bad, report.blocks, "inputs", context.global.json))
 }

@@ -8,10 +8,10 @@ mod evaluate;
 mod features;
 mod fetch;
 mod help;
+mod input;
 mod label;
 mod model;
 mod plot;
-mod reading;
 mod serve;
 mod train;
 

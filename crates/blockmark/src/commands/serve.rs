@@ -1,6 +1,7 @@
 //! `blockmark serve`: API and dashboard over a database.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -9,10 +10,11 @@ use fingerprint::classifier::Model;
 use store::{OpenMode, Store};
 use tokio::net::TcpListener;
 
-use super::db::{open, path_of, register};
+use super::db::{open, path_of};
 use super::{Context, model, runtime};
 use crate::cli::ServeArgs;
-use crate::failure::{Outcome, hinted, usage};
+use crate::failure::{Outcome, hinted, quoted, usage};
+use crate::output::say;
 
 /// Serves until Ctrl-C or a termination signal.
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
@@ -22,15 +24,15 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         credentials.push(Credential::bearer(token));
     }
     if let Some(pair) = &args.basic_auth {
-        let (name, password) = pair
-            .split_once(':')
-            .ok_or_else(|| usage("--basic-auth needs a name and a password", "--basic-auth NAME:PASSWORD"))?;
+        let (name, password) = pair.split_once(':').ok_or_else(|| {
+            usage("--basic-auth needs a name and a password", "blockmark serve --basic-auth NAME:PASSWORD")
+        })?;
         credentials.push(Credential::basic(name, password));
     }
     let private =
         if args.open { PrivateAccess::Open } else { PrivateAccess::for_listener(args.listen, credentials) };
     if matches!(private, PrivateAccess::Closed) {
-        eprintln!("note: private addresses are closed: give --token or --basic-auth to open them to some.");
+        say::note("note: private addresses are closed: give --token or --basic-auth to open them to some.");
     }
     let settings = Settings {
         private,
@@ -39,25 +41,37 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         ..Settings::default()
     };
     runtime()?.block_on(async {
-        let listener = bind(args.listen).await?;
+        let listener = bind(args.listen, |next| again(args, next)).await?;
         let mode = if loaded.is_some() { OpenMode::Create } else { OpenMode::Existing };
         let store = open(&path_of(context, &args.db), mode).await?;
         if let Some(model) = &loaded {
-            register(&store, model, "model").await?;
+            pipeline::register_model(&store, model, "model").await?;
         }
         serve(listener, store, loaded, settings).await
     })?;
     Ok(Outcome::Done)
 }
 
-/// Takes the address, or says who has it.
-pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener> {
+/// The same command on another address, without what is secret.
+fn again(args: &ServeArgs, listen: SocketAddr) -> String {
+    let path = |flag: &str, path: &Option<PathBuf>| {
+        path.as_ref().map(|path| format!(" {flag} {}", quoted(path.display()))).unwrap_or_default()
+    };
+    let (db, model) = (path("--db", &args.db.db), path("--model", &args.model));
+    format!("blockmark serve --listen {listen}{db}{model}")
+}
+
+/// Takes the address; where another program has it, `again` is the command line with the next one.
+pub(crate) async fn bind(
+    listen: SocketAddr,
+    again: impl FnOnce(SocketAddr) -> String,
+) -> Result<TcpListener> {
     TcpListener::bind(listen).await.map_err(|error| {
-        let next = SocketAddr::new(listen.ip(), listen.port().saturating_add(1));
+        let next = SocketAddr::new(listen.ip(), listen.port().checked_add(1).unwrap_or(8000));
         match error.kind() {
             std::io::ErrorKind::AddrInUse => hinted(
                 format!("port {} is in use by another program, so the dashboard can't start", listen.port()),
-                format!("another port: --listen {next} with serve, --port {} with demo", next.port()),
+                again(next),
             ),
             _ => anyhow::Error::new(error).context(format!("can't listen on {listen}")),
         }
@@ -73,10 +87,10 @@ pub(crate) async fn serve(
 ) -> Result<()> {
     let address = listener.local_addr()?;
     let router = api::router(AppState::new(store.clone(), model, settings));
-    eprintln!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C.");
+    say::note(format_args!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
     axum::serve(listener, router).with_graceful_shutdown(stopped()).await.context("the server stopped")?;
     store.close().await?;
-    eprintln!("Stopped.");
+    say::note("Stopped.");
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::features::feature_set;
 use crate::cli::{Classifier, ClientOrNone, MethodArgs, RuleArgs, TrainArgs};
 use crate::failure::{Outcome, hinted, list_bad};
 use crate::output::progress::Shown;
+use crate::output::say;
 use crate::output::table::{Align, render, thousands};
 
 /// The rules that were asked for: a built-in set by name, or a file.
@@ -23,7 +24,7 @@ pub(crate) fn graffiti_rules(args: &RuleArgs) -> Result<GraffitiRules> {
             let text = std::fs::read_to_string(&args.patterns).map_err(|error| {
                 hinted(
                     format!("the graffiti rules \"{}\" can't be read, because {error}", args.patterns),
-                    "--patterns blockmark, --patterns blockprint, or the path of a rule file",
+                    "blockmark help label",
                 )
             })?;
             GraffitiRules::from_toml(&text).with_context(|| format!("{} is no rule file", args.patterns))?
@@ -47,7 +48,7 @@ pub(crate) fn options(args: &MethodArgs, trained_on: String) -> Result<TrainingO
             Classifier::Knn => Method::knn(),
             Classifier::Mlp => Method::mlp(),
         },
-        features: feature_set(&args.features)?,
+        features: feature_set(&args.features, "train")?,
         grouped: args.group.iter().copied().collect(),
         disabled: args.disable.iter().copied().collect(),
         graffiti_only,
@@ -70,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
     training.check()?;
     let report = train(&args.data, &args.model, TrainOptions { training, folds: None }, &Shown::new())?;
     if context.global.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say::result_line(serde_json::to_string(&report)?)?;
     } else {
         let rows: Vec<_> = report
             .info
@@ -78,14 +79,9 @@ pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
             .iter()
             .map(|(client, rows)| vec![client.name().to_owned(), thousands(*rows)])
             .collect();
-        print!("{}", render(context.style, &[("Client", Align::Left), ("Rows", Align::Right)], &rows));
-        println!("\nWrote {} ({}).", args.model.display(), report.hash.get(..12).unwrap_or(&report.hash));
+        let table = render(context.style, &[("Client", Align::Left), ("Rows", Align::Right)], &rows);
+        let hash = report.hash.get(..12).unwrap_or(&report.hash);
+        say::result_line(format_args!("{table}\nWrote {} ({hash}).", args.model.display()))?;
     }
-    let bad: Vec<_> = report.bad.iter().map(ToString::to_string).collect();
-    Ok(list_bad(&bad, report.info.rows + bad.len() as u64, "inputs"))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(list_bad(&report.bad, report.info.rows, "inputs", context.global.json))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pipeline::Progress;
 
+use super::say;
 use super::table::thousands;
 
 /// How often a line is written where standard error is no terminal.
@@ -85,7 +86,7 @@ impl Progress for Shown {
         {
             plain.last = Instant::now();
             let total = plain.total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
-            eprintln!("{}  {}{total} {}", plain.what, thousands(done), plain.unit);
+            say::note(format_args!("{}  {}{total} {}", plain.what, thousands(done), plain.unit));
         }
     }
 
@@ -96,7 +97,7 @@ impl Progress for Shown {
             bar.finish_and_clear();
         }
         if !summary.is_empty() {
-            eprintln!("{summary}");
+            say::note(summary);
         }
     }
 }

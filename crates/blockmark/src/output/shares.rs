@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use fingerprint::Client;
+use pipeline::ClientCounts;
 use serde::Serialize;
 
 use super::style::{Characters, Style};
@@ -36,8 +37,9 @@ pub(crate) struct Share {
 }
 
 /// Counts per client as shares, largest first, Other and Unknown last.
-pub(crate) fn shares(counts: &[u64; Client::ALL.len()], unknown: u64) -> Vec<Share> {
-    let n = counts.iter().sum::<u64>() + unknown;
+pub(crate) fn shares(counts: &ClientCounts) -> Vec<Share> {
+    let (n, unknown) = (counts.total(), counts.uncertain);
+    let counts = &counts.clients;
     let share = |name: Option<Client>, blocks: u64| {
         let interval = (n > 0).then(|| fingerprint::score::wilson(blocks, n));
         Share {
@@ -62,8 +64,14 @@ pub(crate) fn shares(counts: &[u64; Client::ALL.len()], unknown: u64) -> Vec<Sha
     named
 }
 
+/// The table of the verdicts, and the sentence under it.
+pub(crate) fn table(style: Style, counts: &ClientCounts) -> String {
+    let shares = shares(counts);
+    format!("{}\n{}\n", render(style, &shares), verdict(&shares))
+}
+
 /// The table as text.
-pub(crate) fn render(style: Style, shares: &[Share]) -> String {
+fn render(style: Style, shares: &[Share]) -> String {
     let third = (BAR_FULL / 3.0).round() as usize;
     let mut out = String::from("  Client       Blocks  Share %   95 % interval\n");
     let _ = writeln!(out, "{}", style.rule(72));
@@ -113,7 +121,7 @@ fn bar(style: Style, client: Option<Client>, share: f64, third: usize) -> String
 }
 
 /// The sentence under the table; its words follow the interval, not the value.
-pub(crate) fn verdict(shares: &[Share]) -> String {
+fn verdict(shares: &[Share]) -> String {
     let Some(first) = shares.iter().find(|line| line.name.is_some()) else {
         return String::new();
     };
@@ -144,7 +152,7 @@ mod tests {
     #[test]
     fn the_table_has_a_line_per_client_and_the_third() {
         let style = Style { color: ColorDepth::None, characters: Characters::Unicode };
-        let lines = shares(&[1, 27, 2, 6, 0, 18, 5], 2);
+        let lines = shares(&ClientCounts { clients: [1, 27, 2, 6, 0, 18, 5], uncertain: 2 });
         let text = render(style, &lines);
         assert!(text.contains("● Lighthouse       27     44.3   32.5–56.7       █"), "{text}");
         let third = |line: &str| line.chars().position(|c| c == '┊');
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn words_follow_the_interval() {
-        let words = |counts: [u64; 7]| verdict(&shares(&counts, 0));
+        let words = |clients: [u64; 7]| verdict(&shares(&ClientCounts { clients, uncertain: 0 }));
         assert!(words([0, 900, 0, 0, 0, 100, 0]).contains("two thirds"));
         assert!(words([0, 500, 0, 0, 0, 500, 0]).contains("more than one third"));
         assert!(words([250, 330, 210, 210, 0, 0, 0]).contains("too close"));

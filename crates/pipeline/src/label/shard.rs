@@ -109,7 +109,7 @@ impl Shard {
         let reader = match RewardReader::open_path(&self.file, Limits::default()) {
             Ok(reader) => reader,
             Err(error) => {
-                tally.bad.push(BadInput::new(
+                tally.bad.push(BadInput::of_file(
                     &self.file,
                     format_args!("the file can't be opened, because {error}"),
                 ));
@@ -126,7 +126,7 @@ impl Shard {
                 Ok(record) => record,
                 Err(error) => {
                     lasting &= !matches!(error.reason, Reason::Io(_));
-                    tally.bad.push(BadInput::new(&self.file, error));
+                    tally.bad.push(BadInput::of_file(&self.file, error));
                     continue;
                 }
             };
@@ -140,7 +140,7 @@ impl Shard {
                 LabelFormat::Parquet => {
                     if let Err(reason) = rows.push(block, label, options) {
                         let reason = format!("block {} at slot {}: {reason}", block.block_root, block.slot);
-                        tally.bad.push(BadInput::new(&self.file, reason));
+                        tally.bad.push(BadInput::of_file(&self.file, reason));
                     }
                 }
                 LabelFormat::Directory => {

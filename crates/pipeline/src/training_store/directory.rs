@@ -34,7 +34,7 @@ pub(super) fn read(
                 let row = row(file, rows, wanted);
                 progress.advance(1);
                 row.map(|(block, values)| (*label, block, values))
-                    .map_err(|reason| BadInput::new(file, reason))
+                    .map_err(|reason| BadInput::of_file(file, reason))
             },
         )
         .collect::<Vec<_>>();

@@ -1,0 +1,21 @@
+//! Writing to standard output and standard error without falling over when nobody takes it.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+/// Writes a part of the result, as it is. An error if it can't be written.
+pub(crate) fn result(text: impl Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{text}")?;
+    out.flush()
+}
+
+/// Writes a line of the result.
+pub(crate) fn result_line(text: impl Display) -> io::Result<()> {
+    result(format_args!("{text}\n"))
+}
+
+/// Writes a line on standard error. There is nobody to tell if that fails.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
