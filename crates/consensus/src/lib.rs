@@ -1,9 +1,15 @@
-//! Beacon chain primitives and block rewards. Pure: no socket, file, clock or database.
-//!
-//! The rules of the chain themselves (containers, transition, shuffling) are not here yet; this crate
-//! holds what every other room needs to name things: slots, epochs, roots, and the shape of a block reward.
+//! Beacon chain rules and block rewards. Pure: no socket, file, clock or database.
 
+pub mod block;
+pub mod bls;
+pub mod containers;
+pub mod epoch;
 pub mod primitives;
 pub mod rewards;
+pub mod spec;
+pub mod ssz;
+pub mod state;
+pub mod transition;
+pub mod upgrade;
 
 pub use primitives::{Epoch, Gwei, ParseRootError, Root, Slot, ValidatorIndex};

@@ -1,0 +1,343 @@
+//! Attestations: whose votes count, for what, and what the proposer gets for them.
+//!
+//! Source: phase0 and altair `process_attestation`, and what deneb (EIP-7045) and electra (EIP-7549) change.
+
+use crate::bls;
+use crate::containers::{
+    Attestation, AttestationData, IndexedAttestation, PendingAttestation, SignatureBytes,
+};
+use crate::spec::{
+    BASE_REWARDS_PER_EPOCH, DOMAIN_BEACON_ATTESTER, Fork, PARTICIPATION_FLAG_WEIGHTS, PROPOSER_WEIGHT,
+    TIMELY_HEAD_FLAG_INDEX, TIMELY_SOURCE_FLAG_INDEX, TIMELY_TARGET_FLAG_INDEX, WEIGHT_DENOMINATOR,
+};
+use crate::ssz::{Bits, Size};
+use crate::state::{Shuffling, State, compute_signing_root};
+use crate::transition::math::{div, mul, sub};
+use crate::transition::{AttesterReward, Checks, Recorder, Signatures, TransitionError, Violation, ensure};
+
+/// What an attestation's numerators are divided by for the proposer: 448.
+const PROPOSER_REWARD_DENOMINATOR: u64 =
+    (WEIGHT_DENOMINATOR - PROPOSER_WEIGHT) * WEIGHT_DENOMINATOR / PROPOSER_WEIGHT;
+
+/// Sum of the weights of a set of flags, by the set.
+const WEIGHT_OF_FLAGS: [u64; 8] = {
+    let mut sums = [0; 8];
+    let mut set = 0;
+    while set < 8 {
+        let mut flag = 0;
+        while flag < 3 {
+            if set >> flag & 1 == 1 {
+                sums[set] += PARTICIPATION_FLAG_WEIGHTS[flag];
+            }
+            flag += 1;
+        }
+        set += 1;
+    }
+    sums
+};
+
+/// One committee of an attestation: its members, and where their bits begin.
+struct Part<'a> {
+    members: &'a [u32],
+    first_bit: usize,
+}
+
+/// Applies the attestation at `position` of a block.
+pub fn process_attestation<R: Recorder>(
+    state: &mut State,
+    attestation: &Attestation,
+    position: usize,
+    checks: Checks,
+    recorder: &mut R,
+) -> Result<(), TransitionError> {
+    let data = &attestation.data;
+    recorder.attestation(position, data);
+    check_data(state, data)?;
+    let shuffling = state.shuffling(data.target.epoch)?;
+    let parts = parts(state, attestation, &shuffling)?;
+    if checks.signatures == Signatures::Verify {
+        let mut members: Vec<u32> = attesters(&parts, attestation).collect();
+        members.sort_unstable();
+        members.dedup();
+        verify_attesters(state, &members, data, &attestation.signature)?;
+    }
+    if state.fork == Fork::Phase0 {
+        return add_pending(state, attestation, &parts, recorder);
+    }
+    let delay = sub(state.data.slot, data.slot, "the inclusion delay")?;
+    let flags = participation_flags(state, data, delay)?;
+    let increments = state.increments()?;
+    let per_increment = state.base_reward_per_increment()?;
+    let participation = if data.target.epoch == state.current_epoch() {
+        state.data.current_epoch_participation.make_mut()
+    } else {
+        state.data.previous_epoch_participation.make_mut()
+    };
+    let mut weighted = 0_u64;
+    for part in &parts {
+        for member in members_present(part, &attestation.aggregation_bits) {
+            let place = member as usize;
+            let (Some(held), Some(stake)) = (participation.get_mut(place), increments.get(place)) else {
+                return Err(Violation::NoValidator(u64::from(member)).into());
+            };
+            let before = *held;
+            let added = flags & !before;
+            *held = before | flags;
+            let weight = WEIGHT_OF_FLAGS.get(usize::from(added)).copied().unwrap_or_default();
+            // At most 2^16 increments of weight 54 for each of 2^17 members: far below 2^64.
+            let weighted_stake = u64::from(*stake) * weight;
+            weighted += weighted_stake;
+            if R::ATTESTERS {
+                recorder.attester(AttesterReward {
+                    validator_index: member,
+                    flags_before: before,
+                    flags_added: added,
+                    numerator: weighted_stake.saturating_mul(per_increment),
+                });
+            }
+        }
+    }
+    let reward = mul(weighted, per_increment, "the reward of an attestation")? / PROPOSER_REWARD_DENOMINATOR;
+    recorder.attestation_paid(reward);
+    let proposer = state.proposer_index()?;
+    state.increase_balance(proposer, reward)
+}
+
+fn check_data(state: &State, data: &AttestationData) -> Result<(), TransitionError> {
+    let (current, previous) = (state.current_epoch(), state.previous_epoch());
+    ensure!(
+        data.target.epoch == current || data.target.epoch == previous,
+        "the target is neither the current nor the previous epoch"
+    );
+    ensure!(
+        data.target.epoch == state.spec.epoch_at(data.slot),
+        "the target is not the epoch of the attestation's slot"
+    );
+    let earliest = data.slot.saturating_add(state.spec.preset.min_attestation_inclusion_delay);
+    ensure!(earliest <= state.data.slot, "the attestation is included too early");
+    if state.fork < Fork::Deneb {
+        let latest = data.slot.saturating_add(state.spec.preset.slots_per_epoch);
+        ensure!(state.data.slot <= latest, "the attestation is included too late");
+    }
+    Ok(())
+}
+
+/// The committees of an attestation. Refuses bits that do not fit them.
+fn parts<'a>(
+    state: &State,
+    attestation: &Attestation,
+    shuffling: &'a Shuffling,
+) -> Result<Vec<Part<'a>>, TransitionError> {
+    let data = &attestation.data;
+    let committee = |number: u64| {
+        shuffling.committee(data.slot, number).ok_or(Violation::Rule("there is no such committee"))
+    };
+    let mut parts = Vec::new();
+    let mut first_bit = 0_usize;
+    if state.fork >= Fork::Electra {
+        if state.fork < Fork::Gloas {
+            ensure!(data.index == 0, "the committee index is not 0");
+        }
+        for number in attestation.committee_bits.ones() {
+            let part = Part { members: committee(number as u64)?, first_bit };
+            let end = first_bit.saturating_add(part.members.len());
+            ensure!(
+                end <= attestation.aggregation_bits.len(),
+                "there are fewer aggregation bits than members of the committees"
+            );
+            ensure!(
+                members_present(&part, &attestation.aggregation_bits).next().is_some(),
+                "nobody of a named committee took part"
+            );
+            first_bit = end;
+            parts.push(part);
+        }
+    } else {
+        let members = committee(data.index)?;
+        first_bit = members.len();
+        parts.push(Part { members, first_bit: 0 });
+    }
+    ensure!(
+        attestation.aggregation_bits.len() == first_bit,
+        "the number of aggregation bits is not that of the members"
+    );
+    Ok(parts)
+}
+
+/// The members of one committee whose bit is set, in committee order. Sixty-four bits are looked at together.
+fn members_present<'a, S: Size>(part: &Part<'a>, bits: &'a Bits<S>) -> impl Iterator<Item = u32> + 'a {
+    let (members, first_bit, bytes) = (part.members, part.first_bit, bits.as_bytes());
+    members.chunks(64).enumerate().flat_map(move |(number, chunk)| {
+        let mut word = word_at(bytes, first_bit + number * 64);
+        if chunk.len() < 64 {
+            word &= (1_u64 << chunk.len()) - 1;
+        }
+        std::iter::from_fn(move || {
+            if word == 0 {
+                return None;
+            }
+            let place = word.trailing_zeros() as usize;
+            word &= word - 1;
+            chunk.get(place).copied()
+        })
+    })
+}
+
+/// Sixty-four bits from a bit position on; those behind the end are zero.
+fn word_at(bytes: &[u8], bit: usize) -> u64 {
+    let (start, shift) = (bit / 8, bit % 8);
+    let mut buffer = [0; 16];
+    let rest = bytes.get(start..).unwrap_or_default();
+    for (to, from) in buffer.iter_mut().zip(rest.iter().take(9)) {
+        *to = *from;
+    }
+    (u128::from_le_bytes(buffer) >> shift) as u64
+}
+
+fn attesters<'a>(parts: &'a [Part<'a>], attestation: &'a Attestation) -> impl Iterator<Item = u32> + 'a {
+    parts.iter().flat_map(|part| members_present(part, &attestation.aggregation_bits))
+}
+
+/// The flags that a vote earns at a delay.
+///
+/// Source: altair `get_attestation_participation_flag_indices`; deneb (EIP-7045).
+fn participation_flags(state: &State, data: &AttestationData, delay: u64) -> Result<u8, TransitionError> {
+    let justified = if data.target.epoch == state.current_epoch() {
+        &state.data.current_justified_checkpoint
+    } else {
+        &state.data.previous_justified_checkpoint
+    };
+    ensure!(data.source == *justified, "the source is not the justified checkpoint");
+    let target = data.target.root == state.block_root(data.target.epoch)?;
+    let head = target && data.beacon_block_root == state.block_root_at_slot(data.slot)?;
+    let preset = &state.spec.preset;
+    let mut flags = 0;
+    if delay <= preset.slots_per_epoch.isqrt() {
+        flags |= 1 << TIMELY_SOURCE_FLAG_INDEX;
+    }
+    if target && (state.fork >= Fork::Deneb || delay <= preset.slots_per_epoch) {
+        flags |= 1 << TIMELY_TARGET_FLAG_INDEX;
+    }
+    if head && delay == preset.min_attestation_inclusion_delay {
+        flags |= 1 << TIMELY_HEAD_FLAG_INDEX;
+    }
+    Ok(flags)
+}
+
+/// Keeps the attestation until the end of the epoch, phase 0. The recorder is told what it is worth to the proposer
+/// as `(effective balance · factor / √total / 4) / 8` for each attester whom no earlier attestation names.
+fn add_pending<R: Recorder>(
+    state: &mut State,
+    attestation: &Attestation,
+    parts: &[Part<'_>],
+    recorder: &mut R,
+) -> Result<(), TransitionError> {
+    let data = &attestation.data;
+    let current = data.target.epoch == state.current_epoch();
+    let justified = if current {
+        &state.data.current_justified_checkpoint
+    } else {
+        &state.data.previous_justified_checkpoint
+    };
+    ensure!(data.source == *justified, "the source is not the justified checkpoint");
+    if R::ATTESTERS {
+        record_pending(state, attestation, parts, recorder)?;
+    }
+    let pending = PendingAttestation {
+        aggregation_bits: attestation.aggregation_bits.clone(),
+        data: data.clone(),
+        inclusion_delay: sub(state.data.slot, data.slot, "the inclusion delay")?,
+        proposer_index: state.proposer_index()?,
+    };
+    let list = if current {
+        &mut state.data.current_epoch_attestations
+    } else {
+        &mut state.data.previous_epoch_attestations
+    };
+    list.push(pending);
+    recorder.attestation_paid(0);
+    Ok(())
+}
+
+fn record_pending<R: Recorder>(
+    state: &mut State,
+    attestation: &Attestation,
+    parts: &[Part<'_>],
+    recorder: &mut R,
+) -> Result<(), TransitionError> {
+    let what = "the share of a proposer";
+    let data = &attestation.data;
+    let root = state.total_active_balance()?.isqrt();
+    let list = if data.target.epoch == state.current_epoch() {
+        &state.data.current_epoch_attestations
+    } else {
+        &state.data.previous_epoch_attestations
+    };
+    let mut seen = vec![false; attestation.aggregation_bits.len()];
+    for pending in list.iter().filter(|p| p.data.slot == data.slot && p.data.index == data.index) {
+        for bit in pending.aggregation_bits.ones() {
+            if let Some(seen) = seen.get_mut(bit) {
+                *seen = true;
+            }
+        }
+    }
+    let preset = &state.spec.preset;
+    let members = parts.first().map(|part| part.members).unwrap_or_default();
+    for bit in attestation.aggregation_bits.ones() {
+        let Some(member) = members.get(bit).copied() else { continue };
+        let old = seen.get(bit).copied().unwrap_or_default();
+        let balance = state.data.validators.effective_balances.get(member as usize).copied();
+        let balance = balance.ok_or(Violation::NoValidator(u64::from(member)))?;
+        let base = div(mul(balance, preset.base_reward_factor, what)?, root, what)?;
+        let share = div(base / BASE_REWARDS_PER_EPOCH, preset.proposer_reward_quotient, what)?;
+        recorder.attester(AttesterReward {
+            validator_index: member,
+            flags_before: u8::from(old),
+            flags_added: u8::from(!old),
+            numerator: if old { 0 } else { share },
+        });
+    }
+    Ok(())
+}
+
+/// Whether an aggregate signature of attesters is valid.
+fn verify_attesters(
+    state: &State,
+    members: &[u32],
+    data: &AttestationData,
+    signature: &SignatureBytes,
+) -> Result<(), TransitionError> {
+    ensure!(!members.is_empty(), "nobody took part");
+    let mut keys = Vec::with_capacity(members.len());
+    for member in members {
+        let key = state.data.validators.pubkeys.get(*member as usize);
+        keys.push(*key.ok_or(Violation::NoValidator(u64::from(*member)))?);
+    }
+    let domain = state.domain(DOMAIN_BEACON_ATTESTER, data.target.epoch);
+    let root = compute_signing_root(data, domain, &state.shape());
+    if !bls::fast_aggregate_verify(&keys, &root, signature) {
+        return Err(Violation::Signature("an attestation").into());
+    }
+    Ok(())
+}
+
+/// Whether indices are ascending, and their aggregate signature valid.
+///
+/// Source: phase0 `is_valid_indexed_attestation`.
+pub fn check_indexed_attestation(
+    state: &State,
+    attestation: &IndexedAttestation,
+    checks: Checks,
+) -> Result<(), TransitionError> {
+    let indices = &attestation.attesting_indices;
+    ensure!(!indices.is_empty(), "nobody took part");
+    ensure!(indices.is_sorted_by(|a, b| a < b), "the attesting indices are not ascending");
+    let mut members = Vec::with_capacity(indices.len());
+    for validator in indices {
+        members.push(u32::try_from(*validator).map_err(|_| Violation::NoValidator(*validator))?);
+    }
+    if checks.signatures == Signatures::Verify {
+        verify_attesters(state, &members, &attestation.data, &attestation.signature)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! The containers of the beacon chain, one declaration for all forks.
+//!
+//! Source: consensus-specs `specs/<fork>/beacon-chain.md`, "Containers".
+
+mod attestation;
+mod block;
+mod operations;
+mod payload;
+mod registry;
+mod state;
+
+pub use attestation::*;
+pub use block::*;
+pub use operations::*;
+pub use payload::*;
+pub use registry::*;
+pub use state::*;
+
+use crate::ssz::Bytes;
+
+/// A compressed BLS public key.
+pub type PublicKeyBytes = Bytes<48>;
+/// A compressed BLS signature.
+pub type SignatureBytes = Bytes<96>;
+/// An address of the execution chain.
+pub type ExecutionAddress = Bytes<20>;
+/// The version of a fork.
+pub type Version = Bytes<4>;
+/// A KZG commitment of a blob.
+pub type KzgCommitment = Bytes<48>;

@@ -1,0 +1,102 @@
+//! Lengths of vectors and limits of lists, by their names in the specification.
+
+use super::{Fork, JUSTIFICATION_BITS_LENGTH, Shape};
+use crate::ssz::Size;
+
+macro_rules! sizes {
+    ($( $(#[$doc:meta])* $kind:ident $name:ident = |$shape:ident| $value:expr; )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name;
+
+        impl Size for $name {
+            const EXACT: bool = sizes!(@exact $kind);
+
+            fn of($shape: &Shape<'_>) -> u64 {
+                $value
+            }
+        }
+    )*};
+    (@exact vector) => { true };
+    (@exact list) => { false };
+}
+
+sizes! {
+    /// Roots of recent blocks and states.
+    vector SlotsPerHistoricalRoot = |shape| shape.preset.slots_per_historical_root;
+    /// Randao mixes.
+    vector EpochsPerHistoricalVector = |shape| shape.preset.epochs_per_historical_vector;
+    /// Slashed balances.
+    vector EpochsPerSlashingsVector = |shape| shape.preset.epochs_per_slashings_vector;
+    /// Justification bits.
+    vector JustificationBitsLength = |_shape| JUSTIFICATION_BITS_LENGTH;
+    /// Members of a sync committee.
+    vector SyncCommitteeSize = |shape| shape.preset.sync_committee_size;
+    /// Members of a part of a sync committee.
+    vector SyncSubcommitteeSize = |shape| shape.preset.sync_committee_size / 4;
+    /// Proof of a deposit: the contract's tree and its length.
+    vector DepositProofLength = |_shape| 33;
+    /// Committees that an attestation may name (EIP-7549).
+    vector MaxCommitteesPerSlot = |shape| shape.preset.max_committees_per_slot;
+    /// Proposers known ahead (EIP-7917).
+    vector ProposerLookahead = |shape| (shape.preset.min_seed_lookahead.saturating_add(1))
+        .saturating_mul(shape.preset.slots_per_epoch);
+
+    /// Historical roots and summaries.
+    list HistoricalRootsLimit = |shape| shape.preset.historical_roots_limit;
+    /// Votes on the deposit chain.
+    list Eth1DataVotes = |shape| shape.preset.epochs_per_eth1_voting_period
+        .saturating_mul(shape.preset.slots_per_epoch);
+    /// Validators.
+    list ValidatorRegistryLimit = |shape| shape.preset.validator_registry_limit;
+    /// Pending attestations of an epoch, phase 0.
+    list PendingAttestations = |shape| shape.preset.max_attestations.saturating_mul(shape.preset.slots_per_epoch);
+    /// Attesters of one attestation: of one committee, from Electra on of all committees of a slot.
+    list AttestationBits = |shape| if shape.fork >= Fork::Electra {
+        shape.preset.max_validators_per_committee.saturating_mul(shape.preset.max_committees_per_slot)
+    } else {
+        shape.preset.max_validators_per_committee
+    };
+    /// Proposer slashings of a block.
+    list MaxProposerSlashings = |shape| shape.preset.max_proposer_slashings;
+    /// Attester slashings of a block.
+    list MaxAttesterSlashings = |shape| if shape.fork >= Fork::Electra {
+        shape.preset.max_attester_slashings_electra
+    } else {
+        shape.preset.max_attester_slashings
+    };
+    /// Attestations of a block.
+    list MaxAttestations = |shape| if shape.fork >= Fork::Electra {
+        shape.preset.max_attestations_electra
+    } else {
+        shape.preset.max_attestations
+    };
+    /// Deposits of a block.
+    list MaxDeposits = |shape| shape.preset.max_deposits;
+    /// Voluntary exits of a block.
+    list MaxVoluntaryExits = |shape| shape.preset.max_voluntary_exits;
+    /// Extra bytes of a payload.
+    list MaxExtraDataBytes = |shape| shape.preset.max_extra_data_bytes;
+    /// Bytes of a transaction.
+    list MaxBytesPerTransaction = |shape| shape.preset.max_bytes_per_transaction;
+    /// Transactions of a payload.
+    list MaxTransactionsPerPayload = |shape| shape.preset.max_transactions_per_payload;
+    /// Withdrawals of a payload.
+    list MaxWithdrawalsPerPayload = |shape| shape.preset.max_withdrawals_per_payload;
+    /// Changes of credentials in a block.
+    list MaxBlsToExecutionChanges = |shape| shape.preset.max_bls_to_execution_changes;
+    /// Blob commitments of a block.
+    list MaxBlobCommitmentsPerBlock = |shape| shape.preset.max_blob_commitments_per_block;
+    /// Deposit requests of a payload.
+    list MaxDepositRequestsPerPayload = |shape| shape.preset.max_deposit_requests_per_payload;
+    /// Withdrawal requests of a payload.
+    list MaxWithdrawalRequestsPerPayload = |shape| shape.preset.max_withdrawal_requests_per_payload;
+    /// Consolidation requests of a payload.
+    list MaxConsolidationRequestsPerPayload = |shape| shape.preset.max_consolidation_requests_per_payload;
+    /// Queued deposits.
+    list PendingDepositsLimit = |shape| shape.preset.pending_deposits_limit;
+    /// Queued partial withdrawals.
+    list PendingPartialWithdrawalsLimit = |shape| shape.preset.pending_partial_withdrawals_limit;
+    /// Queued consolidations.
+    list PendingConsolidationsLimit = |shape| shape.preset.pending_consolidations_limit;
+}

@@ -1,0 +1,251 @@
+//! Containers whose fields depend on the fork, declared once for all forks.
+
+use super::error::SszErrorKind;
+use super::items::OFFSET;
+use super::{Ssz, SszError};
+use crate::spec::Shape;
+
+/// Most fields of any container.
+const MAX_FIELDS: usize = 64;
+
+/// Finds the bytes of each field of a container: first every field is declared in order, then each is taken.
+pub struct FieldReader<'a> {
+    bytes: &'a [u8],
+    place: usize,
+    fields: [(usize, usize); MAX_FIELDS],
+    variable: [bool; MAX_FIELDS],
+    count: usize,
+    taken: usize,
+}
+
+impl<'a> FieldReader<'a> {
+    /// Over the bytes of a container.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            place: 0,
+            fields: [(0, 0); MAX_FIELDS],
+            variable: [false; MAX_FIELDS],
+            count: 0,
+            taken: 0,
+        }
+    }
+
+    /// Says that the next field is of type `T`.
+    pub fn declare<T: Ssz>(&mut self, name: &'static str, shape: &Shape<'_>) -> Result<(), SszError> {
+        let (length, variable) = T::fixed_len(shape).map_or((OFFSET, true), |length| (length, false));
+        let end = self.place.saturating_add(length);
+        let part = self.bytes.get(self.place..end).ok_or_else(|| {
+            SszError::from(SszErrorKind::Short { expected: end, found: self.bytes.len() }).in_field(name)
+        })?;
+        let range = match part.try_into() {
+            Ok(offset) if variable => (u32::from_le_bytes(offset) as usize, 0),
+            _ => (self.place, end),
+        };
+        if let (Some(field), Some(flag)) =
+            (self.fields.get_mut(self.count), self.variable.get_mut(self.count))
+        {
+            *field = range;
+            *flag = variable;
+        }
+        self.count += 1;
+        self.place = end;
+        Ok(())
+    }
+
+    /// Checks that the offsets divide what follows the fixed part.
+    pub fn finish(&mut self) -> Result<(), SszError> {
+        let mut end = self.bytes.len();
+        let mut first = None;
+        for (field, _) in self
+            .fields
+            .iter_mut()
+            .zip(&self.variable)
+            .take(self.count)
+            .filter(|(_, variable)| **variable)
+            .rev()
+        {
+            if field.0 > end || field.0 < self.place {
+                return Err(SszErrorKind::Offset { offset: field.0, low: self.place, high: end }.into());
+            }
+            field.1 = end;
+            end = field.0;
+            first = Some(field.0);
+        }
+        match first {
+            Some(first) if first != self.place => {
+                Err(SszErrorKind::FirstOffset { expected: self.place, found: first }.into())
+            }
+            None if self.place != self.bytes.len() => {
+                Err(SszErrorKind::Length { expected: self.place, found: self.bytes.len() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the next field.
+    pub fn take<T: Ssz>(&mut self, name: &'static str, shape: &Shape<'_>) -> Result<T, SszError> {
+        let (start, end) = self.fields.get(self.taken).copied().unwrap_or_default();
+        self.taken += 1;
+        T::decode(self.bytes.get(start..end).unwrap_or_default(), shape).map_err(|error| error.in_field(name))
+    }
+}
+
+/// Writes the fields of a container: the fixed part with offsets first, the variable parts behind it.
+pub struct FieldWriter {
+    start: usize,
+    place: usize,
+}
+
+impl FieldWriter {
+    /// Makes room for a fixed part of `fixed` bytes at the end of `out`.
+    pub fn new(fixed: usize, out: &mut Vec<u8>) -> Self {
+        let start = out.len();
+        out.resize(start + fixed, 0);
+        Self { start, place: start }
+    }
+
+    /// Writes the next field.
+    pub fn put<T: Ssz>(&mut self, value: &T, shape: &Shape<'_>, out: &mut Vec<u8>) {
+        if let Some(length) = T::fixed_len(shape) {
+            // Fields of fixed size are written at the end, and moved to their place.
+            let end = out.len();
+            value.encode(shape, out);
+            let (head, tail) = out.split_at_mut(end);
+            if let Some(field) = head.get_mut(self.place..self.place + length) {
+                for (to, from) in field.iter_mut().zip(tail.iter()) {
+                    *to = *from;
+                }
+            }
+            out.truncate(end);
+            self.place += length;
+        } else {
+            let offset = ((out.len() - self.start) as u32).to_le_bytes();
+            if let Some(field) = out.get_mut(self.place..self.place + OFFSET) {
+                field.copy_from_slice(&offset);
+            }
+            self.place += OFFSET;
+            value.encode(shape, out);
+        }
+    }
+}
+
+/// Bytes of a field in the fixed part.
+pub(crate) fn fixed_part<T: Ssz>(shape: &Shape<'_>) -> usize {
+    T::fixed_len(shape).unwrap_or(OFFSET)
+}
+
+/// Declares a container. A field is followed by `=> Since..` or `=> Since..Until` where not every fork has it;
+/// a fork that does not have it leaves it at its default.
+macro_rules! container {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident : $type:ty $(=> $since:ident .. $($until:ident)?)? ),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $type, )*
+        }
+
+        impl $crate::ssz::Ssz for $name {
+            fn fixed_len(shape: &$crate::spec::Shape<'_>) -> Option<usize> {
+                let mut length = 0_usize;
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    length = length.checked_add(<$type as $crate::ssz::Ssz>::fixed_len(shape)?)?;
+                } )*
+                Some(length)
+            }
+
+            fn encode(&self, shape: &$crate::spec::Shape<'_>, out: &mut Vec<u8>) {
+                let mut fixed = 0_usize;
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    fixed = fixed.saturating_add($crate::ssz::fixed_part::<$type>(shape));
+                } )*
+                let mut writer = $crate::ssz::FieldWriter::new(fixed, out);
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    writer.put(&self.$field, shape, out);
+                } )*
+            }
+
+            fn decode(bytes: &[u8], shape: &$crate::spec::Shape<'_>) -> Result<Self, $crate::ssz::SszError> {
+                let mut reader = $crate::ssz::FieldReader::new(bytes);
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    reader.declare::<$type>(stringify!($field), shape)?;
+                } )*
+                reader.finish()?;
+                Ok(Self {
+                    $( $field: if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                        reader.take(stringify!($field), shape)?
+                    } else {
+                        Default::default()
+                    }, )*
+                })
+            }
+
+            fn hash_tree_root(&self, shape: &$crate::spec::Shape<'_>) -> [u8; 32] {
+                let roots = self.field_roots(shape);
+                let count = roots.len() as u64;
+                $crate::ssz::merkle::merkleize(roots, count)
+            }
+        }
+
+        impl $name {
+            /// The hash tree root of each field that the fork has, in order.
+            pub fn field_roots(&self, shape: &$crate::spec::Shape<'_>) -> Vec<[u8; 32]> {
+                let mut roots = Vec::new();
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    roots.push($crate::ssz::Ssz::hash_tree_root(&self.$field, shape));
+                } )*
+                roots
+            }
+
+            /// The names of the fields that the fork has, in order.
+            pub fn field_names(shape: &$crate::spec::Shape<'_>) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                let _ = shape;
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    names.push(stringify!($field));
+                } )*
+                names
+            }
+        }
+
+        impl $crate::ssz::Json for $name {
+            fn to_json(&self, shape: &$crate::spec::Shape<'_>) -> serde_json::Value {
+                let mut fields = serde_json::Map::new();
+                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    fields.insert(stringify!($field).to_owned(), $crate::ssz::Json::to_json(&self.$field, shape));
+                } )*
+                fields.into()
+            }
+
+            fn from_json(
+                value: &serde_json::Value,
+                shape: &$crate::spec::Shape<'_>,
+            ) -> Result<Self, $crate::ssz::JsonError> {
+                let fields =
+                    value.as_object().ok_or_else(|| $crate::ssz::JsonError::expected("an object", value))?;
+                Ok(Self {
+                    $( $field: if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                        let value = fields
+                            .get(stringify!($field))
+                            .ok_or_else(|| $crate::ssz::JsonError::missing(stringify!($field)))?;
+                        $crate::ssz::Json::from_json(value, shape)
+                            .map_err(|error| error.in_field(stringify!($field)))?
+                    } else {
+                        Default::default()
+                    }, )*
+                })
+            }
+        }
+    };
+    (@present $shape:ident) => { true };
+    (@present $shape:ident, $since:ident) => { $shape.fork >= $crate::spec::Fork::$since };
+    (@present $shape:ident, $since:ident, $until:ident) => {
+        $shape.fork >= $crate::spec::Fork::$since && $shape.fork < $crate::spec::Fork::$until
+    };
+}
+pub(crate) use container;

@@ -1,0 +1,28 @@
+//! What is derived from a state and kept as long as it holds.
+
+use std::sync::Arc;
+
+use super::committees::{Shuffling, ShufflingTask};
+use super::pubkeys::PubkeyIndex;
+use crate::ssz::Bytes;
+
+/// Derived values. Each names what it holds for; what no longer fits is computed anew.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caches {
+    /// Shufflings of the epochs in use, newest last.
+    pub(super) shufflings: Vec<Arc<Shuffling>>,
+    /// A shuffling that may be computed elsewhere.
+    pub(super) upcoming: Option<ShufflingTask>,
+    /// Total active balance of an epoch, gwei.
+    pub(super) total_active_balance: Option<(u64, u64)>,
+    /// Effective balances in increments.
+    pub(super) increments: Option<Arc<Vec<u16>>>,
+    /// Validators by key.
+    pub(super) pubkeys: PubkeyIndex,
+    /// Members of the current sync committee as validator indices, with the keys they stand for.
+    pub(super) sync_members: Option<(Bytes<48>, Arc<Vec<u32>>)>,
+    /// The proposer of a slot.
+    pub(super) proposer: Option<(u64, u64)>,
+    /// The last epoch of the exit queue and how many leave in it, before Electra.
+    pub(super) exit_queue: Option<(u64, u64)>,
+}

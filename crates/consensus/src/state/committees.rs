@@ -1,0 +1,180 @@
+//! Who votes in which committee: the shuffling of an epoch.
+
+use std::sync::{Arc, OnceLock};
+
+use super::State;
+use super::shuffle::shuffle_list;
+use crate::containers::Registry;
+use crate::primitives::Root;
+use crate::spec::{DOMAIN_BEACON_ATTESTER, Spec};
+use crate::transition::math::index;
+use crate::transition::{TransitionError, Violation};
+
+/// The active validators of an epoch, in order and shuffled into committees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shuffling {
+    epoch: u64,
+    seed: [u8; 32],
+    committees_per_slot: u64,
+    slots_per_epoch: u64,
+    active: Vec<u32>,
+    shuffled: Vec<u32>,
+}
+
+impl Shuffling {
+    /// Shuffles the active validators of an epoch.
+    pub fn compute(spec: &Spec, registry: &Registry, epoch: u64, seed: [u8; 32]) -> Self {
+        let active = active_indices(registry, epoch);
+        let mut shuffled = active.clone();
+        shuffle_list(&mut shuffled, &seed, spec.preset.shuffle_round_count as u8);
+        let preset = &spec.preset;
+        let committees_per_slot = (active.len() as u64)
+            .checked_div(preset.slots_per_epoch)
+            .and_then(|per_slot| per_slot.checked_div(preset.target_committee_size))
+            .unwrap_or_default()
+            .clamp(1, preset.max_committees_per_slot.max(1));
+        Self { epoch, seed, committees_per_slot, slots_per_epoch: preset.slots_per_epoch, active, shuffled }
+    }
+
+    /// The epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Committees of each slot.
+    ///
+    /// Source: phase0 `get_committee_count_per_slot`.
+    pub fn committees_per_slot(&self) -> u64 {
+        self.committees_per_slot
+    }
+
+    /// The active validators, ascending.
+    pub fn active(&self) -> &[u32] {
+        &self.active
+    }
+
+    /// The members of a committee, in order; `None` where there is no such committee.
+    ///
+    /// Source: phase0 `get_beacon_committee`.
+    pub fn committee(&self, slot: u64, committee: u64) -> Option<&[u32]> {
+        if committee >= self.committees_per_slot {
+            return None;
+        }
+        let number = slot.checked_rem(self.slots_per_epoch)?.checked_mul(self.committees_per_slot)?;
+        let number = number.checked_add(committee)?;
+        self.shuffled.get(self.boundary(number)?..self.boundary(number.checked_add(1)?)?)
+    }
+
+    /// The position in the shuffling at which a committee of the epoch begins.
+    fn boundary(&self, number: u64) -> Option<usize> {
+        let committees = self.committees_per_slot.checked_mul(self.slots_per_epoch)?;
+        (self.shuffled.len() as u64).checked_mul(number)?.checked_div(committees).map(index)
+    }
+}
+
+/// The validators that are active in an epoch, ascending.
+///
+/// Source: phase0 `get_active_validator_indices`.
+fn active_indices(registry: &Registry, epoch: u64) -> Vec<u32> {
+    let mut active = Vec::with_capacity(registry.len());
+    let epochs = registry.activation_epochs.iter().zip(registry.exit_epochs.iter());
+    active.extend(
+        (0_u32..).zip(epochs).filter(|(_, (start, end))| **start <= epoch && epoch < **end).map(|(i, _)| i),
+    );
+    active
+}
+
+/// A shuffling that may be computed on another thread, ahead of its use.
+#[derive(Clone, Debug)]
+pub struct ShufflingTask {
+    spec: Arc<Spec>,
+    epoch: u64,
+    seed: [u8; 32],
+    registry: Registry,
+    result: Arc<OnceLock<Arc<Shuffling>>>,
+}
+
+impl ShufflingTask {
+    /// Computes the shuffling, unless that is done; waits where another thread is at it.
+    pub fn run(&self) -> Arc<Shuffling> {
+        let compute = || Arc::new(Shuffling::compute(&self.spec, &self.registry, self.epoch, self.seed));
+        Arc::clone(self.result.get_or_init(compute))
+    }
+}
+
+impl State {
+    /// Prepares the shuffling of the next epoch, to be computed on another thread. The state waits for it where it
+    /// needs it, and computes it itself where nobody did. Seed and active validators of the next epoch are final
+    /// from the first slot of the current one.
+    pub fn prepare_next_shuffling(&mut self) -> Result<ShufflingTask, TransitionError> {
+        let epoch = self.current_epoch().saturating_add(1);
+        let seed = self.seed(epoch, DOMAIN_BEACON_ATTESTER)?;
+        if let Some(task) = &self.caches.upcoming
+            && task.epoch == epoch
+            && task.seed == seed
+        {
+            return Ok(task.clone());
+        }
+        let task = ShufflingTask {
+            spec: Arc::clone(&self.spec),
+            epoch,
+            seed,
+            registry: Registry {
+                activation_epochs: Arc::clone(&self.data.validators.activation_epochs),
+                exit_epochs: Arc::clone(&self.data.validators.exit_epochs),
+                pubkeys: Arc::clone(&self.data.validators.pubkeys),
+                ..Registry::default()
+            },
+            result: Arc::default(),
+        };
+        self.caches.upcoming = Some(task.clone());
+        Ok(task)
+    }
+
+    /// The shuffling of the previous, the current or the next epoch.
+    pub fn shuffling(&mut self, epoch: u64) -> Result<Arc<Shuffling>, TransitionError> {
+        let current = self.current_epoch();
+        if epoch > current.saturating_add(1) || epoch < self.previous_epoch() {
+            return Err(
+                Violation::Rule("committees are known for the epochs around the current one only").into()
+            );
+        }
+        if let Some(found) = self.caches.shufflings.iter().find(|shuffling| shuffling.epoch == epoch) {
+            return Ok(Arc::clone(found));
+        }
+        let seed = self.seed(epoch, DOMAIN_BEACON_ATTESTER)?;
+        let shuffling = match self.caches.upcoming.take_if(|task| task.epoch == epoch) {
+            Some(task) if task.seed == seed => task.run(),
+            _ => Arc::new(Shuffling::compute(&self.spec, &self.data.validators, epoch, seed)),
+        };
+        self.caches.shufflings.retain(|kept| kept.epoch.saturating_add(2) > current && kept.epoch < epoch);
+        self.caches.shufflings.push(Arc::clone(&shuffling));
+        Ok(shuffling)
+    }
+
+    /// The members of a committee of a slot in the previous, current or next epoch, as a copy.
+    ///
+    /// Source: phase0 `get_beacon_committee`.
+    pub fn beacon_committee(&mut self, slot: u64, committee: u64) -> Result<Vec<u32>, TransitionError> {
+        let shuffling = self.shuffling(self.spec.epoch_at(slot))?;
+        shuffling
+            .committee(slot, committee)
+            .map(<[u32]>::to_vec)
+            .ok_or(Violation::Rule("there is no such committee").into())
+    }
+
+    /// The seed of an epoch for a purpose.
+    ///
+    /// Source: phase0 `get_seed`.
+    pub fn seed(&self, epoch: u64, domain: [u8; 4]) -> Result<[u8; 32], TransitionError> {
+        let preset = &self.spec.preset;
+        let back = preset.min_seed_lookahead.saturating_add(1);
+        let at = epoch.saturating_add(preset.epochs_per_historical_vector).saturating_sub(back);
+        let Root(mix) = self.randao_mix(at)?;
+        let mut message = Vec::with_capacity(44);
+        message.extend_from_slice(&domain);
+        message.extend_from_slice(&epoch.to_le_bytes());
+        message.extend_from_slice(&mix);
+        Ok(crate::ssz::merkle::hash(&message))
+    }
+}
