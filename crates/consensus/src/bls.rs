@@ -11,7 +11,7 @@ use crate::containers::{PublicKeyBytes, SignatureBytes};
 const DST: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
 /// The signature of nobody: the point at infinity.
-const INFINITY: SignatureBytes = {
+pub(crate) const INFINITY: SignatureBytes = {
     let mut bytes = [0; 96];
     bytes[0] = 0xc0;
     crate::ssz::Bytes(bytes)

@@ -75,7 +75,7 @@ impl Shuffling {
 /// The validators that are active in an epoch, ascending.
 ///
 /// Source: phase0 `get_active_validator_indices`.
-fn active_indices(registry: &Registry, epoch: u64) -> Vec<u32> {
+pub(crate) fn active_indices(registry: &Registry, epoch: u64) -> Vec<u32> {
     let mut active = Vec::with_capacity(registry.len());
     let epochs = registry.activation_epochs.iter().zip(registry.exit_epochs.iter());
     active.extend(

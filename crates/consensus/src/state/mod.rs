@@ -5,6 +5,7 @@ mod caches;
 mod churn;
 mod committees;
 mod deferred;
+mod deposits;
 mod proposers;
 mod pubkeys;
 mod randao;
@@ -14,7 +15,9 @@ mod signing;
 use std::ops::Deref;
 use std::sync::Arc;
 
+pub(crate) use committees::active_indices;
 pub use committees::{Shuffling, ShufflingTask};
+pub(crate) use deposits::{is_compounding, max_effective_balance};
 pub use shuffle::{compute_shuffled_index, shuffle_list};
 pub use signing::{compute_domain, compute_signing_root};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::State;
+use super::committees::active_indices;
 use super::shuffle::compute_shuffled_index;
 use crate::spec::{DOMAIN_BEACON_PROPOSER, Fork};
 use crate::ssz::merkle;
@@ -85,17 +86,15 @@ impl State {
         Err(Violation::Rule("no active validator has enough effective balance to propose").into())
     }
 
-    /// The proposers of all slots of an epoch whose active validators and effective balances are those of now.
+    /// The proposers of all slots of an epoch, up to two epochs ahead, with the effective balances of now.
     ///
     /// Source: fulu `compute_proposer_indices`, `get_beacon_proposer_indices`.
-    pub(crate) fn compute_proposer_indices(&mut self, epoch: u64) -> Result<Vec<u64>, TransitionError> {
+    pub(crate) fn compute_proposer_indices(&self, epoch: u64) -> Result<Vec<u64>, TransitionError> {
         let seed = self.seed(epoch, DOMAIN_BEACON_PROPOSER)?;
-        let active = self.shuffling(epoch)?;
+        let active = active_indices(&self.data.validators, epoch);
         let start = self.spec.start_slot(epoch);
         (0..self.spec.preset.slots_per_epoch)
-            .map(|offset| {
-                self.compute_proposer_index(active.active(), slot_seed(&seed, start.saturating_add(offset)))
-            })
+            .map(|offset| self.compute_proposer_index(&active, slot_seed(&seed, start.saturating_add(offset))))
             .collect()
     }
 
