@@ -3,14 +3,20 @@
 //! Source: consensus-specs `specs/<fork>/beacon-chain.md`, "Containers".
 
 mod attestation;
+mod availability;
 mod block;
+mod duties;
+mod light_client;
 mod operations;
 mod payload;
 mod registry;
 mod state;
 
 pub use attestation::*;
+pub use availability::*;
 pub use block::*;
+pub use duties::*;
+pub use light_client::*;
 pub use operations::*;
 pub use payload::*;
 pub use registry::*;
@@ -28,3 +34,5 @@ pub type ExecutionAddress = Bytes<20>;
 pub type Version = Bytes<4>;
 /// A KZG commitment of a blob.
 pub type KzgCommitment = Bytes<48>;
+/// A KZG proof of a blob or a cell.
+pub type KzgProof = Bytes<48>;

@@ -18,6 +18,18 @@ container! {
 }
 
 container! {
+    /// What a proposer looks at in a block of the deposit chain.
+    pub struct Eth1Block {
+        /// Unix time.
+        pub timestamp: u64,
+        /// The root of the tree of deposits.
+        pub deposit_root: Root,
+        /// How many deposits there are.
+        pub deposit_count: u64,
+    }
+}
+
+container! {
     /// Two headers of one proposer for one slot.
     pub struct ProposerSlashing {
         /// One header.

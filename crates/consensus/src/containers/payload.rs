@@ -13,6 +13,18 @@ use crate::ssz::{ByteList, Bytes, List, Ssz, Uint256, container};
 pub type Transaction = ByteList<MaxBytesPerTransaction>;
 
 container! {
+    /// What the merge looks at in a block of the execution chain.
+    pub struct PowBlock {
+        /// Hash of the block.
+        pub block_hash: Root,
+        /// Hash of the block before.
+        pub parent_hash: Root,
+        /// Difficulty of the chain up to the block.
+        pub total_difficulty: Uint256,
+    }
+}
+
+container! {
     /// A payment from the beacon chain to an address.
     pub struct Withdrawal {
         /// The number of the withdrawal.

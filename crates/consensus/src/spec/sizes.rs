@@ -41,6 +41,20 @@ sizes! {
     /// Proposers known ahead (EIP-7917).
     vector ProposerLookahead = |shape| (shape.preset.min_seed_lookahead.saturating_add(1))
         .saturating_mul(shape.preset.slots_per_epoch);
+    /// Branch of a payload's header to the root of a block's body.
+    vector ExecutionBranchLength = |_shape| 4;
+    /// Branch of a sync committee to the root of a state.
+    vector SyncCommitteeBranchLength = |shape| if shape.fork >= Fork::Electra { 6 } else { 5 };
+    /// Branch of the finalized root to the root of a state.
+    vector FinalityBranchLength = |shape| if shape.fork >= Fork::Electra { 7 } else { 6 };
+    /// Branch of one blob commitment to the root of a block's body.
+    vector KzgCommitmentInclusionProofDepth = |shape| shape.preset.kzg_commitment_inclusion_proof_depth;
+    /// Branch of all blob commitments to the root of a block's body.
+    vector KzgCommitmentsInclusionProofDepth = |shape| shape.preset.kzg_commitments_inclusion_proof_depth;
+    /// Bytes of a blob.
+    vector BytesPerBlob = |shape| shape.preset.field_elements_per_blob.saturating_mul(32);
+    /// Bytes of a cell.
+    vector BytesPerCell = |shape| shape.preset.field_elements_per_cell.saturating_mul(32);
 
     /// Historical roots and summaries.
     list HistoricalRootsLimit = |shape| shape.preset.historical_roots_limit;
@@ -87,6 +101,10 @@ sizes! {
     list MaxBlsToExecutionChanges = |shape| shape.preset.max_bls_to_execution_changes;
     /// Blob commitments of a block.
     list MaxBlobCommitmentsPerBlock = |shape| shape.preset.max_blob_commitments_per_block;
+    /// Columns that a request may name.
+    list NumberOfColumns = |shape| shape.preset.number_of_columns;
+    /// Headers that a partial column carries: none or one.
+    list MaxPartialColumnHeaders = |_shape| 1;
     /// Deposit requests of a payload.
     list MaxDepositRequestsPerPayload = |shape| shape.preset.max_deposit_requests_per_payload;
     /// Withdrawal requests of a payload.

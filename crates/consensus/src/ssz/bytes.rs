@@ -126,7 +126,7 @@ impl Ssz for Uint256 {
     }
 }
 
-/// A list of bytes, such as a transaction.
+/// A list of bytes such as a transaction or, where the size is exact, a vector such as a blob.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ByteList<S: Size> {
     bytes: Vec<u8>,
