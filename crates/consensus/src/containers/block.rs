@@ -1,8 +1,9 @@
 //! Blocks and their headers.
 
 use super::{
-    Attestation, AttesterSlashing, Deposit, Eth1Data, ExecutionPayload, ExecutionRequests, KzgCommitment,
-    ProposerSlashing, SignatureBytes, SignedBLSToExecutionChange, SignedVoluntaryExit, SyncAggregate,
+    Attestation, AttesterSlashing, Deposit, Eth1Data, ExecutionPayload, ExecutionPayloadHeader,
+    ExecutionRequests, KzgCommitment, ProposerSlashing, SignatureBytes, SignedBLSToExecutionChange,
+    SignedVoluntaryExit, SyncAggregate,
 };
 use crate::primitives::Root;
 use crate::spec::Shape;
@@ -106,5 +107,54 @@ container! {
         pub message: BeaconBlock,
         /// The proposer's signature.
         pub signature: SignatureBytes,
+    }
+}
+
+container! {
+    /// The body of a block with the payload replaced by its header, as builders and the Beacon API know it. It has
+    /// the root of the full body.
+    pub struct BlindedBeaconBlockBody {
+        /// The proposer's signature of the epoch: randomness.
+        pub randao_reveal: SignatureBytes,
+        /// The proposer's vote on the deposit chain.
+        pub eth1_data: Eth1Data,
+        /// Bytes of the proposer's choice.
+        pub graffiti: Root,
+        /// Proposers who signed twice.
+        pub proposer_slashings: List<ProposerSlashing, MaxProposerSlashings>,
+        /// Attesters who contradicted themselves.
+        pub attester_slashings: List<AttesterSlashing, MaxAttesterSlashings>,
+        /// Votes.
+        pub attestations: List<Attestation, MaxAttestations>,
+        /// Deposits.
+        pub deposits: List<Deposit, MaxDeposits>,
+        /// Exits.
+        pub voluntary_exits: List<SignedVoluntaryExit, MaxVoluntaryExits>,
+        /// The sync committee's votes.
+        pub sync_aggregate: SyncAggregate => Altair..,
+        /// The header of the block of the execution chain.
+        pub execution_payload_header: ExecutionPayloadHeader => Bellatrix..Gloas,
+        /// Changes of credentials.
+        pub bls_to_execution_changes: List<SignedBLSToExecutionChange, MaxBlsToExecutionChanges> => Capella..,
+        /// Commitments of the blobs.
+        pub blob_kzg_commitments: List<KzgCommitment, MaxBlobCommitmentsPerBlock> => Deneb..Gloas,
+        /// What the execution chain asks for.
+        pub execution_requests: ExecutionRequests => Electra..Gloas,
+    }
+}
+
+container! {
+    /// A block with the payload replaced by its header. It has the root of the full block.
+    pub struct BlindedBeaconBlock {
+        /// The slot.
+        pub slot: u64,
+        /// Who proposed it.
+        pub proposer_index: u64,
+        /// The root of the block before.
+        pub parent_root: Root,
+        /// The root of the state after it.
+        pub state_root: Root,
+        /// What it does.
+        pub body: BlindedBeaconBlockBody,
     }
 }
