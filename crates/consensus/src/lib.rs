@@ -4,6 +4,7 @@ pub mod block;
 pub mod bls;
 pub mod containers;
 pub mod epoch;
+pub mod genesis;
 pub mod primitives;
 pub mod rewards;
 pub mod spec;

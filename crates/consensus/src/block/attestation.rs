@@ -201,7 +201,11 @@ fn attesters<'a>(parts: &'a [Part<'a>], attestation: &'a Attestation) -> impl It
 /// The flags that a vote earns at a delay.
 ///
 /// Source: altair `get_attestation_participation_flag_indices`; deneb (EIP-7045).
-fn participation_flags(state: &State, data: &AttestationData, delay: u64) -> Result<u8, TransitionError> {
+pub(crate) fn participation_flags(
+    state: &State,
+    data: &AttestationData,
+    delay: u64,
+) -> Result<u8, TransitionError> {
     let justified = if data.target.epoch == state.current_epoch() {
         &state.data.current_justified_checkpoint
     } else {

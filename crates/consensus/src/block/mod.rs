@@ -12,6 +12,7 @@ use crate::spec::Fork;
 use crate::state::State;
 use crate::transition::{Checks, Recorder, TransitionError};
 
+pub(crate) use attestation::participation_flags;
 pub use attestation::{check_indexed_attestation, process_attestation};
 pub use header::process_block_header;
 

@@ -2,6 +2,28 @@
 //!
 //! Source: consensus-specs `specs/<fork>/beacon-chain.md`, "Epoch processing".
 
+mod consolidations;
+mod deposits;
+mod effective_balances;
+mod inactivity;
+mod justification;
+mod lookahead;
+mod participation;
+mod registry;
+mod resets;
+mod rewards;
+mod rewards_phase0;
+mod slashings;
+mod sub_transition;
+mod sync_committee;
+
+pub(crate) use lookahead::initial_proposer_lookahead;
+pub(crate) use participation::pending_attesters;
+pub use rewards::{AttestationDeltas, Deltas, attestation_deltas};
+pub use sub_transition::{SubTransition, process_sub_transition};
+pub(crate) use sync_committee::next_sync_committee;
+
+use crate::spec::{Fork, GENESIS_EPOCH};
 use crate::state::State;
 use crate::transition::{StateRoot, TransitionError};
 
@@ -9,6 +31,38 @@ use crate::transition::{StateRoot, TransitionError};
 ///
 /// Source: phase0 `process_epoch`, and what later forks change in it.
 pub fn process_epoch(state: &mut State, roots: StateRoot) -> Result<(), TransitionError> {
-    let _ = (state, roots);
+    for part in SubTransition::of(state.fork) {
+        if part == SubTransition::ProposerLookahead && roots == StateRoot::Trust {
+            lookahead::skip_proposer_lookahead(state);
+        } else {
+            process_sub_transition(state, part)?;
+        }
+    }
     Ok(())
+}
+
+impl State {
+    /// Epochs between the finalized and the previous one.
+    ///
+    /// Source: phase0 `get_finality_delay`.
+    pub(crate) fn finality_delay(&self) -> u64 {
+        self.previous_epoch().saturating_sub(self.data.finalized_checkpoint.epoch)
+    }
+
+    /// Whether the chain has not finalized for so long that absent validators lose balance.
+    ///
+    /// Source: phase0 `is_in_inactivity_leak`.
+    pub(crate) fn is_in_inactivity_leak(&self) -> bool {
+        self.finality_delay() > self.spec.preset.min_epochs_to_inactivity_penalty
+    }
+}
+
+/// Whether there is no epoch before, whose votes could be paid.
+fn is_first_epoch(state: &State) -> bool {
+    state.current_epoch() == GENESIS_EPOCH
+}
+
+/// Whether votes are kept as flags.
+fn has_flags(state: &State) -> bool {
+    state.fork >= Fork::Altair
 }

@@ -133,6 +133,11 @@ impl State {
         Ok(())
     }
 
+    /// To be called when exit epochs change otherwise than by [`State::initiate_validator_exit`].
+    pub(crate) fn forget_exits(&mut self) {
+        self.caches.exit_queue = None;
+    }
+
     /// The epoch of the next exit, before Electra; the place in the queue is taken.
     fn next_exit_epoch(&mut self) -> Result<u64, TransitionError> {
         let limit = self.validator_churn_limit()?;

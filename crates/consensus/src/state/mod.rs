@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub(crate) use committees::active_indices;
 pub use committees::{Shuffling, ShufflingTask};
 pub(crate) use deposits::{is_compounding, max_effective_balance};
+pub(crate) use proposers::Lottery;
 pub use shuffle::{compute_shuffled_index, shuffle_list};
 pub use signing::{compute_domain, compute_signing_root};
 

@@ -94,7 +94,9 @@ impl State {
         let active = active_indices(&self.data.validators, epoch);
         let start = self.spec.start_slot(epoch);
         (0..self.spec.preset.slots_per_epoch)
-            .map(|offset| self.compute_proposer_index(&active, slot_seed(&seed, start.saturating_add(offset))))
+            .map(|offset| {
+                self.compute_proposer_index(&active, slot_seed(&seed, start.saturating_add(offset)))
+            })
             .collect()
     }
 

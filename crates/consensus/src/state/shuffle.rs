@@ -117,10 +117,10 @@ fn exchange(
     let mut high = high;
     if upper >= start {
         // The centre of an even sum is its own partner.
-        let Some((_, rest)) = high.split_first_mut() else { return };
+        let (Some((_, rest)), Some(below)) = (high.split_first_mut(), upper.checked_sub(1)) else { return };
         high = rest;
         place += 1;
-        upper -= 1;
+        upper = below;
     }
     // Now `low[..=upper]` mirrors `high`.
     let Some(mut low) = low.get_mut(..=upper) else { return };
@@ -190,6 +190,17 @@ mod tests {
     use super::*;
 
     proptest! {
+        // In short lists the pivot is often at an end.
+        #[test]
+        fn a_short_list_is_shuffled_as_its_indices_are(count in 0_u32..20, seed: [u8; 32]) {
+            let mut list: Vec<u32> = (0..count).collect();
+            shuffle_list(&mut list, &seed, 90);
+            for (index, value) in list.iter().enumerate() {
+                let expected = compute_shuffled_index(index as u64, u64::from(count), &seed, 90);
+                prop_assert_eq!(u64::from(*value), expected);
+            }
+        }
+
         #[test]
         fn a_list_is_shuffled_as_its_indices_are(count in 0_u32..3_000, seed: [u8; 32], rounds in 0_u8..12) {
             let mut list: Vec<u32> = (0..count).collect();

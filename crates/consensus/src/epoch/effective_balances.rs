@@ -1,0 +1,57 @@
+//! Effective balances follow balances, with hysteresis.
+
+use std::sync::Arc;
+
+use crate::state::{State, max_effective_balance};
+use crate::transition::TransitionError;
+use crate::transition::math::{div, mul, rem};
+
+/// When an effective balance moves, and to what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hysteresis {
+    downward: u64,
+    upward: u64,
+    increment: u64,
+}
+
+impl Hysteresis {
+    pub(super) fn of(state: &State) -> Result<Self, TransitionError> {
+        let what = "the hysteresis of effective balances";
+        let preset = &state.spec.preset;
+        let step = div(preset.effective_balance_increment, preset.hysteresis_quotient, what)?;
+        Ok(Self {
+            downward: mul(step, preset.hysteresis_downward_multiplier, what)?,
+            upward: mul(step, preset.hysteresis_upward_multiplier, what)?,
+            increment: preset.effective_balance_increment,
+        })
+    }
+
+    /// Whether a balance is far enough from the effective one to move it.
+    #[inline]
+    pub(super) fn moves(self, balance: u64, effective: u64) -> bool {
+        balance.saturating_add(self.downward) < effective || effective.saturating_add(self.upward) < balance
+    }
+
+    /// The effective balance that a balance moves to.
+    pub(super) fn target(self, balance: u64, most: u64) -> Result<u64, TransitionError> {
+        let part = rem(balance, self.increment, "an effective balance")?;
+        Ok(balance.saturating_sub(part).min(most))
+    }
+}
+
+/// Source: phase0 and electra `process_effective_balance_updates`.
+pub(super) fn process_effective_balance_updates(state: &mut State) -> Result<(), TransitionError> {
+    let hysteresis = Hysteresis::of(state)?;
+    let preset = &state.spec.preset;
+    let columns = &mut state.data.validators;
+    let credentials = columns.withdrawal_credentials.iter();
+    let effective = Arc::make_mut(&mut columns.effective_balances).iter_mut();
+    for ((effective, balance), credentials) in effective.zip(&state.data.balances).zip(credentials) {
+        if hysteresis.moves(*balance, *effective) {
+            let most = max_effective_balance(preset, state.fork, credentials);
+            *effective = hysteresis.target(*balance, most)?;
+        }
+    }
+    state.forget_balances();
+    Ok(())
+}
