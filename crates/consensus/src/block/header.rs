@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bls;
-use crate::containers::{BeaconBlockHeader, SignedBeaconBlock};
+use crate::containers::{BeaconBlockHeader, Eth1Data, SignatureBytes, SignedBeaconBlock};
 use crate::primitives::Root;
 use crate::spec::DOMAIN_RANDAO;
 use crate::ssz::{Ssz, merkle};
@@ -11,6 +11,8 @@ use crate::state::{State, compute_signing_root};
 use crate::transition::math::{index, mul, rem};
 use crate::transition::{Checks, Signatures, StateRoot, TransitionError, Violation, ensure};
 
+/// Takes in the header of a block.
+///
 /// Source: phase0 `process_block_header`.
 pub fn process_block_header(
     state: &mut State,
@@ -57,14 +59,15 @@ pub fn process_block_header(
     Ok(())
 }
 
+/// Mixes the proposer's signature into the randomness of the epoch.
+///
 /// Source: phase0 `process_randao`.
-pub(super) fn process_randao(
+pub fn process_randao(
     state: &mut State,
-    block: &SignedBeaconBlock,
+    reveal: &SignatureBytes,
     checks: Checks,
 ) -> Result<(), TransitionError> {
     let epoch = state.current_epoch();
-    let reveal = &block.message.body.randao_reveal;
     if checks.signatures == Signatures::Verify {
         let proposer = state.proposer_index()?;
         let key =
@@ -84,9 +87,10 @@ pub(super) fn process_randao(
     Ok(())
 }
 
+/// Counts the proposer's vote on the deposit chain.
+///
 /// Source: phase0 `process_eth1_data`.
-pub(super) fn process_eth1_data(state: &mut State, block: &SignedBeaconBlock) -> Result<(), TransitionError> {
-    let vote = &block.message.body.eth1_data;
+pub fn process_eth1_data(state: &mut State, vote: &Eth1Data) -> Result<(), TransitionError> {
     state.data.eth1_data_votes.push(vote.clone());
     let preset = &state.spec.preset;
     let slots = mul(preset.epochs_per_eth1_voting_period, preset.slots_per_epoch, "the voting period")?;

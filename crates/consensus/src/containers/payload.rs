@@ -122,6 +122,15 @@ impl ExecutionPayload {
     /// The header of this payload. Hashes every transaction.
     pub fn to_header(&self, shape: &Shape<'_>) -> ExecutionPayloadHeader {
         ExecutionPayloadHeader {
+            transactions_root: Root(self.transactions.hash_tree_root(shape)),
+            withdrawals_root: Root(self.withdrawals.hash_tree_root(shape)),
+            ..self.to_header_without_roots()
+        }
+    }
+
+    /// The header of this payload with zeros for the roots of its lists. Hashes nothing.
+    pub fn to_header_without_roots(&self) -> ExecutionPayloadHeader {
+        ExecutionPayloadHeader {
             parent_hash: self.parent_hash,
             fee_recipient: self.fee_recipient,
             state_root: self.state_root,
@@ -135,8 +144,8 @@ impl ExecutionPayload {
             extra_data: self.extra_data.clone(),
             base_fee_per_gas: self.base_fee_per_gas,
             block_hash: self.block_hash,
-            transactions_root: Root(self.transactions.hash_tree_root(shape)),
-            withdrawals_root: Root(self.withdrawals.hash_tree_root(shape)),
+            transactions_root: Root::default(),
+            withdrawals_root: Root::default(),
             blob_gas_used: self.blob_gas_used,
             excess_blob_gas: self.excess_blob_gas,
         }

@@ -1,5 +1,6 @@
 //! What is derived from a state and kept as long as it holds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::committees::{Shuffling, ShufflingTask};
@@ -25,4 +26,6 @@ pub(crate) struct Caches {
     pub(super) proposer: Option<(u64, u64)>,
     /// The last epoch of the exit queue and how many leave in it, before Electra.
     pub(super) exit_queue: Option<(u64, u64)>,
+    /// Gwei that wait to be withdrawn, by validator.
+    pub(super) pending_partials: Option<Arc<HashMap<u64, u64>>>,
 }

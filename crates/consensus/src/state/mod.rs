@@ -4,8 +4,10 @@ mod balances;
 mod caches;
 mod churn;
 mod committees;
+mod credentials;
 mod deferred;
 mod deposits;
+mod partials;
 mod proposers;
 mod pubkeys;
 mod randao;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 
 pub(crate) use committees::active_indices;
 pub use committees::{Shuffling, ShufflingTask};
+pub(crate) use credentials::Credentials;
 pub(crate) use deposits::{is_compounding, max_effective_balance};
 pub(crate) use proposers::Lottery;
 pub use shuffle::{compute_shuffled_index, shuffle_list};
