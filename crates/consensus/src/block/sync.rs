@@ -4,7 +4,6 @@ use crate::bls;
 use crate::containers::SyncAggregate;
 use crate::spec::DOMAIN_SYNC_COMMITTEE;
 use crate::state::{State, compute_signing_root};
-use crate::transition::math::{add, index, mul};
 use crate::transition::{Checks, Recorder, Signatures, TransitionError, Violation, ensure};
 
 /// Pays the members of the sync committee who took part, and the proposer for them; fines the others.
@@ -19,7 +18,6 @@ pub fn process_sync_aggregate<R: Recorder>(
     if checks.signatures == Signatures::Verify {
         verify(state, aggregate)?;
     }
-    let what = "a balance";
     let rewards = state.sync_rewards()?;
     let members = state.sync_members()?;
     ensure!(
@@ -27,30 +25,17 @@ pub fn process_sync_aggregate<R: Recorder>(
         "the number of bits is not that of the committee"
     );
     let proposer = state.proposer_index()?;
-    let participants = aggregate.sync_committee_bits.count() as u64;
-    let earned = mul(rewards.proposer, participants, "the reward of the proposer")?;
-    let balances = state.data.balances.make_mut();
-    // A fine ends at nothing, so the order of the members matters to one who is there more than once, and to a
-    // proposer who is there too. Nothing else tells when the proposer is paid.
-    let mut proposer_pay = 0_u64;
+    let mut participants = 0;
+    // One after another: a fine ends at nothing, and a validator may be there more than once.
     for (member, present) in members.iter().zip(aggregate.sync_committee_bits.iter()) {
-        let missing = Violation::NoValidator(u64::from(*member));
-        let balance = balances.get_mut(*member as usize).ok_or(missing)?;
-        let is_proposer = u64::from(*member) == proposer;
-        if is_proposer {
-            *balance = add(*balance, proposer_pay, what)?;
-            proposer_pay = 0;
-        }
         if present {
-            *balance = add(*balance, rewards.participant, what)?;
-            proposer_pay = add(proposer_pay, rewards.proposer, what)?;
+            state.increase_balance(u64::from(*member), rewards.participant)?;
+            state.increase_balance(proposer, rewards.proposer)?;
+            participants += 1;
         } else {
-            *balance = balance.saturating_sub(rewards.participant);
+            state.decrease_balance(u64::from(*member), rewards.participant)?;
         }
     }
-    let balance = balances.get_mut(index(proposer)).ok_or(Violation::NoValidator(proposer))?;
-    *balance = add(*balance, proposer_pay, what)?;
-    debug_assert!(proposer_pay <= earned);
     recorder.sync_aggregate(participants, rewards.proposer);
     Ok(())
 }
