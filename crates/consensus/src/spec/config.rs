@@ -180,7 +180,7 @@ impl Config {
             .zip(&self.forks)
             .filter(|(fork, (_, start))| *fork == Fork::Phase0 || *start <= epoch)
             .map(|(fork, _)| fork)
-            .last()
+            .next_back()
             .unwrap_or(Fork::Phase0)
     }
 
