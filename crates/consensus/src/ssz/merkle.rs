@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+pub use super::pairs::hash_pairs;
+
 /// Levels for which the root of a tree of zeros is kept: one more than any limit of the specification needs.
 const ZERO_LEVELS: usize = 64;
 
@@ -19,7 +21,7 @@ static ZEROS: LazyLock<[[u8; 32]; ZERO_LEVELS]> = LazyLock::new(|| {
 });
 
 /// The first state of SHA-256.
-const INITIAL: [u32; 8] =
+pub(super) const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The padding that follows 64 bytes: one bit, and the length of 512 bits.
@@ -77,38 +79,36 @@ pub fn merkleize(mut nodes: Vec<[u8; 32]>, limit: u64) -> [u8; 32] {
     }
     for level in 0..depth {
         if nodes.len() == 1 {
-            let mut node = nodes.first().copied().unwrap_or_default();
-            for above in level..depth {
-                node = hash_pair(&node, &zero_root(above));
-            }
-            return node;
+            return root_above(nodes.first().copied().unwrap_or_default(), level, depth);
         }
-        let zero = zero_root(level);
-        let half = nodes.len().div_ceil(2);
-        for index in 0..half {
-            let left = nodes.get(2 * index).copied().unwrap_or(zero);
-            let right = nodes.get(2 * index + 1).copied().unwrap_or(zero);
-            if let Some(node) = nodes.get_mut(index) {
-                *node = hash_pair(&left, &right);
-            }
+        if !nodes.len().is_multiple_of(2) {
+            nodes.push(zero_root(level));
         }
-        nodes.truncate(half);
+        let mut parents = vec![[0; 32]; nodes.len() / 2];
+        hash_pairs(nodes.as_flattened().as_chunks().0, &mut parents);
+        nodes = parents;
     }
     nodes.first().copied().unwrap_or_default()
 }
 
+/// The root of a tree of which only the first node of a level is not zero.
+pub fn root_above(node: [u8; 32], level: u32, depth: u32) -> [u8; 32] {
+    (level..depth).fold(node, |node, level| hash_pair(&node, &zero_root(level)))
+}
+
 /// The bytes as chunks of 32, the last one filled with zeros.
 pub fn chunks(bytes: &[u8]) -> Vec<[u8; 32]> {
-    bytes
-        .chunks(32)
-        .map(|part| {
-            let mut chunk = [0; 32];
-            for (to, from) in chunk.iter_mut().zip(part) {
-                *to = *from;
-            }
-            chunk
-        })
-        .collect()
+    let (full, rest) = bytes.as_chunks();
+    let mut chunks = Vec::with_capacity(full.len() + 1);
+    chunks.extend_from_slice(full);
+    if !rest.is_empty() {
+        let mut last = [0; 32];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        chunks.push(last);
+    }
+    chunks
 }
 
 /// The root of a list, from the root of its elements and their number.
@@ -153,4 +153,29 @@ pub fn is_valid_merkle_branch(
         node = if right { hash_pair(sibling, &node) } else { hash_pair(&node, sibling) };
     }
     node == *root
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_tree_is_hashed_as_its_definition_says(
+            nodes in proptest::collection::vec(any::<[u8; 32]>(), 0..70),
+            more in 0_u64..100,
+        ) {
+            fn root(nodes: &[[u8; 32]], depth: u32) -> [u8; 32] {
+                let Some(below) = depth.checked_sub(1) else {
+                    return nodes.first().copied().unwrap_or_default();
+                };
+                let (left, right) = nodes.split_at(nodes.len().min(1 << below));
+                hash(&[root(left, below), root(right, below)].concat())
+            }
+            let limit = nodes.len() as u64 + more;
+            prop_assert_eq!(merkleize(nodes.clone(), limit), root(&nodes, depth_of(limit)));
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod items;
 mod json;
 mod list;
 pub mod merkle;
+mod pairs;
 mod progressive;
 
 pub use bits::Bits;
