@@ -16,6 +16,8 @@ pub enum Network {
     Sepolia,
     /// Gnosis Chain.
     Gnosis,
+    /// The network of the specification's tests with the small preset. No fork is scheduled.
+    Minimal,
 }
 
 /// The address of the deposit contract of mainnet and Hoodi.
@@ -34,9 +36,14 @@ const GNOSIS_DEPOSIT_CONTRACT: [u8; 20] = [
     0x16, 0x45, 0xd9,
 ];
 
+const MINIMAL_DEPOSIT_CONTRACT: [u8; 20] = [
+    0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34,
+    0x56, 0x78, 0x90,
+];
+
 impl Network {
     /// All built-in networks.
-    pub const ALL: [Self; 4] = [Self::Mainnet, Self::Hoodi, Self::Sepolia, Self::Gnosis];
+    pub const ALL: [Self; 5] = [Self::Mainnet, Self::Hoodi, Self::Sepolia, Self::Gnosis, Self::Minimal];
 
     /// The name.
     pub fn name(self) -> &'static str {
@@ -45,6 +52,7 @@ impl Network {
             Self::Hoodi => "hoodi",
             Self::Sepolia => "sepolia",
             Self::Gnosis => "gnosis",
+            Self::Minimal => "minimal",
         }
     }
 
@@ -55,7 +63,11 @@ impl Network {
 
     /// Preset and configuration.
     pub fn spec(self) -> Spec {
-        let preset = if self == Self::Gnosis { Preset::GNOSIS } else { Preset::MAINNET };
+        let preset = match self {
+            Self::Gnosis => Preset::GNOSIS,
+            Self::Minimal => Preset::MINIMAL,
+            Self::Mainnet | Self::Hoodi | Self::Sepolia => Preset::MAINNET,
+        };
         Spec { preset, config: self.config() }
     }
 
@@ -125,6 +137,37 @@ impl Network {
                 max_blobs_per_block: 2,
                 max_blobs_per_block_electra: 2,
                 min_epochs_for_blob_sidecars_requests: 16_384,
+                ..base
+            },
+            Self::Minimal => Config {
+                min_genesis_active_validator_count: 64,
+                min_genesis_time: 1_578_009_600,
+                genesis_delay: 300,
+                forks: versions(
+                    |fork| [fork as u8, 0, 0, 1],
+                    [
+                        0,
+                        FAR_FUTURE_EPOCH,
+                        FAR_FUTURE_EPOCH,
+                        FAR_FUTURE_EPOCH,
+                        FAR_FUTURE_EPOCH,
+                        FAR_FUTURE_EPOCH,
+                        FAR_FUTURE_EPOCH,
+                        FAR_FUTURE_EPOCH,
+                    ],
+                ),
+                deposit_contract_address: Bytes(MINIMAL_DEPOSIT_CONTRACT),
+                deposit_chain_id: 5,
+                deposit_network_id: 5,
+                slot_duration_ms: 6_000,
+                shard_committee_period: 64,
+                eth1_follow_distance: 16,
+                min_per_epoch_churn_limit: 2,
+                churn_limit_quotient: 32,
+                max_per_epoch_activation_churn_limit: 4,
+                min_per_epoch_churn_limit_electra: 64_000_000_000,
+                max_per_epoch_activation_exit_churn_limit: 128_000_000_000,
+                min_epochs_for_block_requests: 272,
                 ..base
             },
         }

@@ -131,12 +131,13 @@ impl FieldWriter {
 }
 
 /// Bytes of a field in the fixed part.
-pub(crate) fn fixed_part<T: Ssz>(shape: &Shape<'_>) -> usize {
+pub fn fixed_part<T: Ssz>(shape: &Shape<'_>) -> usize {
     T::fixed_len(shape).unwrap_or(OFFSET)
 }
 
 /// Declares a container. A field is followed by `=> Since..` or `=> Since..Until` where not every fork has it;
 /// a fork that does not have it leaves it at its default.
+#[macro_export]
 macro_rules! container {
     (
         $(#[$meta:meta])*
@@ -153,7 +154,7 @@ macro_rules! container {
         impl $crate::ssz::Ssz for $name {
             fn fixed_len(shape: &$crate::spec::Shape<'_>) -> Option<usize> {
                 let mut length = 0_usize;
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     length = length.checked_add(<$type as $crate::ssz::Ssz>::fixed_len(shape)?)?;
                 } )*
                 Some(length)
@@ -161,23 +162,23 @@ macro_rules! container {
 
             fn encode(&self, shape: &$crate::spec::Shape<'_>, out: &mut Vec<u8>) {
                 let mut fixed = 0_usize;
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     fixed = fixed.saturating_add($crate::ssz::fixed_part::<$type>(shape));
                 } )*
                 let mut writer = $crate::ssz::FieldWriter::new(fixed, out);
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     writer.put(&self.$field, shape, out);
                 } )*
             }
 
             fn decode(bytes: &[u8], shape: &$crate::spec::Shape<'_>) -> Result<Self, $crate::ssz::SszError> {
                 let mut reader = $crate::ssz::FieldReader::new(bytes);
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     reader.declare::<$type>(stringify!($field), shape)?;
                 } )*
                 reader.finish()?;
                 Ok(Self {
-                    $( $field: if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    $( $field: if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                         reader.take(stringify!($field), shape)?
                     } else {
                         Default::default()
@@ -196,7 +197,7 @@ macro_rules! container {
             /// The hash tree root of each field that the fork has, in order.
             pub fn field_roots(&self, shape: &$crate::spec::Shape<'_>) -> Vec<[u8; 32]> {
                 let mut roots = Vec::new();
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     roots.push($crate::ssz::Ssz::hash_tree_root(&self.$field, shape));
                 } )*
                 roots
@@ -206,7 +207,7 @@ macro_rules! container {
             pub fn field_names(shape: &$crate::spec::Shape<'_>) -> Vec<&'static str> {
                 let mut names = Vec::new();
                 let _ = shape;
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     names.push(stringify!($field));
                 } )*
                 names
@@ -216,7 +217,7 @@ macro_rules! container {
         impl $crate::ssz::Json for $name {
             fn to_json(&self, shape: &$crate::spec::Shape<'_>) -> serde_json::Value {
                 let mut fields = serde_json::Map::new();
-                $( if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     fields.insert(stringify!($field).to_owned(), $crate::ssz::Json::to_json(&self.$field, shape));
                 } )*
                 fields.into()
@@ -229,7 +230,7 @@ macro_rules! container {
                 let fields =
                     value.as_object().ok_or_else(|| $crate::ssz::JsonError::expected("an object", value))?;
                 Ok(Self {
-                    $( $field: if $crate::ssz::container!(@present shape $(, $since $(, $until)?)?) {
+                    $( $field: if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                         let value = fields
                             .get(stringify!($field))
                             .ok_or_else(|| $crate::ssz::JsonError::missing(stringify!($field)))?;

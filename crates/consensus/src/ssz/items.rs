@@ -11,7 +11,8 @@ pub(super) const OFFSET: usize = 4;
 pub(super) fn check_count<S: Size>(found: usize, shape: &Shape<'_>) -> Result<(), SszError> {
     let (found, size) = (found as u64, S::of(shape));
     match S::EXACT {
-        true if found != size => Err(SszErrorKind::Count { expected: size, found }.into()),
+        // A vector without elements is no type.
+        true if found != size || size == 0 => Err(SszErrorKind::Count { expected: size, found }.into()),
         false if found > size => Err(SszErrorKind::TooMany { limit: size, found }.into()),
         _ => Ok(()),
     }

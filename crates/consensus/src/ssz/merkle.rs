@@ -120,7 +120,8 @@ pub fn mix_in_length(root: &[u8; 32], length: u64) -> [u8; 32] {
     hash_pair(root, &chunk)
 }
 
-/// The root of a progressive tree (EIP-7916): subtrees of 1, 4, 16, … chunks, each hanging off the one after it.
+/// The root of a progressive tree (EIP-7916): subtrees of 1, 4, 16, … chunks, each the left
+/// child of a node whose right child holds the ones after it.
 pub fn merkleize_progressive(chunks: &[[u8; 32]]) -> [u8; 32] {
     let mut parts = Vec::new();
     let mut rest = chunks;
@@ -131,7 +132,24 @@ pub fn merkleize_progressive(chunks: &[[u8; 32]]) -> [u8; 32] {
         rest = after;
         width = width.saturating_mul(4);
     }
-    parts.iter().rev().fold([0; 32], |after, part| hash_pair(&after, part))
+    parts.iter().rev().fold([0; 32], |after, part| hash_pair(part, &after))
+}
+
+/// The siblings on the way from the leaf at `index` up to the root of a tree of `depth` levels.
+pub fn branch(leaves: &[[u8; 32]], depth: u32, index: u64) -> Vec<[u8; 32]> {
+    let mut nodes = leaves.to_vec();
+    let mut place = index;
+    let mut siblings = Vec::new();
+    for level in 0..depth {
+        let zero = zero_root(level);
+        let at = |place: u64| usize::try_from(place).ok().and_then(|place| nodes.get(place)).unwrap_or(&zero);
+        siblings.push(*at(place ^ 1));
+        nodes = (0..nodes.len().div_ceil(2) as u64)
+            .map(|pair| hash_pair(at(2 * pair), at(2 * pair + 1)))
+            .collect();
+        place >>= 1;
+    }
+    siblings
 }
 
 /// Whether `branch` leads from `leaf` at `index` to `root`.
