@@ -120,7 +120,9 @@ impl Batch {
                     groups.add(folders, &file.display().to_string(), || Part::File(file.clone()));
                 }
             }
-            Self::Archive(path) => unpack(&path, &mut groups).map_err(|error| InputError::new(&path, error))?,
+            Self::Archive(path) => {
+                unpack(&path, &mut groups).map_err(|error| InputError::new(&path, error))?
+            }
         }
         Ok(groups.finish())
     }
@@ -202,7 +204,8 @@ mod tests {
     fn names(path: &Path) -> (Vec<String>, usize) {
         let loaded: Vec<Loaded> =
             batches(path).unwrap().into_iter().map(|batch| batch.load().unwrap()).collect();
-        let cases = loaded.iter().flat_map(|loaded| &loaded.cases).map(|case| case.name.to_string()).collect();
+        let cases =
+            loaded.iter().flat_map(|loaded| &loaded.cases).map(|case| case.name.to_string()).collect();
         (cases, loaded.iter().map(|loaded| loaded.strays.len()).sum())
     }
 

@@ -4,7 +4,7 @@ use consensus::spec::{FAR_FUTURE_EPOCH, Fork, Network, Spec};
 
 /// The network of a preset on which a fork and all before it hold from the first epoch on, and no later one ever;
 /// `None` for a preset that is not known.
-pub fn at_fork(preset: &str, fork: Fork) -> Option<Spec> {
+pub(crate) fn at_fork(preset: &str, fork: Fork) -> Option<Spec> {
     let mut spec = base(preset)?;
     for each in Fork::ALL {
         spec.config.set_fork_epoch(each, if each <= fork { 0 } else { FAR_FUTURE_EPOCH });
@@ -13,7 +13,7 @@ pub fn at_fork(preset: &str, fork: Fork) -> Option<Spec> {
 }
 
 /// The network of a preset on which a fork comes at an epoch after the fork before it.
-pub fn with_fork_at(preset: &str, fork: Fork, epoch: u64) -> Option<Spec> {
+pub(crate) fn with_fork_at(preset: &str, fork: Fork, epoch: u64) -> Option<Spec> {
     let mut spec = at_fork(preset, fork)?;
     spec.config.set_fork_epoch(fork, epoch);
     Some(spec)

@@ -11,7 +11,7 @@ use crate::case::{Case, CaseName};
 use crate::failure::Failure;
 use crate::input::{InputError, Loaded, batches};
 use crate::known;
-use crate::runners::{self, Context};
+use crate::runners;
 
 /// Cases that are run before what became of them is told.
 const ROUND: usize = 256;

@@ -45,7 +45,9 @@ impl Type {
     pub const fn of<T: Ssz + Json + 'static>() -> Self {
         Self {
             decode: |bytes, shape| T::decode(bytes, shape).map(|value| Box::new(value) as Box<dyn Value>),
-            from_json: |value, shape| T::from_json(value, shape).map(|value| Box::new(value) as Box<dyn Value>),
+            from_json: |value, shape| {
+                T::from_json(value, shape).map(|value| Box::new(value) as Box<dyn Value>)
+            },
             fixed_len: T::fixed_len,
         }
     }

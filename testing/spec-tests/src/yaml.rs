@@ -91,7 +91,9 @@ fn key_text(key: Value) -> Result<String, YamlError> {
         Value::String(key) => Ok(key),
         Value::Number(key) => Ok(key.to_string()),
         Value::Bool(key) => Ok(key.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => Err(YamlError("a key that is no text".to_owned())),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(YamlError("a key that is no text".to_owned()))
+        }
     }
 }
 
@@ -118,7 +120,8 @@ mod tests {
     #[test]
     fn numbers_of_any_size_keep_their_digits() {
         let largest = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
-        let text = format!("a: 18446744073709551615\nb: {largest}\nc: '7'\nd: -1\ne: 0x0102\nf: [1, true, null]\n");
+        let text =
+            format!("a: 18446744073709551615\nb: {largest}\nc: '7'\nd: -1\ne: 0x0102\nf: [1, true, null]\n");
         assert_eq!(
             parse(&text),
             Ok(json!({
@@ -133,7 +136,10 @@ mod tests {
         assert_eq!(parse("5\n...\n"), Ok(json!(5)));
         assert_eq!(parse("'0x03'\n"), Ok(json!("0x03")));
         assert_eq!(parse(""), Ok(Value::Null));
-        assert_eq!(parse("{blocks_count: 2, bls_setting: 1}"), Ok(json!({"blocks_count": 2, "bls_setting": 1})));
+        assert_eq!(
+            parse("{blocks_count: 2, bls_setting: 1}"),
+            Ok(json!({"blocks_count": 2, "bls_setting": 1}))
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ const SHOWN: usize = 60;
 
 fn data() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data = std::env::var_os("BLOCKMARK_DATA").map_or_else(|| workspace.join("../shared/data"), PathBuf::from);
+    let data =
+        std::env::var_os("BLOCKMARK_DATA").map_or_else(|| workspace.join("../shared/data"), PathBuf::from);
     let folder = data.join("consensus-vectors");
     folder.is_dir().then_some(folder)
 }

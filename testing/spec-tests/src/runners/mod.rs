@@ -35,7 +35,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// The shape of containers at the fork of the case.
-    pub fn shape(&self) -> Shape<'_> {
+    pub(crate) fn shape(&self) -> Shape<'_> {
         self.spec.shape(self.fork)
     }
 }

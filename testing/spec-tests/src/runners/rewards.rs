@@ -35,11 +35,10 @@ fn check(context: &Context<'_>) -> Result<(), Failure> {
         ("inactivity_penalty_deltas", Some(&found.inactivity)),
     ] {
         let written: Option<WrittenDeltas> = context.case.ssz(part, &context.shape())?;
-        let written =
-            written.map(|WrittenDeltas { rewards, penalties }| Deltas {
-                rewards: rewards.into_inner(),
-                penalties: penalties.into_inner(),
-            });
+        let written = written.map(|WrittenDeltas { rewards, penalties }| Deltas {
+            rewards: rewards.into_inner(),
+            penalties: penalties.into_inner(),
+        });
         expect_equal(part, &found, &written.as_ref())?;
     }
     Ok(())

@@ -73,7 +73,8 @@ pub(super) fn on_trust(
     blocks: &[Arc<SignedBeaconBlock>],
     after: &State,
 ) -> Result<(), Failure> {
-    let state = apply(before, blocks, Checks::TRUST).map_err(|error| Failure::new(format!("on trust: {error}")))?;
+    let state =
+        apply(before, blocks, Checks::TRUST).map_err(|error| Failure::new(format!("on trust: {error}")))?;
     expect_equal("slot on trust", &state.slot, &after.slot)?;
     expect_equal("balances on trust", &state.balances, &after.balances)?;
     expect_equal("finality on trust", &state.finalized_checkpoint, &after.finalized_checkpoint)?;

@@ -18,8 +18,11 @@ fn check(context: &Context<'_>) -> Result<(), Failure> {
     let seed = Root::from_json(field("seed")?, &shape).within("seed")?;
     let count = u64::from_json(field("count")?, &shape).within("count")?;
     let expected = field("mapping")?.as_array().ok_or_else(|| Failure::new("mapping is no list"))?;
-    let expected: Vec<u64> =
-        expected.iter().map(|item| u64::from_json(item, &shape)).collect::<Result<_, _>>().within("mapping")?;
+    let expected: Vec<u64> = expected
+        .iter()
+        .map(|item| u64::from_json(item, &shape))
+        .collect::<Result<_, _>>()
+        .within("mapping")?;
     expect_equal("length of the mapping", &(expected.len() as u64), &count)?;
 
     let rounds = u8::try_from(context.spec.preset.shuffle_round_count)?;

@@ -43,7 +43,9 @@ pub(super) fn checks(meta: &Value) -> Result<Checks, Failure> {
 
 /// A number of `meta.yaml`, which must be there.
 pub(super) fn need_number(meta: &Value, name: &str) -> Result<u64, Failure> {
-    meta.get(name).and_then(Value::as_u64).ok_or_else(|| Failure::new(format!("meta.yaml: {name} is no number")))
+    meta.get(name)
+        .and_then(Value::as_u64)
+        .ok_or_else(|| Failure::new(format!("meta.yaml: {name} is no number")))
 }
 
 /// `meta.yaml`; an empty mapping where there is none.
@@ -65,7 +67,11 @@ pub(super) fn expect_state(
     };
     let state = outcome.within("it is refused, and must be accepted")?;
     if state.fork_name() != context.fork {
-        return Err(Failure::new(format!("the fork is {} where {} was expected", state.fork_name(), context.fork)));
+        return Err(Failure::new(format!(
+            "the fork is {} where {} was expected",
+            state.fork_name(),
+            context.fork
+        )));
     }
     if state.encode()? == bytes {
         return Ok(());

@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 
 use consensus::container;
 use consensus::spec::Shape;
-use consensus::ssz::{Json, JsonError, List, ProgressiveBits, ProgressiveList, Ssz, SszError, SszErrorKind, merkle};
+use consensus::ssz::{
+    Json, JsonError, List, ProgressiveBits, ProgressiveList, Ssz, SszError, SszErrorKind, merkle,
+};
 use serde_json::Value;
 
 use super::containers::{SmallTestStruct, VarTestStruct};
@@ -54,7 +56,7 @@ container! {
 }
 
 /// A container whose fields have places in a progressive tree.
-pub trait Placed: Ssz + Json {
+pub(super) trait Placed: Ssz + Json {
     /// Whether there is a field at each place.
     const PLACES: &'static [u8];
 
@@ -83,7 +85,7 @@ placed! {
 
 /// A container that is hashed as a progressive one. Its encoding and its JSON are those of the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progressive<T>(T);
+pub(super) struct Progressive<T>(T);
 
 impl<T: Placed> Ssz for Progressive<T> {
     fn fixed_len(shape: &Shape<'_>) -> Option<usize> {
@@ -124,7 +126,7 @@ impl<T: Placed> Json for Progressive<T> {
 
 /// One of several types, told by a selector.
 #[derive(Clone, Debug)]
-pub struct Union<O> {
+pub(super) struct Union<O> {
     selector: u8,
     option: Choice,
     options: PhantomData<O>,
@@ -140,7 +142,7 @@ enum Choice {
 
 /// Which type of a union.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub(super) enum Kind {
     /// One byte.
     SingleField,
     /// One bit list.
@@ -150,20 +152,20 @@ pub enum Kind {
 }
 
 /// The options of a union.
-pub trait Options {
+pub(super) trait Options {
     /// The type that a selector stands for.
     fn of(selector: u8) -> Option<Kind>;
 }
 
 /// `CompatibleUnionA`.
 #[derive(Clone, Debug)]
-pub struct A;
+pub(super) struct A;
 /// `CompatibleUnionBC`.
 #[derive(Clone, Debug)]
-pub struct Bc;
+pub(super) struct Bc;
 /// `CompatibleUnionABCA`.
 #[derive(Clone, Debug)]
-pub struct Abca;
+pub(super) struct Abca;
 
 impl Options for A {
     fn of(selector: u8) -> Option<Kind> {
@@ -212,7 +214,9 @@ impl<O: Options> Ssz for Union<O> {
             Some(Kind::SingleField) => Choice::SingleField(Ssz::decode(rest, shape)?),
             Some(Kind::SingleList) => Choice::SingleList(Ssz::decode(rest, shape)?),
             Some(Kind::Var) => Choice::Var(Ssz::decode(rest, shape)?),
-            None => return Err(SszErrorKind::Bits(format!("no option has the selector {selector}").into()).into()),
+            None => {
+                return Err(SszErrorKind::Bits(format!("no option has the selector {selector}").into()).into());
+            }
         };
         Ok(Self { selector: *selector, option, options: PhantomData })
     }
