@@ -3,6 +3,7 @@
 mod epoch_processing;
 mod genesis;
 mod merkle_proof;
+mod operations;
 mod rewards;
 mod sanity;
 mod shuffling;
@@ -52,6 +53,7 @@ const RUNNERS: &[(&str, Handlers)] = &[
     ("fork", transition::forks),
     ("genesis", genesis::handler),
     ("merkle_proof", merkle_proof::handler),
+    ("operations", operations::handler),
     ("random", sanity::chains),
     ("rewards", rewards::handler),
     ("sanity", sanity::handler),

@@ -215,7 +215,9 @@ impl<O: Options> Ssz for Union<O> {
             Some(Kind::SingleList) => Choice::SingleList(Ssz::decode(rest, shape)?),
             Some(Kind::Var) => Choice::Var(Ssz::decode(rest, shape)?),
             None => {
-                return Err(SszErrorKind::Bits(format!("no option has the selector {selector}").into()).into());
+                return Err(
+                    SszErrorKind::Bits(format!("no option has the selector {selector}").into()).into()
+                );
             }
         };
         Ok(Self { selector: *selector, option, options: PhantomData })
