@@ -1,4 +1,4 @@
-//! Generated block rewards of known packers: demonstration, fixtures, benchmarks. Pure, seeded.
+//! Generated block rewards of known packers, and whole simulated chains: demonstration, fixtures, benchmarks. Pure, seeded.
 //!
 //! Nothing here is a real block. The orders follow what is publicly known of how each client chooses and
 //! orders attestations; pools, validators, roots and amounts are drawn from a random number generator with
@@ -8,6 +8,7 @@
 //! RewardPlan ─▶ pool (what a node has seen) ─▶ packer (what a client makes of it) ─▶ BlockReward
 //! ```
 
+pub mod chain;
 pub mod rewards;
 pub mod rows;
 

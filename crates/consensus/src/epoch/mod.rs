@@ -21,7 +21,7 @@ pub(crate) use lookahead::initial_proposer_lookahead;
 pub(crate) use participation::pending_attesters;
 pub use rewards::{AttestationDeltas, Deltas, attestation_deltas};
 pub use sub_transition::{SubTransition, process_sub_transition};
-pub(crate) use sync_committee::next_sync_committee;
+pub use sync_committee::next_sync_committee;
 
 use crate::spec::{Fork, GENESIS_EPOCH};
 use crate::state::State;

@@ -25,7 +25,7 @@ pub(super) fn process_sync_committee_updates(state: &mut State) -> Result<(), Tr
 /// Draws the sync committee that follows the next one.
 ///
 /// Source: altair `get_next_sync_committee`.
-pub(crate) fn next_sync_committee(state: &State) -> Result<SyncCommittee, TransitionError> {
+pub fn next_sync_committee(state: &State) -> Result<SyncCommittee, TransitionError> {
     let members = next_members(state)?;
     let mut keys = Vec::with_capacity(members.len());
     for member in members {

@@ -1,6 +1,6 @@
 //! Who votes in which committee: the shuffling of an epoch.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::State;
 use super::shuffle::shuffle_list;
@@ -76,7 +76,7 @@ impl Shuffling {
 ///
 /// Source: phase0 `get_active_validator_indices`.
 pub(crate) fn active_indices(registry: &Registry, epoch: u64) -> Vec<u32> {
-    let mut active = Vec::with_capacity(registry.len());
+    let mut active = Vec::with_capacity(registry.activation_epochs.len());
     let epochs = registry.activation_epochs.iter().zip(registry.exit_epochs.iter());
     active.extend(
         (0_u32..).zip(epochs).filter(|(_, (start, end))| **start <= epoch && epoch < **end).map(|(i, _)| i),
@@ -90,14 +90,18 @@ pub struct ShufflingTask {
     spec: Arc<Spec>,
     epoch: u64,
     seed: [u8; 32],
-    registry: Registry,
+    /// Let go once it is used, so that the state's columns are not held shared.
+    registry: Arc<Mutex<Registry>>,
     result: Arc<OnceLock<Arc<Shuffling>>>,
 }
 
 impl ShufflingTask {
     /// Computes the shuffling, unless that is done; waits where another thread is at it.
     pub fn run(&self) -> Arc<Shuffling> {
-        let compute = || Arc::new(Shuffling::compute(&self.spec, &self.registry, self.epoch, self.seed));
+        let compute = || {
+            let registry = std::mem::take(&mut *self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+            Arc::new(Shuffling::compute(&self.spec, &registry, self.epoch, self.seed))
+        };
         Arc::clone(self.result.get_or_init(compute))
     }
 }
@@ -119,12 +123,11 @@ impl State {
             spec: Arc::clone(&self.spec),
             epoch,
             seed,
-            registry: Registry {
+            registry: Arc::new(Mutex::new(Registry {
                 activation_epochs: Arc::clone(&self.data.validators.activation_epochs),
                 exit_epochs: Arc::clone(&self.data.validators.exit_epochs),
-                pubkeys: Arc::clone(&self.data.validators.pubkeys),
                 ..Registry::default()
-            },
+            })),
             result: Arc::default(),
         };
         self.caches.upcoming = Some(task.clone());

@@ -89,7 +89,7 @@ impl State {
     /// The proposers of all slots of an epoch, up to two epochs ahead, with the effective balances of now.
     ///
     /// Source: fulu `compute_proposer_indices`, `get_beacon_proposer_indices`.
-    pub(crate) fn compute_proposer_indices(&self, epoch: u64) -> Result<Vec<u64>, TransitionError> {
+    pub fn compute_proposer_indices(&self, epoch: u64) -> Result<Vec<u64>, TransitionError> {
         let seed = self.seed(epoch, DOMAIN_BEACON_PROPOSER)?;
         let active = active_indices(&self.data.validators, epoch);
         let start = self.spec.start_slot(epoch);
@@ -130,7 +130,7 @@ impl State {
     }
 
     /// The members of the current sync committee, in order, as validator indices.
-    pub(crate) fn sync_members(&mut self) -> Result<Arc<Vec<u32>>, TransitionError> {
+    pub fn sync_members(&mut self) -> Result<Arc<Vec<u32>>, TransitionError> {
         let aggregate = self.data.current_sync_committee.aggregate_pubkey;
         if let Some((of, members)) = &self.caches.sync_members
             && *of == aggregate

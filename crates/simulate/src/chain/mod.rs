@@ -1,0 +1,139 @@
+//! Whole simulated chains: a genesis state of any size and fork, and valid blocks on top of it.
+//!
+//! Validators vote honestly but for a few that are late, absent or on the wrong head; votes are aggregated as the
+//! protocol has it since Electra, all committees of a slot together. Blocks are valid by every rule of the beacon
+//! chain; with [`Signing::Signed`] their signatures are too. Payloads chain to each other and carry random bytes as
+//! transactions: no execution client would take them. Keys are consecutive numbers and protect nothing.
+
+mod block;
+mod genesis;
+mod keys;
+mod votes;
+
+use std::sync::Arc;
+
+use consensus::containers::SignedBeaconBlock;
+use consensus::spec::{Fork, Spec};
+use consensus::state::State;
+use consensus::transition::{StateRoots, TransitionError};
+
+pub use keys::{Keys, Signing};
+
+use votes::Pool;
+
+/// What a chain is made of. The same plan makes the same chain.
+#[derive(Clone, Debug)]
+pub struct ChainPlan {
+    /// The network's values; its fork schedule is replaced: `fork` holds from genesis on.
+    pub spec: Spec,
+    /// The fork of the whole chain, Altair to Fulu.
+    pub fork: Fork,
+    /// Active validators.
+    pub validators: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Whether signatures are made.
+    pub signing: Signing,
+    /// Slots without a block, in thousandths.
+    pub missed_permille: u16,
+    /// Random bytes of transactions in each payload.
+    pub payload_bytes: usize,
+    /// Unix time of genesis.
+    pub genesis_time: u64,
+}
+
+/// A plan that can't be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// The fork is not simulated.
+    #[error("chains are simulated for altair to fulu, not for {0}")]
+    Fork(Fork),
+    /// Too few validators for committees in every slot.
+    #[error("{found} validators are too few: each of the {slots} slots of an epoch needs at least one")]
+    Validators {
+        /// Validators asked for.
+        found: u32,
+        /// Slots of an epoch.
+        slots: u64,
+    },
+    /// A block was refused by the rules: a fault of the simulation.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+}
+
+/// A chain that grows slot by slot.
+#[derive(Debug)]
+pub struct Chain {
+    plan: ChainPlan,
+    state: State,
+    pool: Pool,
+}
+
+impl Chain {
+    /// Makes the genesis state. For a million validators this takes seconds, for their keys.
+    pub fn new(mut plan: ChainPlan) -> Result<Self, ChainError> {
+        if !(Fork::Altair..=Fork::Fulu).contains(&plan.fork) {
+            return Err(ChainError::Fork(plan.fork));
+        }
+        let slots = plan.spec.preset.slots_per_epoch;
+        if u64::from(plan.validators) < slots {
+            return Err(ChainError::Validators { found: plan.validators, slots });
+        }
+        for fork in Fork::ALL {
+            let epoch = if fork <= plan.fork { 0 } else { consensus::spec::FAR_FUTURE_EPOCH };
+            plan.spec.config.set_fork_epoch(fork, epoch);
+        }
+        let keys = Keys::new(plan.validators);
+        let state = genesis::genesis_state(&plan, &keys)?;
+        Ok(Self { plan, state, pool: Pool::default() })
+    }
+
+    /// The state after the latest slot.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The plan, with the fork schedule that the chain follows.
+    pub fn plan(&self) -> &ChainPlan {
+        &self.plan
+    }
+
+    /// Goes on by one slot: its block, or `None` where the proposer missed it. `roots` computes state roots; use
+    /// one that is incremental for chains of any size.
+    pub fn advance(
+        &mut self,
+        roots: &mut dyn StateRoots,
+    ) -> Result<Option<Arc<SignedBeaconBlock>>, ChainError> {
+        let slot = self.state.slot.saturating_add(1);
+        consensus::transition::process_slots(&mut self.state, slot, roots)?;
+        let missed = slot > 1 && self.plan.chance(slot, 0) < u64::from(self.plan.missed_permille);
+        let block = if missed {
+            None
+        } else {
+            let votes = self.pool.choose(&self.state);
+            Some(block::propose(&self.plan, &mut self.state, votes, roots)?)
+        };
+        self.pool.vote(&self.plan, &mut self.state, roots)?;
+        Ok(block)
+    }
+}
+
+impl ChainPlan {
+    /// A number below 1,000 that depends on seed, slot and purpose only.
+    fn chance(&self, slot: u64, purpose: u64) -> u64 {
+        use rand::Rng;
+        self.random(slot, purpose).random_range(0..1_000)
+    }
+
+    /// Random numbers for a slot and a purpose.
+    fn random(&self, slot: u64, purpose: u64) -> rand_chacha::ChaCha8Rng {
+        use rand::SeedableRng;
+        let mut seed = [0; 32];
+        let words =
+            self.seed.to_le_bytes().into_iter().chain(slot.to_le_bytes()).chain(purpose.to_le_bytes());
+        for (to, from) in seed.iter_mut().zip(words) {
+            *to = from;
+        }
+        rand_chacha::ChaCha8Rng::from_seed(seed)
+    }
+}
