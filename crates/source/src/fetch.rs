@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use consensus::Slot;
 use futures::StreamExt;
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::beacon_node::{BeaconNode, NodeError, Retry};
 use crate::node_blocks::{Unusable, off_the_loop, read_range};
+use crate::part_file::PartFile;
 use crate::rewards::{Limits, RewardReader};
 
 /// Slots of one request: what the node's stored states are spaced by.
@@ -342,8 +343,8 @@ async fn batch(
     let on_retry = |retry: &Retry| progress.retry(retry);
     let mut attempt = 1;
     let blocks = loop {
-        node.block_rewards_to_file(first, last, &part.0, &on_retry).await?;
-        let reason = match checked(part.0.clone(), first, last).await {
+        node.block_rewards_to_file(first, last, part.path(), &on_retry).await?;
+        let reason = match checked(part.path().to_owned(), first, last).await {
             Ok(blocks) => break blocks,
             Err(Unusable::Final(reason)) => return Err(answer_error(node, first, last, reason)),
             Err(Unusable::CutShort(reason)) => reason,
@@ -357,32 +358,12 @@ async fn batch(
         tokio::time::sleep(pause).await;
         attempt += 1;
     };
-    fs::rename(&part.0, &path).map_err(|error| BatchError::Write { path, error })?;
+    part.rename(&path).map_err(|error| BatchError::Write { path, error })?;
     Ok(BatchOutcome::Fetched { blocks })
 }
 
 fn answer_error(node: &BeaconNode, first: Slot, last: Slot, reason: String) -> BatchError {
     BatchError::Answer { node: node.name().to_owned(), first, last, reason }
-}
-
-/// A file being written, removed again unless it was renamed.
-struct PartFile(PathBuf);
-
-impl PartFile {
-    fn beside(path: &Path) -> Self {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        // A leading dot keeps it out of every search for inputs.
-        Self(path.with_file_name(format!(".{name}.{}-{number}.part", std::process::id())))
-    }
-}
-
-impl Drop for PartFile {
-    fn drop(&mut self) {
-        // Gone already where it was renamed.
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 /// Whether a file is what a finished batch leaves: an array with both brackets. It was read through before

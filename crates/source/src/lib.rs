@@ -7,10 +7,15 @@
 //! ```
 
 pub mod beacon_node;
+pub mod chain;
+pub mod compression;
+pub mod era;
 pub mod fetch;
 pub mod inputs;
 pub mod node_blocks;
+mod part_file;
 pub mod place;
+pub mod recording;
 pub mod rewards;
 
 pub use beacon_node::{BeaconNode, NodeError, NodeOptions, Retry};
