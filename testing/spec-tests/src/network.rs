@@ -12,11 +12,11 @@ pub(crate) fn at_fork(preset: &str, fork: Fork) -> Option<Spec> {
     Some(spec)
 }
 
-/// The network of a preset on which a fork comes at an epoch after the fork before it.
-pub(crate) fn with_fork_at(preset: &str, fork: Fork, epoch: u64) -> Option<Spec> {
-    let mut spec = at_fork(preset, fork)?;
+/// The network with another epoch for a fork.
+pub(crate) fn with_fork_at(spec: &Spec, fork: Fork, epoch: u64) -> Spec {
+    let mut spec = spec.clone();
     spec.config.set_fork_epoch(fork, epoch);
-    Some(spec)
+    spec
 }
 
 fn base(preset: &str) -> Option<Spec> {

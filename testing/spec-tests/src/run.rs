@@ -145,11 +145,11 @@ pub fn run_case(case: &Case) -> Outcome {
 }
 
 fn judge(case: &Case) -> Verdict {
-    let (context, check) = match runners::plan(case) {
+    let (mut context, check) = match runners::plan(case) {
         Ok(plan) => plan,
         Err(skipped) => return Verdict::Skip(skipped),
     };
-    match check_manifest(case).and_then(|()| check(&context)) {
+    match check_manifest(case).and_then(|()| context.configure()).and_then(|()| check(&context)) {
         Ok(()) => Verdict::Pass,
         Err(failure) => {
             let failure = failure.to_string();

@@ -23,7 +23,7 @@ pub(crate) use credentials::Credentials;
 pub(crate) use deposits::{is_compounding, max_effective_balance};
 pub(crate) use proposers::Lottery;
 pub use shuffle::{compute_shuffled_index, shuffle_list};
-pub use signing::{compute_domain, compute_signing_root};
+pub use signing::{compute_domain, compute_fork_digest, compute_signing_root};
 
 use caches::Caches;
 use deferred::Deferred;

@@ -1,7 +1,9 @@
 //! The kinds of tests, one module for each.
 
+mod bls;
 mod epoch_processing;
 mod genesis;
+mod light_client;
 mod merkle_proof;
 mod operations;
 mod rewards;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use consensus::spec::{Fork, Shape, Spec};
 
 use crate::case::Case;
-use crate::failure::Failure;
+use crate::failure::{Failure, Within};
 use crate::network;
 use crate::run::Skipped;
 
@@ -30,7 +32,8 @@ pub(crate) struct Context<'a> {
     pub case: &'a Case,
     /// The fork that it names.
     pub fork: Fork,
-    /// The network: the fork of the case and all before it from the first epoch on.
+    /// The network: that of the case's configuration, or the fork of the case and all before it from the first
+    /// epoch on.
     pub spec: Arc<Spec>,
 }
 
@@ -38,6 +41,14 @@ impl Context<'_> {
     /// The shape of containers at the fork of the case.
     pub(crate) fn shape(&self) -> Shape<'_> {
         self.spec.shape(self.fork)
+    }
+
+    /// Takes the network from `config.yaml`, where there is one.
+    pub(crate) fn configure(&mut self) -> Result<(), Failure> {
+        if let Some(config) = self.case.text("config.yaml")? {
+            self.spec = Arc::new(Spec::parse(&config).within("config.yaml")?);
+        }
+        Ok(())
     }
 }
 
@@ -48,10 +59,12 @@ pub(crate) type Check = fn(&Context<'_>) -> Result<(), Failure>;
 type Handlers = fn(&str) -> Option<Check>;
 
 const RUNNERS: &[(&str, Handlers)] = &[
+    ("bls", bls::handler),
     ("epoch_processing", epoch_processing::handler),
     ("finality", sanity::chains),
     ("fork", transition::forks),
     ("genesis", genesis::handler),
+    ("light_client", light_client::handler),
     ("merkle_proof", merkle_proof::handler),
     ("operations", operations::handler),
     ("random", sanity::chains),

@@ -46,9 +46,7 @@ fn chain(context: &Context<'_>) -> Result<(), Failure> {
     let checks = checks(&meta)?;
     expect_equal("post_fork", &named_fork(&meta, "post_fork")?, &context.fork)?;
     let epoch = need_number(&meta, "fork_epoch")?;
-    let spec = network::with_fork_at(&context.case.name.preset, context.fork, epoch)
-        .ok_or_else(|| Failure::new("the preset is not known"))?;
-    let spec = Arc::new(spec);
+    let spec = Arc::new(network::with_fork_at(&context.spec, context.fork, epoch));
     let earlier = before(context)?;
     // The last block before the fork; none where the field is absent.
     let last_before = meta.get("fork_block").and_then(Value::as_u64);
