@@ -33,7 +33,7 @@ impl<T: Ssz + Json> Value for T {
 }
 
 /// A type.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Type {
     decode: fn(&[u8], &Shape<'_>) -> Result<Box<dyn Value>, SszError>,
     from_json: fn(&JsonValue, &Shape<'_>) -> Result<Box<dyn Value>, JsonError>,
@@ -69,7 +69,7 @@ impl Type {
 }
 
 /// A container of the specification.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Container {
     /// Its name in the specification.
     pub name: &'static str,

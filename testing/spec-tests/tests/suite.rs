@@ -2,21 +2,14 @@
 //!
 //! `SPEC_TESTS=<part of a case's name>` runs only some of them.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use spec_tests::{KNOWN, Outcome, Skipped, Verdict, run};
 
 /// Failures that are printed in full.
 const SHOWN: usize = 60;
-
-fn data() -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data =
-        std::env::var_os("BLOCKMARK_DATA").map_or_else(|| workspace.join("../shared/data"), PathBuf::from);
-    let folder = data.join("consensus-vectors");
-    folder.is_dir().then_some(folder)
-}
 
 /// Cases by what is tested and by what became of them.
 #[derive(Default)]
@@ -44,11 +37,7 @@ impl Counts {
 
 #[test]
 fn all_official_tests_pass() {
-    let Some(folder) = data() else {
-        assert!(std::env::var_os("CI").is_none(), "the conformance data is missing");
-        println!("skipped: no conformance data");
-        return;
-    };
+    let Some(folder) = support::vectors() else { return };
     let wanted = std::env::var("SPEC_TESTS").unwrap_or_default();
     let mut counts = Counts::default();
     let mut wrong = Vec::new();

@@ -1,0 +1,125 @@
+//! The runner itself: it must fail what is wrong, and name what it left out.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use spec_tests::{Batch, Case, CaseName, Part, Skipped, Verdict, run_case};
+
+fn name(path: &str) -> CaseName {
+    let folders: Vec<String> = path.split('/').map(str::to_owned).collect();
+    CaseName::from_folders(&folders).unwrap()
+}
+
+fn case(path: &str, parts: &[(&str, &[u8])]) -> Case {
+    let parts =
+        parts.iter().map(|(name, bytes)| ((*name).to_owned(), Part::Memory(bytes.to_vec()))).collect();
+    Case::new(name(path), parts)
+}
+
+const SEVEN: &str = "tests/general/phase0/ssz_generic/uints/valid/uint_8_seven";
+const ROOT: &[u8] = b"root: '0x0700000000000000000000000000000000000000000000000000000000000000'";
+/// The byte 7, as a block of Snappy.
+const PACKED: &[u8] = &[1, 0, 7];
+
+fn fails(case: &Case, with: &str) {
+    let Verdict::Fail(reason) = run_case(case).verdict else { panic!("{} does not fail", case.name) };
+    assert!(reason.contains(with), "{reason}");
+}
+
+#[test]
+fn a_right_value_passes_and_every_wrong_part_fails() {
+    let right = [("meta.yaml", ROOT), ("serialized.ssz_snappy", PACKED), ("value.yaml", b"7")];
+    let outcome = run_case(&case(SEVEN, &right));
+    assert_eq!((outcome.verdict, outcome.unopened), (Verdict::Pass, vec![]));
+    for (part, bytes, reason) in [
+        ("meta.yaml", b"root: '0x07'".as_slice(), "root"),
+        ("serialized.ssz_snappy", &[1, 0, 8], "hash tree root"),
+        ("serialized.ssz_snappy", &[2, 4, 7, 7], "2 bytes where 1 were expected"),
+        ("serialized.ssz_snappy", &[9, 9, 9], "serialized"),
+        ("value.yaml", b"8", "value.yaml is another value"),
+        ("value.yaml", b"[", "value.yaml"),
+    ] {
+        let mut parts = right.to_vec();
+        parts.retain(|(name, _)| *name != part);
+        parts.push((part, bytes));
+        fails(&case(SEVEN, &parts), reason);
+    }
+}
+
+#[test]
+fn a_value_needs_its_encoding_and_its_root() {
+    fails(&case(SEVEN, &[("meta.yaml", ROOT)]), "serialized.ssz_snappy is missing");
+    fails(&case(SEVEN, &[("serialized.ssz_snappy", PACKED)]), "meta.yaml is missing");
+}
+
+#[test]
+fn a_part_that_nobody_opens_is_named() {
+    let parts = [
+        ("meta.yaml", ROOT),
+        ("serialized.ssz_snappy", PACKED),
+        ("value.yaml", b"7"),
+        ("surprise.ssz_snappy", PACKED),
+    ];
+    let outcome = run_case(&case(SEVEN, &parts));
+    assert_eq!((outcome.verdict, outcome.unopened), (Verdict::Pass, vec!["surprise.ssz_snappy".to_owned()]));
+}
+
+#[test]
+fn an_invalid_value_must_not_decode() {
+    let path = "tests/general/phase0/ssz_generic/boolean/invalid/byte_2";
+    assert_eq!(run_case(&case(path, &[("serialized.ssz_snappy", &[1, 0, 2])])).verdict, Verdict::Pass);
+    fails(&case(path, &[("serialized.ssz_snappy", &[1, 0, 1])]), "must not");
+}
+
+#[test]
+fn a_manifest_must_name_the_case() {
+    let manifest = b"preset: general\nfork: altair\n".as_slice();
+    let parts = [("manifest.yaml", manifest), ("meta.yaml", ROOT), ("serialized.ssz_snappy", PACKED)];
+    fails(&case(SEVEN, &parts), "manifest.yaml: fork");
+}
+
+#[test]
+fn what_is_not_known_is_skipped_and_not_passed() {
+    for (path, what) in [
+        ("tests/minimal/altair/telepathy/core/suite/case", "the runner \"telepathy\""),
+        ("tests/minimal/altair/operations/telepathy/suite/case", "the handler \"operations/telepathy\""),
+        ("tests/tiny/altair/operations/deposit/suite/case", "the preset \"tiny\""),
+        ("tests/minimal/osaka/operations/deposit/suite/case", "the fork \"osaka\""),
+    ] {
+        assert_eq!(run_case(&case(path, &[])).verdict, Verdict::Skip(Skipped::Unknown(what.to_owned())));
+    }
+}
+
+/// All parts of a case.
+fn parts(case: &Case) -> BTreeMap<String, Part> {
+    case.part_names()
+        .map(|name| (name.to_owned(), Part::Memory(case.bytes(name).unwrap().unwrap())))
+        .collect()
+}
+
+#[test]
+fn a_state_that_differs_and_a_verdict_that_differs_fail() {
+    let Some(folder) = support::vectors() else { return };
+    let cases = Batch::Archive(folder.join("minimal-altair.tar.zst")).load().unwrap().cases;
+    let mut valid = 0;
+    let mut invalid = 0;
+    for case in cases.iter().filter(|case| case.name.handler == "sync_aggregate") {
+        let mut parts = parts(case);
+        let name = case.name.clone();
+        match parts.remove("post.ssz_snappy") {
+            Some(_) => {
+                fails(&Case::new(name.clone(), parts.clone()), "must be refused");
+                parts.insert("post.ssz_snappy".to_owned(), parts["pre.ssz_snappy"].clone());
+                fails(&Case::new(name, parts), "post differs at balances");
+                valid += 1;
+            }
+            None => {
+                parts.insert("post.ssz_snappy".to_owned(), parts["pre.ssz_snappy"].clone());
+                fails(&Case::new(name, parts), "must be accepted");
+                invalid += 1;
+            }
+        }
+    }
+    assert!(valid > 0 && invalid > 0, "{valid} valid, {invalid} invalid");
+}
