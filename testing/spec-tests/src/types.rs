@@ -32,11 +32,14 @@ impl<T: Ssz + Json> Value for T {
     }
 }
 
+type Decode = fn(&[u8], &Shape<'_>) -> Result<Box<dyn Value>, SszError>;
+type FromJson = fn(&JsonValue, &Shape<'_>) -> Result<Box<dyn Value>, JsonError>;
+
 /// A type.
 #[derive(Clone, Copy, Debug)]
 pub struct Type {
-    decode: fn(&[u8], &Shape<'_>) -> Result<Box<dyn Value>, SszError>,
-    from_json: fn(&JsonValue, &Shape<'_>) -> Result<Box<dyn Value>, JsonError>,
+    decode: Decode,
+    from_json: FromJson,
     fixed_len: fn(&Shape<'_>) -> Option<usize>,
 }
 

@@ -123,3 +123,66 @@ fn a_state_that_differs_and_a_verdict_that_differs_fail() {
     }
     assert!(valid > 0 && invalid > 0, "{valid} valid, {invalid} invalid");
 }
+
+/// The official archives have no cases of these types. The roots come from a second implementation.
+#[test]
+fn types_without_official_cases_have_the_roots_of_a_second_implementation() {
+    let var = "ab090000000f0000000100020003000d";
+    for (handler, name, encoding, root, value) in [
+        (
+            "progressive_containers",
+            "ProgressiveVarTestStruct_x",
+            var.to_owned(),
+            "c4cd317bddbf9e019b0fc992e0f1d6e3ccb634c706913994a9eaf541a298c261",
+            "{A: 171, B: [1, 2, 3], C: '0x0d'}",
+        ),
+        (
+            "compatible_unions",
+            "CompatibleUnionBC_3_x",
+            format!("03{var}"),
+            "10bf51c9f04590b49d7d3cf451221971f25d284804df5569f6ec64daffdd5ea1",
+            "{selector: 3, data: {A: 171, B: [1, 2, 3], C: '0x0d'}}",
+        ),
+        (
+            "containers",
+            "BitsStruct_x",
+            "0b00000003010c000000ff0d01".to_owned(),
+            "55733c08211a4a8ba29a72f157bb0b211a05c6258128585ebd695b08b5e6efbb",
+            "{A: '0x0d', B: '0x03', C: '0x01', D: '0x01', E: '0xff'}",
+        ),
+    ] {
+        let bytes: Vec<u8> = (0..encoding.len())
+            .step_by(2)
+            .map(|place| u8::from_str_radix(&encoding[place..place + 2], 16).unwrap())
+            .collect();
+        let packed = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
+        let meta = format!("root: '0x{root}'");
+        let path = format!("tests/general/phase0/ssz_generic/{handler}/valid/{name}");
+        let parts = [
+            ("meta.yaml", meta.as_bytes()),
+            ("serialized.ssz_snappy", &packed),
+            ("value.yaml", value.as_bytes()),
+        ];
+        assert_eq!(run_case(&case(&path, &parts)).verdict, Verdict::Pass, "{name}");
+    }
+}
+
+#[test]
+fn signatures_are_judged() {
+    let message = "0x".to_owned() + &"56".repeat(32);
+    let infinity = "0xc0".to_owned() + &"00".repeat(95);
+    let key = "0xc0".to_owned() + &"00".repeat(47);
+    let judge = |handler: &str, input: &str, output: &str| {
+        let path = format!("tests/general/altair/bls/{handler}/bls/case");
+        let data = format!("input: {input}\noutput: {output}\n");
+        run_case(&case(&path, &[("data.yaml", data.as_bytes())])).verdict
+    };
+    let nobody = format!("{{pubkeys: [], message: '{message}', signature: '{infinity}'}}");
+    assert_eq!(judge("eth_fast_aggregate_verify", &nobody, "true"), Verdict::Pass);
+    assert_eq!(judge("fast_aggregate_verify", &nobody, "false"), Verdict::Pass);
+    assert!(matches!(judge("fast_aggregate_verify", &nobody, "true"), Verdict::Fail(_)));
+    let one = format!("{{pubkey: '{key}', message: '{message}', signature: '{infinity}'}}");
+    assert_eq!(judge("verify", &one, "false"), Verdict::Pass);
+    assert_eq!(judge("eth_aggregate_pubkeys", "[]", "null"), Verdict::Pass);
+    assert_eq!(judge("eth_aggregate_pubkeys", &format!("['{key}']"), "null"), Verdict::Pass);
+}
