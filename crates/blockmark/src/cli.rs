@@ -132,6 +132,9 @@ pub(crate) struct DemoArgs {
     /// Exit after the table instead of serving.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Blocks to generate and judge; half as many again are trained on.
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    pub(crate) blocks: u32,
 }
 
 /// `blockmark fetch`.

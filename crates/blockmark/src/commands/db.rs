@@ -106,7 +106,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
     }
 }
 
-fn say(json: bool, value: serde_json::Value, text: String) -> std::io::Result<()> {
+fn say(json: bool, value: serde_json::Value, text: String) -> Result<()> {
     if json { say::result_line(value) } else { say::result_line(text) }
 }
 
