@@ -28,8 +28,8 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
         && !NAMES.contains(&name.as_str())
     {
         return Err(usage(
-            format!("there is no measurement \"{name}\""),
-            format!("one of {}", NAMES.join(", ")),
+            format!("there is no measurement \"{name}\"; there are {}", NAMES.join(", ")),
+            "blockmark bench features",
         ));
     }
     let wanted = |name: &str| args.name.as_deref().is_none_or(|asked| asked == name);

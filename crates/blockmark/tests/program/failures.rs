@@ -218,6 +218,7 @@ fn wrong_words_exit_with_2_and_a_better_line() {
         (&["plot", "raw", "out", "--features", "x"], "not a feature"),
         (&["serve", "--basic-auth", "name"], "a name and a password"),
         (&["serve", "--listen", "here"], "invalid value"),
+        (&["bench", "nothing"], "there is no measurement"),
         (&["help", "nothing"], "neither a command nor a topic"),
     ];
     for (words, said) in cases {
