@@ -37,7 +37,7 @@ impl Number {
     }
 }
 
-/// How long lists are made. Most are short, because long ones take a thousand times as long.
+/// How long lists are made. Most are short, so that a run sees many.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Length {
     AsGiven,
@@ -117,7 +117,6 @@ fn check_features(block: &BlockObservation, scratch: &mut FeatureScratch) {
             for (name, value) in FeatureSet::everything().names().zip(&row) {
                 assert!(value.is_finite(), "{name}: {value}");
                 if name.starts_with("percent_") || name.starts_with("difflib_") {
-                    // One is added to the number of pairs in order, of which a block without pairs has none.
                     assert!((0.0..=1.0).contains(value), "{name}: {value}");
                 }
                 if name.starts_with("spearman_") {
