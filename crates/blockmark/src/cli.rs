@@ -359,10 +359,13 @@ pub(crate) enum DbCommand {
         #[arg(long)]
         gaps: bool,
     },
-    /// Write all verdicts as CSV.
+    /// Write all verdicts as CSV or Parquet.
     Export {
         /// The file; `-` for standard output.
         out: PathBuf,
+        /// The form; when absent, Parquet for a file named *.parquet, else CSV.
+        #[arg(long, value_enum, value_name = "FORM")]
+        format: Option<ExportFormat>,
         /// The database.
         #[command(flatten)]
         db: DbArgs,
@@ -413,6 +416,15 @@ pub(crate) struct ServeArgs {
     /// Network shown on the pages.
     #[arg(long, default_value = "mainnet", value_name = "NAME")]
     pub(crate) network: String,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated values with a line of names.
+    Csv,
+    /// Parquet, compressed with zstd.
+    Parquet,
 }
 
 /// `blockmark bench`.

@@ -125,10 +125,12 @@ impl Database {
 async fn connect_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
     options(path)
         .create_if_missing(true)
+        // Takes effect in a new file. Pages of 8 kB halve the pages that random keys of an index touch.
+        .page_size(8192)
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("cache_size", "-131072")
         .pragma("temp_store", "MEMORY")
-        .pragma("wal_autocheckpoint", "16000")
+        .pragma("wal_autocheckpoint", "8000")
         .pragma("journal_size_limit", "67108864")
         .connect()
         .await
