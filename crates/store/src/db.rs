@@ -179,3 +179,54 @@ fn opening(path: &Path, error: sqlx::Error) -> StoreError {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod unit {
+    use consensus::{Root, Slot, ValidatorIndex};
+    use fingerprint::classifier::Classification;
+
+    use super::*;
+    use crate::row::{BlockRow, CanonicalState, RootOrigin};
+
+    fn rows(slots: std::ops::Range<u64>) -> Vec<BlockRow> {
+        slots
+            .map(|slot| BlockRow {
+                block_root: Root(*blake3::hash(&slot.to_le_bytes()).as_bytes()),
+                root_known: RootOrigin::Reported,
+                parent_root: None,
+                slot: Slot(slot),
+                parent_slot: Slot(slot - 1),
+                proposer_index: ValidatorIndex(slot % 97),
+                graffiti: None,
+                classification: Classification::uncertain(None),
+                model_hash: None,
+                canonical: CanonicalState::Unknown,
+                features: None,
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_costs_the_last_batch_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("blocks.sqlite");
+        let database = Database::open(path.as_path().into(), OpenMode::Create).await.unwrap();
+        let mut writer = database.writer().await.unwrap();
+        crate::insert::transaction(&mut writer, &rows(1..1000)).await.unwrap();
+        // What SQLite says at this limit is what it says when the device has no room.
+        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(&mut *writer).await.unwrap();
+        let error = crate::insert::transaction(&mut writer, &rows(1000..9000)).await.unwrap_err();
+        assert!(matches!(error, StoreError::DiskFull), "{error:?}");
+        drop(writer);
+
+        let mut reader = database.reader().await.unwrap();
+        assert_eq!(crate::query::count(&mut reader, "SELECT COUNT(*) FROM blocks").await.unwrap(), 999);
+        drop(reader);
+        let mut writer = database.writer().await.unwrap();
+        let report = crate::insert::transaction(&mut writer, &rows(1000..9000)).await.unwrap();
+        assert_eq!(report.inserted, 8000);
+        drop(writer);
+        let check = crate::check::run(&mut database.reader().await.unwrap()).await.unwrap();
+        assert!(check.is_sound() && check.blocks == 8999, "{check:?}");
+    }
+}
