@@ -19,6 +19,12 @@ deny:
 demo:
     cargo run --release -- demo
 
-# Minutes of fuzzing per target need nightly features: see docs/testing.md.
+# The first inputs of the fuzz targets.
+fuzz-seed:
+    cp Cargo.lock fuzz/Cargo.lock
+    RUSTC_BOOTSTRAP=1 cargo fuzz run seed
+
+# One fuzz target on one core: see docs/contributing.md.
 fuzz target seconds="120":
-    RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}}
+    cp Cargo.lock fuzz/Cargo.lock
+    RUSTC_BOOTSTRAP=1 RAYON_NUM_THREADS=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=2048 -timeout=10

@@ -132,6 +132,9 @@ pub(crate) struct DemoArgs {
     /// Exit after the table instead of serving.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Blocks to generate and judge; half as many again are trained on.
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    pub(crate) blocks: u32,
 }
 
 /// `blockmark fetch`.
@@ -356,10 +359,13 @@ pub(crate) enum DbCommand {
         #[arg(long)]
         gaps: bool,
     },
-    /// Write all verdicts as CSV.
+    /// Write all verdicts as CSV or Parquet.
     Export {
         /// The file; `-` for standard output.
         out: PathBuf,
+        /// The form; when absent, Parquet for a file named *.parquet, else CSV.
+        #[arg(long, value_enum, value_name = "FORM")]
+        format: Option<ExportFormat>,
         /// The database.
         #[command(flatten)]
         db: DbArgs,
@@ -412,14 +418,32 @@ pub(crate) struct ServeArgs {
     pub(crate) network: String,
 }
 
+/// The form of an export.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated values with a line of names.
+    Csv,
+    /// Parquet, compressed with zstd.
+    Parquet,
+}
+
 /// `blockmark bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// features, open, knn, insert, queries; all when absent.
+    /// features, open, knn, store, serve; all when absent.
     pub(crate) name: Option<String>,
-    /// Rows of the big measurements, in thousands.
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    pub(crate) rows_thousands: u64,
+    /// Rows of the big measurements.
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u64).range(20_000..))]
+    pub(crate) rows: u64,
+    /// The database of store and serve. It is filled up to the rows wanted, and kept; a passing one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: Option<PathBuf>,
+    /// Requests per second of serve.
+    #[arg(long, default_value_t = 500, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// Seconds of serve.
+    #[arg(long, default_value_t = 20, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) seconds: u32,
     /// A block-reward file to measure reading with; generated when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,

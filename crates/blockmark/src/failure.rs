@@ -95,7 +95,7 @@ pub(crate) fn report_words(error: &clap::Error, json: bool) -> ExitCode {
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     }
     let text = error.render().to_string();
-    let words = text.split("\n\nUsage:").next().unwrap_or_default().trim_start_matches("error: ");
+    let words = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     print(Code::Usage, &words.split_whitespace().collect::<Vec<_>>().join(" "), Some("blockmark help"), json)
 }
 

@@ -6,21 +6,11 @@ mod recorded;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fingerprint::score::{FeatureChoice, SearchError, SearchOptions, cross_validate, search};
-use fingerprint::{Client, ClientSet, FeatureSet, TrainingOptions, TrainingRow, TrainingSet};
-use recorded::{close, json, numbers, strings, synthetic};
+use fingerprint::{Client, ClientSet, FeatureSet, TrainingOptions, TrainingSet};
+use recorded::{close, json, numbers, strings};
 
 fn training_set() -> Option<TrainingSet> {
-    let mut set = TrainingSet::new(FeatureSet::viable());
-    let mut rewards = synthetic(&["train"])?;
-    recorded::scramble(&mut rewards);
-    for (label, reward) in rewards {
-        let block = blocks::observe(&reward);
-        let mut features = Vec::new();
-        set.features.compute(&block, &mut features).unwrap();
-        let (block_root, slot) = (block.block_root, block.slot);
-        set.push(TrainingRow { block_root, slot, label: label.unwrap(), features }).unwrap();
-    }
-    Some(set)
+    blocks::training_set(FeatureSet::viable())
 }
 
 #[test]

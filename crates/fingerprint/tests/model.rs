@@ -11,19 +11,8 @@ use fingerprint::{
 };
 use recorded::{clients, close, json, strings, synthetic};
 
-/// The generated training blocks, in scrambled order.
 fn training_set() -> Option<TrainingSet> {
-    let mut set = TrainingSet::new(FeatureSet::all24());
-    let mut rewards = synthetic(&["train"])?;
-    recorded::scramble(&mut rewards);
-    for (label, reward) in rewards {
-        let block = blocks::observe(&reward);
-        let mut features = Vec::new();
-        set.features.compute(&block, &mut features).unwrap();
-        let (block_root, slot) = (block.block_root, block.slot);
-        set.push(TrainingRow { block_root, slot, label: label.unwrap(), features }).unwrap();
-    }
-    Some(set)
+    blocks::training_set(FeatureSet::all24())
 }
 
 #[test]

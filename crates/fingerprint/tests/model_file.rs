@@ -19,7 +19,7 @@ fn model(rows: u8) -> Model {
 fn the_frame_is_as_documented() {
     let bytes = model(20).to_bytes();
     assert_eq!(&bytes[..8], b"BLOCKMRK");
-    assert_eq!(bytes[8..12], 1u32.to_le_bytes());
+    assert_eq!(bytes[8..12], 2u32.to_le_bytes());
     let header = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
     let body = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
     assert_eq!(bytes.len(), 24 + header + body + 32);
@@ -51,6 +51,6 @@ fn errors_name_the_remedy() {
     bytes[8] = 9;
     assert_eq!(
         text(&bytes),
-        "the model file has format version 9, but this program reads version 1; train the model again with this program or use the program that wrote it"
+        "the model file has format version 9, but this program reads version 2; train the model again with this program or use the program that wrote it"
     );
 }

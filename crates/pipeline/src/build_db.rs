@@ -205,29 +205,25 @@ impl<'a> Filling<'a> {
             let stored = self.store.contains(&roots).await.map_err(|source| self.failed(source))?;
             self.report.unchanged += self.take_out(|row| stored.contains(&row.block_root)).len() as u64;
         }
-        loop {
-            let refused = match self.store.insert_blocks(&self.rows).await {
-                Ok(InsertReport { inserted, updated, unchanged }) => {
-                    self.report.inserted += inserted;
-                    self.report.updated += updated;
-                    self.report.unchanged += unchanged;
-                    break;
-                }
-                Err(error) => {
-                    let refused = match &error {
-                        StoreError::BadRow { block_root, .. } => {
-                            self.take_out(|row| row.block_root == *block_root)
-                        }
-                        StoreError::SlotFull { slot } => self.take_out(|row| row.slot.0 == *slot),
-                        _ => Vec::new(),
-                    };
-                    if refused.is_empty() {
-                        return Err(self.failed(error));
-                    }
-                    refused.into_iter().map(|origin| BadInput::new(&*origin, &error)).collect::<Vec<_>>()
-                }
+        while let Err(error) = self.insert().await {
+            // Rows that may be at fault are stored one by one, so that they take no good one with them.
+            let suspects = match &error {
+                StoreError::BadRow { block_root, .. } => self.take_out(|row| row.block_root == *block_root),
+                StoreError::SlotFull { slot } => self.take_out(|row| row.slot.0 == *slot),
+                _ => Vec::new(),
             };
-            self.report.bad.extend(refused);
+            if suspects.is_empty() {
+                return Err(self.failed(error));
+            }
+            for (row, origin) in suspects {
+                match self.store.insert_blocks(std::slice::from_ref(&row)).await {
+                    Ok(inserted) => self.note(inserted),
+                    Err(error @ (StoreError::BadRow { .. } | StoreError::SlotFull { .. })) => {
+                        self.report.bad.push(BadInput::new(&*origin, error));
+                    }
+                    Err(error) => return Err(self.failed(error)),
+                }
+            }
         }
         self.rows.clear();
         self.origins.clear();
@@ -235,14 +231,26 @@ impl<'a> Filling<'a> {
         Ok(())
     }
 
-    /// Takes rows out of those that wait and returns what they were read from.
-    fn take_out(&mut self, unwanted: impl Fn(&BlockRow) -> bool) -> Vec<Arc<str>> {
+    async fn insert(&mut self) -> Result<(), StoreError> {
+        let inserted = self.store.insert_blocks(&self.rows).await?;
+        self.note(inserted);
+        Ok(())
+    }
+
+    fn note(&mut self, InsertReport { inserted, updated, unchanged }: InsertReport) {
+        self.report.inserted += inserted;
+        self.report.updated += updated;
+        self.report.unchanged += unchanged;
+    }
+
+    /// Takes rows out of those that wait.
+    fn take_out(&mut self, unwanted: impl Fn(&BlockRow) -> bool) -> Vec<(BlockRow, Arc<str>)> {
         let rows = std::mem::take(&mut self.rows);
         let origins = std::mem::take(&mut self.origins);
         let mut taken = Vec::new();
         for (row, origin) in rows.into_iter().zip(origins) {
             if unwanted(&row) {
-                taken.push(origin);
+                taken.push((row, origin));
             } else {
                 self.rows.push(row);
                 self.origins.push(origin);

@@ -47,7 +47,7 @@ enum Cover {
 #[non_exhaustive]
 pub enum RangeError {
     /// The operating system refused.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path} can't be read, because {source}", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

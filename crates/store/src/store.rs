@@ -222,7 +222,7 @@ impl Store {
         import::run(&self.database, path.as_ref(), progress).await
     }
 
-    /// Writes all blocks, with a line of column names first.
+    /// Writes all blocks, in the order of their slots. Memory does not grow with their number.
     pub async fn export(
         &self,
         format: Format,

@@ -53,6 +53,9 @@ async fn a_locked_database_can_be_read_but_not_written() {
     sqlx::raw_sql("BEGIN IMMEDIATE; UPDATE blocks SET best_guess = 3").execute(&mut other).await.unwrap();
     let error = kept.store.insert_blocks(&[block(2, 1, 1, None)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Busy), "{error:?}");
+    assert!(error.to_string().contains("locked by another process"), "{error}");
+    let second = Store::open(kept.scratch.path(), OpenMode::Existing).await.unwrap();
+    assert!(matches!(second.register_model([1; 32], "", "{}").await, Err(StoreError::Busy)));
     let reader = Store::open(kept.scratch.path(), OpenMode::ReadOnly).await.unwrap();
     let rows = reader.recent(10).await.unwrap();
     assert_eq!((rows.len(), rows[0].classification.best_guess_single), (1, None));

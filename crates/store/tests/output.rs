@@ -2,10 +2,14 @@
 
 mod support;
 
+use std::fs::File;
+
 use consensus::{Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
-use store::{AffinityRule, CanonicalState, Format, Verdict, affinity};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use store::{AffinityRule, CanonicalState, Format, StoreError, Verdict, affinity};
 use support::{Scratch, block};
 
 #[tokio::test]
@@ -33,6 +37,92 @@ async fn an_export_has_every_column() {
         second.block_root
     );
     assert_eq!(String::from_utf8(text).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_parquet_file_gives_the_blocks_back() {
+    // More than one row group.
+    const BLOCKS: u64 = 70_000;
+    let kept = Scratch::new().create_kept().await;
+    let rows: Vec<_> = (1..=BLOCKS)
+        .map(|slot| {
+            let mut row = block(slot, slot - 1, slot % 9, Client::from_index((slot % 8) as usize));
+            row.graffiti = slot.is_multiple_of(3).then(|| format!("é {}", slot % 100));
+            row.parent_root = slot.is_multiple_of(2).then_some(row.block_root);
+            row.model_hash = slot.is_multiple_of(5).then_some([slot as u8; 32]);
+            row.classification.graffiti_guess = slot.is_multiple_of(7).then_some(Client::Prysm);
+            row
+        })
+        .collect();
+    kept.store.insert_blocks(&rows).await.unwrap();
+    let path = kept.scratch.file("blocks.parquet");
+    assert_eq!(Format::of_path(&path), Format::Parquet);
+    let mut file = File::create(&path).unwrap();
+    assert_eq!(kept.store.export(Format::Parquet, &mut file).await.unwrap().blocks, BLOCKS);
+
+    let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+    assert_eq!(reader.num_row_groups(), 2);
+    let mut read = 0;
+    for (found, row) in reader.get_row_iter(None).unwrap().zip(&rows) {
+        let cells: Vec<(String, Field)> = found.unwrap().into_columns();
+        let cell = |name: &str| &cells.iter().find(|(known, _)| known == name).unwrap().1;
+        let bytes =
+            |hash: Option<[u8; 32]>| hash.map_or(Field::Null, |hash| Field::Bytes(hash.to_vec().into()));
+        let text = |text: Option<&str>| text.map_or(Field::Null, |text| Field::Str(text.to_owned()));
+        let verdict = &row.classification;
+        for (name, expected) in [
+            ("slot", Field::Long(row.slot.0 as i64)),
+            ("parent_slot", Field::Long(row.parent_slot.0 as i64)),
+            ("proposer_index", Field::Long(row.proposer_index.0 as i64)),
+            ("block_root", bytes(Some(row.block_root.0))),
+            ("root_origin", text(Some("reported"))),
+            ("parent_root", bytes(row.parent_root.map(|root| root.0))),
+            ("best_guess_single", text(Some(verdict.single_name()))),
+            ("best_guess_multi", text(Some(&verdict.best_guess_multi))),
+            ("graffiti", text(row.graffiti.as_deref())),
+            ("graffiti_guess", text(verdict.graffiti_guess.map(Client::name))),
+            ("canonical", text(Some("unknown"))),
+            ("model_hash", bytes(row.model_hash)),
+        ] {
+            assert_eq!(cell(name), &expected, "{name} of {}", row.slot);
+        }
+        for client in Client::ALL {
+            let known = verdict.probabilities.iter().find(|(known, _)| *known == client);
+            let expected = known.map_or(Field::Null, |(_, probability)| Field::Double(*probability));
+            assert_eq!(cell(&format!("pr_{}", client.name().to_lowercase())), &expected);
+        }
+        assert_eq!(cells.len(), 19);
+        read += 1;
+    }
+    assert_eq!(read, BLOCKS);
+}
+
+/// A writer with room for some bytes.
+struct Narrow(usize);
+
+impl std::io::Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_finds_no_room_says_so() {
+    let kept = Scratch::new().create_kept().await;
+    let rows: Vec<_> = (1..500).map(|slot| block(slot, slot - 1, slot, None)).collect();
+    kept.store.insert_blocks(&rows).await.unwrap();
+    for (format, room) in
+        [Format::Csv, Format::Parquet].into_iter().flat_map(|f| [2, 3000].map(|room| (f, room)))
+    {
+        let error = kept.store.export(format, &mut Narrow(room)).await.unwrap_err();
+        let StoreError::Write(source) = &error else { panic!("{error:?}") };
+        assert!(source.to_string().contains("no storage space"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,25 +1,26 @@
 //! `blockmark bench`: the published measurements, on this machine.
 
+mod serve;
+mod verdicts;
+
 use std::hint::black_box;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use consensus::{Epoch, Root, Slot, ValidatorIndex};
-use fingerprint::classifier::{Classification, Model, TrainingOptions};
-use fingerprint::{Client, FeatureScratch, FeatureSet, TrainingSet};
+use anyhow::Result;
+use consensus::{Root, Slot};
+use fingerprint::classifier::{Model, TrainingOptions};
+use fingerprint::{FeatureScratch, FeatureSet, TrainingSet};
 use pipeline::Silent;
 use pipeline::training_store::{WantedFeatures, read_training_set, write_training_set};
 use serde_json::json;
 use simulate::RewardPlan;
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin};
 
-use super::db::open;
 use super::{Context, runtime};
 use crate::cli::BenchArgs;
 use crate::failure::{Outcome, usage};
 
 /// Names, in the order they run.
-const NAMES: [&str; 4] = ["features", "open", "knn", "store"];
+const NAMES: [&str; 5] = ["features", "open", "knn", "store", "serve"];
 
 /// Runs one measurement, or all.
 pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
@@ -27,8 +28,8 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
         && !NAMES.contains(&name.as_str())
     {
         return Err(usage(
-            format!("there is no measurement \"{name}\""),
-            format!("one of {}", NAMES.join(", ")),
+            format!("there is no measurement \"{name}\"; there are {}", NAMES.join(", ")),
+            "blockmark bench features",
         ));
     }
     let wanted = |name: &str| args.name.as_deref().is_none_or(|asked| asked == name);
@@ -41,7 +42,7 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     eprintln!("{cores} cores, blockmark {}", env!("CARGO_PKG_VERSION"));
-    let rows = usize::try_from(args.rows_thousands.saturating_mul(1000))?;
+    let rows = usize::try_from(args.rows)?;
     if wanted("features") {
         features(args, &print)?;
     }
@@ -55,8 +56,19 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
             neighbours(&set, &print)?;
         }
     }
-    if wanted("store") {
-        database(rows, &print)?;
+    if wanted("store") || wanted("serve") {
+        let folder = Scratch::new("bench-store")?;
+        let path = args.database.clone().unwrap_or_else(|| folder.0.join("bench.sqlite"));
+        let runtime = runtime()?;
+        let store = runtime.block_on(verdicts::filled(&path, args.rows, &print))?;
+        if wanted("store") {
+            runtime.block_on(verdicts::questions(&store, args.rows, &print))?;
+        }
+        if wanted("serve") {
+            let load = serve::Load { rate: args.rate, seconds: args.seconds };
+            serve::measure(&runtime, &store, args.rows, load, &print)?;
+        }
+        runtime.block_on(store.close())?;
     }
     Ok(Outcome::Done)
 }
@@ -194,75 +206,4 @@ fn percentile(times: &mut [f64], share: f64) -> f64 {
     times.sort_by(f64::total_cmp);
     let position = ((times.len().saturating_sub(1)) as f64 * share).round() as usize;
     times.get(position).copied().unwrap_or(f64::NAN)
-}
-
-fn verdict_row(number: u64) -> BlockRow {
-    let slot = number + 1;
-    let client = Client::from_index((root(number).0[0] % 7) as usize);
-    let probabilities =
-        Client::ALL.into_iter().map(|each| (each, if Some(each) == client { 0.97 } else { 0.005 })).collect();
-    BlockRow {
-        block_root: root(number),
-        root_known: RootOrigin::Reported,
-        parent_root: None,
-        slot: Slot(slot),
-        parent_slot: Slot(slot - 1),
-        proposer_index: ValidatorIndex(root(number ^ 0x5555).0[1] as u64 * 4096 + number % 4096),
-        graffiti: Some("generated".to_owned()),
-        classification: Classification {
-            best_guess_single: client,
-            best_guess_multi: client.map_or("Uncertain", Client::name).to_owned(),
-            probabilities,
-            graffiti_guess: None,
-        },
-        model_hash: None,
-        canonical: CanonicalState::Unknown,
-        features: None,
-    }
-}
-
-fn database(rows: usize, print: Print<'_>) -> Result<()> {
-    const BATCH: u64 = 10_000;
-    let folder = Scratch::new("bench-store")?;
-    let path = folder.0.join("bench.sqlite");
-    let input = format!("{rows} rows");
-    runtime()?.block_on(async {
-        let store = open(&path, OpenMode::Create).await?;
-        let mut busy = 0.0;
-        let mut number = 0;
-        while number < rows as u64 {
-            let end = (number + BATCH).min(rows as u64);
-            let batch: Vec<_> = (number..end).map(verdict_row).collect();
-            let begun = Instant::now();
-            let report = store.insert_blocks(&batch).await?;
-            busy += begun.elapsed().as_secs_f64();
-            if report.inserted != end - number {
-                bail!("{} of {} rows were inserted", report.inserted, end - number);
-            }
-            number = end;
-        }
-        print("insert verdicts", "blocks/s", rows as f64 / busy, &input);
-        print("database on disk", "MB", std::fs::metadata(&path)?.len() as f64 / 1e6, &input);
-        let epochs = rows as u64 / 32;
-        let mut times = [const { Vec::new() }; 3];
-        for turn in 0..1_000_u64 {
-            let start = root(turn).0[0] as u64 * epochs / 512;
-            let begun = Instant::now();
-            black_box(store.blocks_per_client(Epoch(start)..Epoch(epochs)).await?);
-            times[0].push(begun.elapsed().as_secs_f64() * 1000.0);
-            let begun = Instant::now();
-            black_box(store.gaps().await?);
-            times[1].push(begun.elapsed().as_secs_f64() * 1000.0);
-            let begun = Instant::now();
-            black_box(store.validator_blocks(ValidatorIndex(turn * 1000), Slot(0)).await?);
-            times[2].push(begun.elapsed().as_secs_f64() * 1000.0);
-        }
-        for (times, name) in
-            times.iter_mut().zip(["blocks_per_client, p99", "sync/gaps, p99", "validator blocks, p99"])
-        {
-            print(name, "ms", percentile(times, 0.99), &input);
-        }
-        store.close().await?;
-        anyhow::Ok(())
-    })
 }

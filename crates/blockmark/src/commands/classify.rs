@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use pipeline::{BlockVerdict, Explain, Progress as _};
 
 use super::input::place;
@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context, args: &ClassifyArgs) -> Result<Outcome> {
     };
     let wanted = if args.explain { Explain::Yes } else { Explain::No };
     let report = pipeline::classify(&input, &models, wanted, print, &progress)?;
-    out.flush()?;
+    out.flush().context("the result can't be written")?;
     drop(out);
     if !json {
         say::result(shares::table(context.style, &report.single))?;

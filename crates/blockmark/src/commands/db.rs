@@ -13,7 +13,7 @@ use store::{AffinityRule, Format, OpenMode, Store};
 
 use super::input::place;
 use super::{Context, model, runtime};
-use crate::cli::{DbArgs, DbCommand, InputArgs};
+use crate::cli::{DbArgs, DbCommand, ExportFormat, InputArgs};
 use crate::failure::{Outcome, list_bad, quoted};
 use crate::output::progress::Shown;
 use crate::output::say;
@@ -85,14 +85,19 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             Ok(Outcome::Done)
         }),
         DbCommand::Check { db, gaps } => runtime.block_on(check(context, &path_of(context, db), *gaps)),
-        DbCommand::Export { out, db } => runtime.block_on(async {
+        DbCommand::Export { out, format, db } => runtime.block_on(async {
             let store = open(&path_of(context, db), OpenMode::ReadOnly).await?;
+            let format = match format {
+                Some(ExportFormat::Csv) => Format::Csv,
+                Some(ExportFormat::Parquet) => Format::Parquet,
+                None => Format::of_path(out),
+            };
             let report = if out == Path::new("-") {
-                store.export(Format::Csv, &mut std::io::stdout()).await?
+                store.export(format, &mut std::io::stdout()).await?
             } else {
                 let file = std::fs::File::create(out).with_context(|| format!("can't write {}", out.display()))?;
                 let mut writer = BufWriter::new(file);
-                let report = store.export(Format::Csv, &mut writer).await?;
+                let report = store.export(format, &mut writer).await?;
                 writer.flush()?;
                 report
             };
@@ -106,7 +111,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
     }
 }
 
-fn say(json: bool, value: serde_json::Value, text: String) -> std::io::Result<()> {
+fn say(json: bool, value: serde_json::Value, text: String) -> Result<()> {
     if json { say::result_line(value) } else { say::result_line(text) }
 }
 

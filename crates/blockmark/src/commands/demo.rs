@@ -1,10 +1,11 @@
 //! `blockmark demo`: generated block rewards through training, verdicts, database, API and dashboard.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use api::Settings;
 use consensus::Slot;
 use fingerprint::classifier::{Method, Model, ModelOrigin, TrainingOptions};
@@ -21,8 +22,6 @@ use crate::failure::Outcome;
 use crate::output::table::thousands;
 use crate::output::{say, shares};
 
-const TRAINING_BLOCKS: usize = 1_500;
-const JUDGED_BLOCKS: usize = 1_000;
 const TRAINING_SEED: u64 = 1;
 const JUDGED_SEED: u64 = 2;
 
@@ -38,9 +37,10 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
             format!("blockmark demo --port {}", next.port())
         }))?)
     };
-    let model = train()?;
+    let blocks = usize::try_from(args.blocks)?;
+    let model = train(blocks + blocks / 2)?;
     let plan = RewardPlan {
-        blocks: JUDGED_BLOCKS,
+        blocks,
         start_slot: Slot(32),
         seed: JUDGED_SEED,
         graffiti: GraffitiHabit::Signed { share: 0.6 },
@@ -94,9 +94,9 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
 }
 
 /// A model of generated blocks whose packers are known.
-fn train() -> Result<Model> {
+fn train(blocks: usize) -> Result<Model> {
     let plan = RewardPlan {
-        blocks: TRAINING_BLOCKS,
+        blocks,
         seed: TRAINING_SEED,
         mix: fingerprint::Client::NAMED.into_iter().map(|client| (client, 1.0)).collect(),
         graffiti: GraffitiHabit::Unsigned,
@@ -131,12 +131,15 @@ fn observation(generated: &LabelledReward) -> Result<BlockObservation> {
     Ok(source::parse_block_reward(&serde_json::to_vec(&generated.reward)?)?)
 }
 
-fn remove_old(path: &std::path::Path) -> Result<()> {
+fn remove_old(path: &Path) -> Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         match std::fs::remove_file(&name) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let name = Path::new(&name).display();
+                return Err(error).with_context(|| format!("the old database {name} can't be removed"));
+            }
             _ => {}
         }
     }

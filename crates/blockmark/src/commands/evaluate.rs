@@ -21,7 +21,6 @@ const SHOWN_ATTEMPTS: usize = 10;
 /// Measures the classifier, or searches for a better one.
 pub(crate) fn run(context: &Context, args: &EvaluateArgs) -> Result<Outcome> {
     let training = options(&args.method, origin_of(&args.data))?;
-    training.check()?;
     let search = (args.search.is_some() || args.search_group > 0).then(|| SearchPlan {
         features: args.search.map(usize::from),
         group_size: usize::from(args.search_group),

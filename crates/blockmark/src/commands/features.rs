@@ -2,11 +2,10 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use fingerprint::features::FeatureSet;
 use pipeline::FeatureRow;
 
-use super::Context;
 use super::input::place;
 use crate::cli::FeaturesArgs;
 use crate::failure::{Outcome, list_bad, usage};
@@ -20,7 +19,7 @@ pub(crate) fn feature_set(text: &str, command: &str) -> Result<FeatureSet> {
 }
 
 /// Prints the feature rows.
-pub(crate) fn run(context: &Context, args: &FeaturesArgs) -> Result<Outcome> {
+pub(crate) fn run(context: &super::Context, args: &FeaturesArgs) -> Result<Outcome> {
     let set = feature_set(&args.set, "features")?;
     let input = place(&args.input, "features", "")?;
     let json = context.global.json;
@@ -42,6 +41,6 @@ pub(crate) fn run(context: &Context, args: &FeaturesArgs) -> Result<Outcome> {
         out.write_all(b"\n")
     };
     let report = pipeline::features(&input, &set, print, &Shown::new())?;
-    out.flush()?;
+    out.flush().context("the result can't be written")?;
     Ok(list_bad(&report.bad, report.rows, "inputs", json))
 }

@@ -11,7 +11,7 @@ use pipeline::{TrainOptions, train};
 use super::Context;
 use super::features::feature_set;
 use crate::cli::{Classifier, ClientOrNone, MethodArgs, RuleArgs, TrainArgs};
-use crate::failure::{Outcome, hinted, list_bad};
+use crate::failure::{Outcome, hinted, list_bad, usage};
 use crate::output::progress::Shown;
 use crate::output::say;
 use crate::output::table::{Align, render, thousands};
@@ -33,7 +33,7 @@ pub(crate) fn graffiti_rules(args: &RuleArgs) -> Result<GraffitiRules> {
     Ok(rules.for_network(&args.network))
 }
 
-/// What was typed, as the trainer wants it.
+/// What was typed, as the trainer wants it, if it goes together.
 pub(crate) fn options(args: &MethodArgs, trained_on: String) -> Result<TrainingOptions> {
     let graffiti_only: ClientSet = args
         .graffiti_only
@@ -43,7 +43,7 @@ pub(crate) fn options(args: &MethodArgs, trained_on: String) -> Result<TrainingO
             ClientOrNone::None => None,
         })
         .collect();
-    Ok(TrainingOptions {
+    let options = TrainingOptions {
         method: match args.classifier {
             Classifier::Knn => Method::knn(),
             Classifier::Mlp => Method::mlp(),
@@ -57,7 +57,9 @@ pub(crate) fn options(args: &MethodArgs, trained_on: String) -> Result<TrainingO
         max_imbalance: args.max_imbalance,
         note: ModelOrigin { trained_on, evaluated_on: Vec::new() },
         ..TrainingOptions::default()
-    })
+    };
+    options.check().map_err(|error| usage(error, "blockmark help train"))?;
+    Ok(options)
 }
 
 /// How a training set is named in the model.
@@ -68,7 +70,6 @@ pub(crate) fn origin_of(data: &Path) -> String {
 /// Trains and writes the model file.
 pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
     let training = options(&args.method, origin_of(&args.data))?;
-    training.check()?;
     let report = train(&args.data, &args.model, TrainOptions { training, folds: None }, &Shown::new())?;
     if context.global.json {
         say::result_line(serde_json::to_string(&report)?)?;

@@ -3,15 +3,16 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use anyhow::{Context as _, Result};
+
 /// Writes a part of the result, as it is. An error if it can't be written.
-pub(crate) fn result(text: impl Display) -> io::Result<()> {
+pub(crate) fn result(text: impl Display) -> Result<()> {
     let mut out = io::stdout().lock();
-    write!(out, "{text}")?;
-    out.flush()
+    write!(out, "{text}").and_then(|()| out.flush()).context("the result can't be written")
 }
 
 /// Writes a line of the result.
-pub(crate) fn result_line(text: impl Display) -> io::Result<()> {
+pub(crate) fn result_line(text: impl Display) -> Result<()> {
     result(format_args!("{text}\n"))
 }
 

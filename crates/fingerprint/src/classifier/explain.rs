@@ -46,14 +46,16 @@ pub struct FeatureEvidence {
     pub clients: Vec<ClientRange>,
 }
 
-/// A training row near the block.
+/// Training rows near the block: those of one class with the same values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct NeighbourEvidence {
-    /// Its class.
+    /// Their class.
     pub client: Client,
-    /// Its distance, in (scaled) feature values.
+    /// How many there are.
+    pub rows: u32,
+    /// Their distance, in (scaled) feature values.
     pub distance: f64,
-    /// Its share of the vote.
+    /// Their share of the vote.
     pub weight: f64,
 }
 
@@ -84,7 +86,7 @@ pub(super) fn explanation(model: &Model, classification: Classification, row: &[
         Predictor::Mlp(_) => Vec::new(),
         Predictor::Knn(index) => {
             let nearest = index.nearest(&model.fitted.scaled(row));
-            let weights = neighbours::weights(&nearest);
+            let weights = neighbours::weights(&nearest, index.k());
             let total: f64 = weights.iter().sum();
             nearest
                 .iter()
@@ -92,6 +94,7 @@ pub(super) fn explanation(model: &Model, classification: Classification, row: &[
                 .filter_map(|(neighbour, weight)| {
                     Some(NeighbourEvidence {
                         client: *model.enabled_clients().get(neighbour.class as usize)?,
+                        rows: neighbour.rows,
                         distance: neighbour.distance,
                         weight: weight / total,
                     })

@@ -26,7 +26,7 @@ use super::options::{Method, Scaling};
 use crate::graffiti::GraffitiRules;
 
 /// The format version that is written and read.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"BLOCKMRK";
 const PREFIX: usize = 24;
@@ -117,6 +117,7 @@ impl Model {
                 writer.u32("starts", &index.starts);
                 writer.u32("member_rows", &index.member_rows);
                 writer.u8("member_classes", &index.member_classes);
+                writer.u32("member_counts", &index.member_counts);
                 if let Some(tree) = &index.tree {
                     writer.u8("axes", &tree.axes);
                     writer.f64("splits", &tree.splits);
@@ -270,16 +271,18 @@ fn read_index(reader: &mut Reader<'_>, info: &ModelInfo, k: usize) -> Result<Nei
     let starts = reader.u32("starts")?;
     let member_rows = reader.u32("member_rows")?;
     let member_classes = reader.u8("member_classes")?;
+    let member_counts = reader.u32("member_counts")?;
     let count = starts.len().saturating_sub(1);
     if count == 0 || count.checked_mul(width) != Some(points.len()) {
         return Err(wrong("its points do not fit its features"));
     }
-    let ascending = starts.is_sorted_by(|a, b| a < b && (b - a) as usize <= k);
+    let ascending = starts.is_sorted_by(|a, b| a < b && (b - a) as usize <= info.classes.len());
     if starts.first() != Some(&0) || !ascending {
         return Err(wrong("the members of its points are out of order"));
     }
     if starts.last().map(|last| *last as usize) != Some(member_rows.len())
         || member_rows.len() != member_classes.len()
+        || member_rows.len() != member_counts.len()
     {
         return Err(wrong("its points have missing members"));
     }
@@ -287,6 +290,10 @@ fn read_index(reader: &mut Reader<'_>, info: &ModelInfo, k: usize) -> Result<Nei
         || member_classes.iter().any(|class| usize::from(*class) >= info.classes.len())
     {
         return Err(wrong("a member of a point is of no row or no class"));
+    }
+    let counted: u64 = member_counts.iter().map(|count| u64::from(*count)).sum();
+    if counted != u64::from(row_count) || member_counts.contains(&0) {
+        return Err(wrong("its points do not count its rows"));
     }
     let tree = if NeighbourIndex::wants_tree(count, width) {
         let tree = Tree { axes: reader.u8("axes")?, splits: reader.f64("splits")? };
@@ -310,6 +317,7 @@ fn read_index(reader: &mut Reader<'_>, info: &ModelInfo, k: usize) -> Result<Nei
         starts,
         member_rows,
         member_classes,
+        member_counts,
         tree,
     })
 }

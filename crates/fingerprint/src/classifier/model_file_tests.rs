@@ -73,8 +73,8 @@ fn damage_is_refused_with_a_remedy() {
     assert_eq!(Model::from_bytes(b"").unwrap_err(), ModelError::NotAModel);
     assert_eq!(Model::from_bytes(b"PAR1 and more").unwrap_err(), ModelError::NotAModel);
     let mut other = bytes.clone();
-    other[8] = 2;
-    assert_eq!(Model::from_bytes(&other).unwrap_err(), ModelError::OtherVersion { found: 2 });
+    other[8] = 1;
+    assert_eq!(Model::from_bytes(&other).unwrap_err(), ModelError::OtherVersion { found: 1 });
     for length in 0..bytes.len() {
         assert!(Model::from_bytes(&bytes[..length]).is_err());
     }
@@ -158,7 +158,7 @@ proptest! {
     #[test]
     fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Model::from_bytes(&bytes).is_err());
-        let framed = [MAGIC.as_slice(), &1u32.to_le_bytes(), &bytes].concat();
+        let framed = [MAGIC.as_slice(), &FORMAT_VERSION.to_le_bytes(), &bytes].concat();
         prop_assert!(Model::from_bytes(&framed).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The k nearest training rows of a query, and what they vote for.
 //!
-//! Equal rows are kept once, with the `k` lowest of their positions: no query can need more. Many points are
-//! searched through a kd-tree, few or very wide ones by looking at all. Both give the same
+//! Equal rows are kept once, with how many of each class there are. Rows that tie for the last places share them,
+//! so that no class gains by standing first in training order. Many points are searched through a kd-tree, few or very wide ones by looking at all. Both give the same
 //! answer to the last bit, because a branch is left out only when a lower bound, rounded exactly like the
 //! distances themselves, is above the distance of the worst neighbour found so far.
 
@@ -15,15 +15,17 @@ use super::rows::Rows;
 /// Below this many points a plain scan is as quick as the tree.
 const BRUTE_FORCE_POINTS: usize = 64;
 
-/// One of the nearest training rows.
+/// Training rows of one class with the same values, near a query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbour {
     /// Euclidean distance to the query.
     pub distance: f64,
-    /// Position of the row in training order.
+    /// Position of the first of them in training order.
     pub row: u32,
-    /// Position of its class.
+    /// Position of their class.
     pub class: u8,
+    /// How many there are.
+    pub rows: u32,
 }
 
 /// Training rows arranged for nearest-neighbour queries.
@@ -37,8 +39,11 @@ pub struct NeighbourIndex {
     pub(super) points: Vec<f64>,
     /// Where the members of each point begin in `member_rows` and `member_classes`; one more than points.
     pub(super) starts: Vec<u32>,
+    /// The first row of the member, which stands for all rows of its class at the point.
     pub(super) member_rows: Vec<u32>,
     pub(super) member_classes: Vec<u8>,
+    /// How many rows the member stands for.
+    pub(super) member_counts: Vec<u32>,
     pub(super) tree: Option<Tree>,
 }
 
@@ -58,13 +63,23 @@ impl NeighbourIndex {
             starts: Vec::with_capacity(built.order.len() + 1),
             member_rows: Vec::with_capacity(built.order.len()),
             member_classes: Vec::with_capacity(built.order.len()),
+            member_counts: Vec::with_capacity(built.order.len()),
             tree: built.tree,
         };
         index.starts.push(0);
         for point in built.order {
-            for &row in groups.members(&point).iter().take(k) {
-                index.member_rows.push(row);
-                index.member_classes.push(rows.classes().get(row as usize).copied().unwrap_or_default());
+            let first = index.member_rows.len();
+            for &row in groups.members(&point) {
+                let class = rows.classes().get(row as usize).copied().unwrap_or_default();
+                let known = index.member_classes.iter().skip(first).position(|other| *other == class);
+                match known.and_then(|place| index.member_counts.get_mut(first + place)) {
+                    Some(count) => *count += 1,
+                    None => {
+                        index.member_rows.push(row);
+                        index.member_classes.push(class);
+                        index.member_counts.push(1);
+                    }
+                }
             }
             index.starts.push(index.member_rows.len() as u32);
         }
@@ -96,8 +111,8 @@ impl NeighbourIndex {
         self.row_count as usize
     }
 
-    /// The `k` nearest rows, nearest first; among equally far ones the lowest position first. Empty if the
-    /// query has another width or a value that is no number.
+    /// The `k` nearest rows and all that are as far as the last of them, nearest first; among equally far ones
+    /// the lowest position first. Empty if the query has another width or a value that is no number.
     pub fn nearest(&self, query: &[f64]) -> Vec<Neighbour> {
         let mut nearest = self.nearest_squared(query);
         for neighbour in &mut nearest {
@@ -110,7 +125,7 @@ impl NeighbourIndex {
         if query.len() != self.width || query.iter().any(|value| !value.is_finite()) {
             return Vec::new();
         }
-        let mut found = Nearest { k: self.k, kept: Vec::with_capacity(self.k.min(1024) + 1) };
+        let mut found = Nearest { k: self.k as u64, rows: 0, kept: Vec::with_capacity(self.k.min(1024) + 1) };
         match &self.tree {
             None => self.scan(query, 0, self.point_count(), &mut found),
             Some(tree) => {
@@ -120,7 +135,9 @@ impl NeighbourIndex {
                 self.descend(tree, root, query, offsets, &mut found);
             }
         }
-        found.kept
+        let mut kept = found.kept;
+        kept.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
+        kept
     }
 
     fn descend(&self, tree: &Tree, branch: Branch, query: &[f64], offsets: &mut [f64], found: &mut Nearest) {
@@ -164,23 +181,23 @@ impl NeighbourIndex {
     fn take(&self, point: usize, squared: f64, found: &mut Nearest) {
         let (Some(&start), Some(&end)) = (self.starts.get(point), self.starts.get(point + 1)) else { return };
         let members = start as usize..end as usize;
-        let rows = self.member_rows.get(members.clone()).unwrap_or_default();
-        let classes = self.member_classes.get(members).unwrap_or_default();
-        for (&row, &class) in rows.iter().zip(classes) {
-            if !found.offer(Neighbour { distance: squared, row, class }) {
-                break;
-            }
+        let firsts = self.member_rows.get(members.clone()).unwrap_or_default();
+        let classes = self.member_classes.get(members.clone()).unwrap_or_default();
+        let counts = self.member_counts.get(members).unwrap_or_default();
+        for ((&row, &class), &rows) in firsts.iter().zip(classes).zip(counts) {
+            found.offer(Neighbour { distance: squared, row, class, rows });
         }
     }
 
     /// Probability of every class: the `k` nearest vote with the inverse of their distance, or, where some
-    /// are at distance zero, those alone with equal weight. Empty if the query cannot be used.
+    /// are at distance zero, those alone with equal weight. Rows that tie for the last places share them. Empty
+    /// if the query cannot be used.
     pub fn probabilities(&self, query: &[f64]) -> Vec<f64> {
         let nearest = self.nearest(query);
         if nearest.is_empty() {
             return Vec::new();
         }
-        let weights = weights(&nearest);
+        let weights = weights(&nearest, self.k);
         let mut sums = vec![0.0; self.class_count];
         for (neighbour, weight) in nearest.iter().zip(&weights) {
             if let Some(sum) = sums.get_mut(neighbour.class as usize) {
@@ -195,8 +212,25 @@ impl NeighbourIndex {
     }
 }
 
-/// The weight of each neighbour's vote.
-pub fn weights(nearest: &[Neighbour]) -> Vec<f64> {
+/// The weight of each neighbour's votes, where `k` rows vote and those as far as the last share what is left.
+pub fn weights(nearest: &[Neighbour], k: usize) -> Vec<f64> {
+    let mut weights = weights_of_one(nearest);
+    let Some(last) = nearest.last().map(|last| last.distance) else { return weights };
+    let count = |tied: bool| -> u64 {
+        let these = nearest.iter().filter(|one| (one.distance == last) == tied);
+        these.map(|one| u64::from(one.rows)).sum()
+    };
+    let places = (k as u64).saturating_sub(count(false)) as f64;
+    let share = (places / count(true) as f64).min(1.0);
+    for (weight, neighbour) in weights.iter_mut().zip(nearest) {
+        let votes = f64::from(neighbour.rows);
+        *weight *= if neighbour.distance == last { votes * share } else { votes };
+    }
+    weights
+}
+
+/// The weight of one row of each neighbour.
+fn weights_of_one(nearest: &[Neighbour]) -> Vec<f64> {
     let inverse = |neighbour: &Neighbour| 1.0 / neighbour.distance;
     let total: f64 = nearest.iter().map(inverse).sum();
     if total > 0.0 && total.is_finite() {
@@ -223,30 +257,48 @@ struct Branch {
     end: usize,
 }
 
-/// The best so far, sorted by distance and row. While searching, `distance` is squared.
+/// The best so far, by distance: `k` rows and all that are as far as the last. While searching, `distance` is
+/// squared.
 struct Nearest {
-    k: usize,
+    k: u64,
+    /// How many rows are kept.
+    rows: u64,
     kept: Vec<Neighbour>,
 }
 
 impl Nearest {
     fn worst(&self) -> f64 {
         match self.kept.last() {
-            Some(last) if self.kept.len() >= self.k => last.distance,
+            Some(last) if self.rows >= self.k => last.distance,
             _ => f64::INFINITY,
         }
     }
 
-    /// Takes the neighbour if it is among the best; says whether it was.
-    fn offer(&mut self, neighbour: Neighbour) -> bool {
-        let key = |one: &Neighbour| (one.distance, one.row);
-        let place = self.kept.iter().rposition(|one| key(one) < key(&neighbour)).map_or(0, |last| last + 1);
-        if place >= self.k {
-            return false;
+    /// Takes the neighbour if it is among the best.
+    fn offer(&mut self, neighbour: Neighbour) {
+        let worst = self.worst();
+        if neighbour.distance > worst {
+            return;
         }
+        let place = self.kept.partition_point(|one| one.distance <= neighbour.distance);
         self.kept.insert(place, neighbour);
-        self.kept.truncate(self.k);
-        true
+        self.rows += u64::from(neighbour.rows);
+        // Only a nearer one can make those that tie for the last places superfluous.
+        if neighbour.distance < worst {
+            self.drop_superfluous();
+        }
+    }
+
+    fn drop_superfluous(&mut self) {
+        while let Some(last) = self.kept.last().map(|last| last.distance) {
+            let first = self.kept.partition_point(|one| one.distance < last);
+            let tied = self.kept.iter().skip(first).map(|one| u64::from(one.rows)).sum::<u64>();
+            if self.rows - tied < self.k {
+                return;
+            }
+            self.kept.truncate(first);
+            self.rows -= tied;
+        }
     }
 }
 

@@ -1,9 +1,13 @@
-//! Makes observations from recorded block rewards.
+//! Makes observations and training sets from recorded block rewards.
 #![allow(dead_code, unreachable_pub)]
 
 use consensus::{Gwei, Slot, ValidatorIndex};
-use fingerprint::{AttestationSummary, AttestationVote, BlockObservation};
+use fingerprint::{
+    AttestationSummary, AttestationVote, BlockObservation, FeatureSet, TrainingRow, TrainingSet,
+};
 use serde_json::Value;
+
+use crate::recorded::{scramble, synthetic};
 
 fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).expect("a whole number")
@@ -44,4 +48,19 @@ pub fn observe(reward: &Value) -> BlockObservation {
             })
             .collect(),
     }
+}
+
+/// The generated training blocks, in scrambled order.
+pub fn training_set(features: FeatureSet) -> Option<TrainingSet> {
+    let mut set = TrainingSet::new(features);
+    let mut rewards = synthetic(&["train"])?;
+    scramble(&mut rewards);
+    for (label, reward) in rewards {
+        let block = observe(&reward);
+        let mut features = Vec::new();
+        set.features.compute(&block, &mut features).expect("features");
+        let (block_root, slot, label) = (block.block_root, block.slot, label.expect("a label"));
+        set.push(TrainingRow { block_root, slot, label, features }).expect("a row");
+    }
+    Some(set)
 }

@@ -89,7 +89,7 @@ pub struct LabelReport {
 #[non_exhaustive]
 pub enum LabelError {
     /// The operating system refused.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path} can't be read or written, because {source}", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -166,6 +166,8 @@ pub fn label(
     };
     let labelled: u64 = report.labelled.iter().map(|(_, count)| count).sum();
     if labelled == 0 {
+        // With nothing to join there is nothing to continue.
+        fs::remove_dir_all(&partial).map_err(LabelError::io(&partial))?;
         let (path, blocks) = (raw.to_owned(), report.blocks);
         return Err(LabelError::NothingLabelled { path, blocks, bad: report.bad.len() });
     }

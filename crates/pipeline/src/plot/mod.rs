@@ -80,7 +80,7 @@ pub enum PlotError {
     #[error("the picture could not be rendered: {0}")]
     Render(String),
     /// The operating system refused.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path} can't be written, because {source}", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

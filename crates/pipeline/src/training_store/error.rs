@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum TrainingStoreError {
     /// The operating system refused.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path} can't be read or written, because {source}", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

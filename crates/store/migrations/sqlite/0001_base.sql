@@ -45,7 +45,7 @@ CREATE TABLE blocks (
 -- bucket of 262,144 slots (36 days), blocks that come in slot order stay within a few megabytes. A question without
 -- a slot looks into each bucket.
 CREATE UNIQUE INDEX blocks_by_root ON blocks (slot / 262144, block_root);
-CREATE INDEX blocks_by_proposer ON blocks (slot / 262144, proposer_index, id);
+CREATE INDEX blocks_by_proposer ON blocks (slot / 262144, proposer_index);
 
 CREATE TABLE slot_buckets (
     bucket INTEGER PRIMARY KEY        -- slot / 262144 of every stored block

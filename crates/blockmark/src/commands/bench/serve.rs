@@ -1,0 +1,171 @@
+//! Requests at a fixed rate to the real router over loopback, timed from the instant they were due.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use api::{AppState, PrivateAccess, Settings};
+use consensus::Epoch;
+use consensus::primitives::SLOTS_PER_EPOCH;
+use reqwest::Client;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use super::verdicts::{gapless_from, slot_of, validator};
+use super::{Print, percentile, root};
+
+/// How many requests, and for how long. They come at the rate whether or not earlier ones are answered.
+#[derive(Clone, Copy)]
+pub(super) struct Load {
+    pub(super) rate: u32,
+    pub(super) seconds: u32,
+}
+
+/// A kind of request.
+struct Address {
+    name: &'static str,
+    ask: fn(&Whole, u64) -> Ask,
+}
+
+/// A request.
+enum Ask {
+    Get(String),
+    Post(String, String),
+}
+
+/// Validators in one request for several.
+const SEVERAL: u64 = 10;
+
+const ADDRESSES: [Address; 7] = [
+    Address {
+        name: "/blocks_per_client/{epoch}",
+        ask: |whole, random| Ask::Get(format!("/blocks_per_client/{}", whole.epoch(random))),
+    },
+    Address {
+        name: "/blocks_per_client/{start}/{end}",
+        ask: |whole, random| {
+            let (one, other) = (whole.epoch(random), whole.epoch(random >> 32));
+            Ask::Get(format!("/blocks_per_client/{}/{}", one.min(other), one.max(other) + 1))
+        },
+    },
+    Address { name: "/sync/gaps", ask: |_, _| Ask::Get("/sync/gaps".to_owned()) },
+    Address { name: "/sync/status", ask: |_, _| Ask::Get("/sync/status".to_owned()) },
+    Address {
+        name: "/validator/{index}/blocks",
+        ask: |_, random| Ask::Get(format!("/validator/{}/blocks", validator(random))),
+    },
+    Address {
+        name: "/validator/{index}/blocks/{since}",
+        ask: |whole, random| {
+            let since = whole.epoch(random >> 32) * SLOTS_PER_EPOCH;
+            Ask::Get(format!("/validator/{}/blocks/{since}", validator(random)))
+        },
+    },
+    Address {
+        name: "/validator/blocks/{since}, 10",
+        ask: |whole, random| {
+            let since = whole.epoch(random) * SLOTS_PER_EPOCH;
+            let several: Vec<_> = (0..SEVERAL).map(|turn| validator(random >> turn).0).collect();
+            Ask::Post(format!("/validator/blocks/{since}"), format!("{several:?}"))
+        },
+    },
+];
+
+/// The whole epochs without a gap.
+struct Whole {
+    first: Epoch,
+    count: u64,
+}
+
+impl Whole {
+    fn of(rows: u64) -> Result<Self> {
+        let first = gapless_from().div_ceil(SLOTS_PER_EPOCH);
+        match (slot_of(rows.saturating_sub(1)) / SLOTS_PER_EPOCH).checked_sub(first) {
+            Some(count) if count > 0 => Ok(Self { first: Epoch(first), count }),
+            _ => bail!("{rows} rows are too few for this measurement; it takes 20000"),
+        }
+    }
+
+    fn epoch(&self, random: u64) -> u64 {
+        self.first.0 + random % self.count
+    }
+}
+
+/// Serves the database and prints how long its answers took.
+pub(super) fn measure(
+    server: &Runtime,
+    store: &Store,
+    rows: u64,
+    load: Load,
+    print: Print<'_>,
+) -> Result<()> {
+    let whole = Whole::of(rows)?;
+    let settings = Settings { private: PrivateAccess::Open, ..Settings::default() };
+    let router = api::router(AppState::new(store.clone(), None, settings));
+    let listener = server.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let base = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = server.spawn(async move {
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    });
+    // The client has a runtime of its own, so that its tasks do not queue behind the server's.
+    let sender = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let client = Client::builder().no_proxy().http1_only().build().context("the client can't be made")?;
+    let warm_up = Load { seconds: 1, ..load };
+    fire(&sender, &client, &base, &whole, warm_up)?;
+    let mut times = fire(&sender, &client, &base, &whole, load)?;
+    drop((client, sender));
+    let _ = stop.send(());
+    server.block_on(serving)??;
+    let all = times.values().flatten().copied().collect();
+    times.insert("all", all);
+    let input = format!("{rows} rows, {} requests/s for {} s, loopback", load.rate, load.seconds);
+    for (name, times) in &mut times {
+        for (share, word) in [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (1.0, "max")] {
+            print(&format!("{name}, {word}"), "ms", percentile(times, share), &input);
+        }
+    }
+    Ok(())
+}
+
+/// Sends every request when it is due; gives the milliseconds from then to the end of the answer, by address.
+fn fire(
+    sender: &Runtime,
+    client: &Client,
+    base: &str,
+    whole: &Whole,
+    load: Load,
+) -> Result<BTreeMap<&'static str, Vec<f64>>> {
+    let (answered, answers) = mpsc::channel();
+    let begun = Instant::now();
+    for turn in 0..u64::from(load.rate) * u64::from(load.seconds) {
+        let due = begun + Duration::from_secs_f64(turn as f64 / f64::from(load.rate));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let [first, rest @ ..] = root(turn).0;
+        let Some(address) = ADDRESSES.get(usize::from(first) % ADDRESSES.len()) else { continue };
+        let [a, b, c, d, e, f, g, h, ..] = rest;
+        let request = match (address.ask)(whole, u64::from_le_bytes([a, b, c, d, e, f, g, h])) {
+            Ask::Get(path) => client.get(format!("{base}{path}")),
+            Ask::Post(path, body) => client.post(format!("{base}{path}")).body(body),
+        };
+        let answered = answered.clone();
+        sender.spawn(async move {
+            let outcome = async { request.send().await?.error_for_status()?.bytes().await }.await;
+            // The receiver waits for all senders.
+            let _ = answered.send((address.name, due.elapsed(), outcome));
+        });
+    }
+    drop(answered);
+    let mut times: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    for (name, took, outcome) in answers {
+        outcome.with_context(|| format!("a request to {name} failed"))?;
+        times.entry(name).or_default().push(took.as_secs_f64() * 1000.0);
+    }
+    Ok(times)
+}

@@ -1,0 +1,163 @@
+//! Every command on good inputs.
+
+use serde_json::Value;
+
+use crate::node::{Answer, Node};
+use crate::place::{BLOCKS, Place};
+
+#[test]
+fn features_are_printed_as_a_table_and_as_json() {
+    let place = Place::with_blocks();
+    let table = place.run(&["features", "raw"]).exits(0);
+    let lines: Vec<&str> = table.stdout.lines().collect();
+    assert!(lines[0].starts_with("block_root\tslot\tnum_attestations\t"), "{table}");
+    assert_eq!(lines.len(), 1 + BLOCKS.len());
+    let rows = place.run(&["features", "raw", "--set", "default", "--json"]).exits(0).json();
+    assert_eq!(rows.len(), BLOCKS.len());
+    for (row, block) in rows.iter().zip(BLOCKS.iter()) {
+        assert_eq!(row["slot"], block.reward.meta.slot, "in the order of the input");
+        assert_eq!(row["block_root"], block.reward.block_root.to_string());
+        assert_eq!(row["features"].as_object().expect("features").len(), 4);
+    }
+    let one = place.run(&["features", "raw", "--set", "mean_density,num_attestations", "--json"]).exits(0);
+    assert_eq!(one.json()[0]["features"].as_object().expect("features").len(), 2);
+}
+
+#[test]
+fn blocks_are_labelled_trained_on_evaluated_drawn_and_judged() {
+    let place = Place::with_blocks();
+    let report = &place.run(&["label", "raw", "set.parquet", "--json"]).exits(0).json()[0];
+    assert_eq!(report["blocks"], 48);
+    place.run(&["label", "raw", "set"]).exits(0).prints("48 of 48 blocks name their client");
+    assert!(place.names("set").contains(&"Teku".to_owned()));
+    for data in ["set", "set.parquet"] {
+        let trained = place.run(&["train", data, "--model", &format!("{data}.bmm"), "--json"]).exits(0);
+        assert_eq!(trained.json()[0]["info"]["rows"], 48);
+    }
+    let bytes = |name: &str| std::fs::read(place.path(name)).expect("a model");
+    let judged = |model: &str| place.run(&["classify", "raw", "--model", model, "--json"]).exits(0).stdout;
+    assert!(!bytes("set.bmm").is_empty());
+    assert_eq!(judged("set.bmm"), judged("set.parquet.bmm"), "both forms hold the same rows");
+    place
+        .run(&["evaluate", "set.parquet", "--cv", "3", "--report", "report"])
+        .exits(0)
+        .prints("Balanced accuracy");
+    assert!(place.names("report").contains(&"evaluation.json".to_owned()));
+    place.run(&["plot", "set.parquet", "plots"]).exits(0).prints("pictures to plots");
+}
+
+#[test]
+fn verdicts_come_as_json_lines_and_as_the_client_table() {
+    let place = Place::with_blocks();
+    let lines = place.run(&["classify", "raw", "--model", "model.bmm", "--json"]).exits(0).json();
+    assert_eq!(lines.len(), BLOCKS.len());
+    for line in &lines {
+        let probabilities = line["probability_map"].as_object().expect("probabilities");
+        let sum: f64 = probabilities.values().filter_map(Value::as_f64).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{line}");
+        for key in ["block_root", "slot", "best_guess_single", "best_guess_multi", "graffiti_guess"] {
+            assert!(line.get(key).is_some(), "{key} is missing in {line}");
+        }
+        assert!(line.get("explanation").is_none());
+    }
+    let explained = place.run(&["classify", "raw", "--model", "model.bmm", "--json", "--explain"]).exits(0);
+    assert!(explained.json()[0]["explanation"]["features"].is_array());
+    let table =
+        place.run(&["classify", "raw", "--model", "model.bmm"]).exits(0).prints("48 blocks are too few");
+    assert!(table.stdout.contains("Lighthouse") && table.stderr.contains("trained on"), "{table}");
+    place
+        .run(&["classify", "raw", "--model", "model.bmm", "--explain"])
+        .exits(0)
+        .prints("in the middle 80 % of");
+}
+
+#[test]
+fn a_database_is_made_filled_checked_and_asked() {
+    let place = Place::with_blocks();
+    place.run(&["db", "init", "--db", "new.sqlite"]).exits(0).prints("is ready");
+    let build = ["db", "build", "raw", "--model", "model.bmm", "--json", "--data-dir", "data"];
+    let first = &place.run(&build).exits(0).json()[0];
+    assert_eq!((&first["inserted"], &first["unchanged"]), (&48.into(), &0.into()));
+    let again = &place.run(&build).exits(0).json()[0];
+    assert_eq!(
+        (&again["inserted"], &again["updated"], &again["unchanged"]),
+        (&0.into(), &0.into(), &48.into())
+    );
+    let db = ["--db", "data/blockmark.sqlite"];
+    let check = place.run(&[&["db", "check", "--gaps"], &db[..]].concat()).exits(0);
+    assert!(check.stdout.contains("48 blocks up to slot"), "{check}");
+    let check = &place.run(&[&["db", "check", "--json"], &db[..]].concat()).exits(0).json()[0];
+    assert_eq!(check["blocks"], 48);
+    let exported = place.run(&[&["db", "export", "-"], &db[..]].concat()).exits(0);
+    assert!(exported.stdout.contains(&BLOCKS[0].reward.block_root.to_string()[2..]), "{exported}");
+    let proposer = BLOCKS[0].reward.meta.proposer_index.to_string();
+    let affinity = place.run(&[&["db", "affinity", &proposer, "--json"], &db[..]].concat()).exits(0);
+    assert_eq!(affinity.json()[0]["latest"], BLOCKS[0].client.name());
+    place.run(&[&["db", "migrate"], &db[..]].concat()).exits(0).prints("schema version");
+}
+
+#[test]
+fn models_may_be_chosen_by_slot() {
+    let place = Place::with_blocks();
+    let model = std::fs::read(place.path("model.bmm")).expect("a model");
+    place.write("models/slots_0_to_1010.bmm", &model);
+    place.write("models/slots_1011_to_1020.bmm", &model);
+    assert_eq!(place.run(&["classify", "raw", "--model", "models", "--json"]).exits(0).json().len(), 48);
+    std::fs::remove_file(place.path("models/slots_0_to_1010.bmm")).expect("it is there");
+    let ran = place.run(&["classify", "raw", "--model", "models", "--json"]).exits(3);
+    let bad = &ran.error_json()["bad_inputs"];
+    assert!(
+        bad["inputs"][0]["reason"].as_str().expect("a reason").contains("no model is for slot 10"),
+        "{ran}"
+    );
+    assert_eq!(ran.json().len() as u64 + bad["count"].as_u64().expect("a count"), 48);
+}
+
+#[test]
+fn a_node_is_an_input_like_files() {
+    let place = Place::with_blocks();
+    let node = Node::start(|_| Answer::Blocks);
+    let range = ["--start", "0", "--end", "1100"];
+    let of_files = place.run(&["features", "raw", "--json"]).exits(0);
+    let of_node = place.run(&[&["features", &node.url, "--json"], &range[..]].concat()).exits(0);
+    assert_eq!(of_files.stdout, of_node.stdout);
+    let model = ["--model", "model.bmm", "--json"];
+    let of_files = place.run(&[&["classify", "raw"], &model[..]].concat()).exits(0);
+    let of_node = place.run(&[&["classify", &node.url], &model[..], &range[..]].concat()).exits(0);
+    assert_eq!(of_files.stdout, of_node.stdout);
+    let built = place.run(&[&["db", "build", &node.url], &model[..], &range[..]].concat()).exits(0);
+    assert_eq!(built.json()[0]["inserted"], 48);
+}
+
+#[test]
+fn fetched_files_are_what_the_node_has() {
+    let place = Place::with_blocks();
+    let node = Node::start(|_| Answer::Blocks);
+    let fetch = ["fetch", "1000", "1060", "got", "--batch", "16", "--beacon-node", &node.url];
+    place.run(&fetch).exits(0).prints("48 blocks");
+    assert_eq!(place.names("got").len(), 4);
+    let again = &place.run(&[&fetch[..], &["--json"]].concat()).exits(0).json()[0];
+    assert_eq!((&again["fetched_slots"], &again["kept_slots"]), (&0.into(), &61.into()));
+    let fetched = place.run(&["features", "got", "--json"]).exits(0);
+    assert_eq!(fetched.stdout, place.run(&["features", "raw", "--json"]).exits(0).stdout);
+}
+
+#[test]
+fn the_demonstration_ends_with_a_table() {
+    let place = Place::new();
+    let demo = ["demo", "--once", "--blocks", "20"];
+    place.run(&demo).exits(0).prints("20 verdicts name the packer").says("database blockmark-data");
+    let lines = &place.run(&[&demo[..], &["--json"]].concat()).exits(0).json()[0];
+    assert_eq!(lines[0]["n"], 20);
+    place.run(&["db", "check", "--db", "blockmark-data/demo.sqlite"]).exits(0).prints("20 blocks");
+}
+
+#[test]
+fn help_version_and_completions_are_results() {
+    let place = Place::new();
+    for words in [&["--help"][..], &["help"], &["help", "inputs"], &["help", "train"], &["db", "--help"]] {
+        assert!(place.run(words).exits(0).stdout.len() > 200);
+    }
+    place.run(&["--version"]).exits(0).prints("blockmark ");
+    place.run(&["completions", "bash"]).exits(0).prints("complete");
+}

@@ -1,0 +1,10 @@
+//! Runs the program as a person does: every command, every exit code, bad inputs, bad machines.
+
+#[allow(dead_code, reason = "the tests only parse command lines")]
+#[path = "../../src/cli.rs"]
+mod cli;
+mod commands;
+mod failures;
+mod node;
+mod place;
+mod trouble;

@@ -1,0 +1,90 @@
+//! All blocks as a file that other tools read.
+
+mod csv;
+mod parquet;
+
+use std::io::Write;
+use std::path::Path;
+
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use crate::error::StoreError;
+use crate::models;
+use crate::record::{Record, select};
+use crate::row::{BlockRow, CanonicalState, RootOrigin};
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Comma-separated values with a line of names, as RFC 4180 describes.
+    #[default]
+    Csv,
+    /// Parquet, compressed with zstd. Roots and hashes are 32 bytes, everything else is as in CSV.
+    Parquet,
+}
+
+impl Format {
+    /// The form that a file's name asks for: Parquet for `.parquet`, else CSV.
+    pub fn of_path(path: &Path) -> Self {
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("parquet") => Self::Parquet,
+            _ => Self::Csv,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExportReport {
+    /// Blocks, in the order of their slots.
+    pub blocks: u64,
+}
+
+/// A file in the making.
+trait Form: Send {
+    /// Takes the next block.
+    fn add(&mut self, row: BlockRow) -> Result<(), StoreError>;
+
+    /// Writes what is still held back, and the end.
+    fn finish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+pub(crate) async fn run(
+    connection: &mut SqliteConnection,
+    format: Format,
+    writer: &mut (dyn Write + Send),
+) -> Result<ExportReport, StoreError> {
+    let mut form: Box<dyn Form + '_> = match format {
+        Format::Csv => Box::new(csv::Lines::new(writer)?),
+        Format::Parquet => Box::new(parquet::Groups::new(writer)?),
+    };
+    let models = models::hashes(connection).await?;
+    let mut report = ExportReport::default();
+    let sql = format!("{} FROM blocks ORDER BY id", select());
+    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        form.add(Record::read(&row, &models)?.row)?;
+        report.blocks += 1;
+    }
+    form.finish()?;
+    Ok(report)
+}
+
+fn origin_word(origin: RootOrigin) -> &'static str {
+    match origin {
+        RootOrigin::Reported => "reported",
+        RootOrigin::Imported => "imported",
+    }
+}
+
+fn canonical_word(state: CanonicalState) -> &'static str {
+    match state {
+        CanonicalState::Unknown => "unknown",
+        CanonicalState::Canonical => "canonical",
+        CanonicalState::Orphaned => "orphaned",
+        CanonicalState::Finalized => "finalized",
+    }
+}
