@@ -63,7 +63,7 @@ fn to_altair(state: &mut State) -> Result<(), TransitionError> {
     state.data.inactivity_scores = Column::new(vec![0; count]);
     let mut participation = vec![0_u8; count];
     for attestation in &pending {
-        let flags = participation_flags(state, &attestation.data, attestation.inclusion_delay)?;
+        let flags = participation_flags(state, &attestation.data, attestation.inclusion_delay, 0)?;
         for member in pending_attesters(state, attestation)? {
             let held = participation.get_mut(member as usize);
             *held.ok_or(Violation::NoValidator(u64::from(member)))? |= flags;

@@ -12,7 +12,7 @@ use crate::spec::{
 };
 use crate::ssz::{Bits, Size};
 use crate::state::{Shuffling, State, compute_signing_root};
-use crate::transition::math::{div, mul, sub};
+use crate::transition::math::{add, div, index, mul, rem, sub};
 use crate::transition::{AttesterReward, Checks, Recorder, Signatures, TransitionError, Violation, ensure};
 
 /// What an attestation's numerators are divided by for the proposer: 448.
@@ -42,16 +42,27 @@ struct Part<'a> {
     first_bit: usize,
 }
 
-/// Applies the attestation at `position` of a block.
+/// Where an attestation is included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inclusion {
+    /// Its position in the block.
+    pub position: usize,
+    /// The slot of the block's parent; it matters from Gloas on.
+    pub parent_slot: u64,
+}
+
+/// Applies an attestation of a block.
+///
+/// Source: phase0 `process_attestation`, and what altair, deneb, electra and gloas change in it.
 pub fn process_attestation<R: Recorder>(
     state: &mut State,
     attestation: &Attestation,
-    position: usize,
+    inclusion: Inclusion,
     checks: Checks,
     recorder: &mut R,
 ) -> Result<(), TransitionError> {
     let data = &attestation.data;
-    recorder.attestation(position, data);
+    recorder.attestation(inclusion.position, data);
     check_data(state, data)?;
     let shuffling = state.shuffling(data.target.epoch)?;
     let parts = parts(state, attestation, &shuffling)?;
@@ -65,7 +76,10 @@ pub fn process_attestation<R: Recorder>(
         return add_pending(state, attestation, &parts, recorder);
     }
     let delay = sub(state.data.slot, data.slot, "the inclusion delay")?;
-    let flags = participation_flags(state, data, delay)?;
+    let flags = participation_flags(state, data, delay, inclusion.parent_slot)?;
+    if state.fork >= Fork::Gloas {
+        add_payment_weight(state, attestation, &parts, flags)?;
+    }
     let increments = state.increments()?;
     let per_increment = state.base_reward_per_increment()?;
     let participation = if data.target.epoch == state.current_epoch() {
@@ -137,6 +151,8 @@ fn parts<'a>(
     if state.fork >= Fork::Electra {
         if state.fork < Fork::Gloas {
             ensure!(data.index == 0, "the committee index is not 0");
+        } else {
+            ensure!(data.index < 2, "the vote on the payload is neither 0 nor 1");
         }
         for number in attestation.committee_bits.ones() {
             let part = Part { members: committee(number as u64)?, first_bit };
@@ -200,11 +216,12 @@ fn attesters<'a>(parts: &'a [Part<'a>], attestation: &'a Attestation) -> impl It
 
 /// The flags that a vote earns at a delay.
 ///
-/// Source: altair `get_attestation_participation_flag_indices`; deneb (EIP-7045).
+/// Source: altair `get_attestation_participation_flag_indices`; deneb (EIP-7045), gloas (EIP-7732).
 pub(crate) fn participation_flags(
     state: &State,
     data: &AttestationData,
     delay: u64,
+    parent_slot: u64,
 ) -> Result<u8, TransitionError> {
     let justified = if data.target.epoch == state.current_epoch() {
         &state.data.current_justified_checkpoint
@@ -213,7 +230,10 @@ pub(crate) fn participation_flags(
     };
     ensure!(data.source == *justified, "the source is not the justified checkpoint");
     let target = data.target.root == state.block_root(data.target.epoch)?;
-    let head = target && data.beacon_block_root == state.block_root_at_slot(data.slot)?;
+    let mut head = target && data.beacon_block_root == state.block_root_at_slot(data.slot)?;
+    if state.fork >= Fork::Gloas {
+        head &= payload_matches(state, data, parent_slot)?;
+    }
     let preset = &state.spec.preset;
     let mut flags = 0;
     if delay <= preset.slots_per_epoch.isqrt() {
@@ -226,6 +246,70 @@ pub(crate) fn participation_flags(
         flags |= 1 << TIMELY_HEAD_FLAG_INDEX;
     }
     Ok(flags)
+}
+
+/// Whether the vote on the payload, 1 for a payload that came, is right. A vote for a block of its own slot can't know
+/// of a payload, and is right with 0.
+fn payload_matches(state: &State, data: &AttestationData, parent_slot: u64) -> Result<bool, TransitionError> {
+    if is_same_slot(state, data)? {
+        ensure!(data.index == 0, "a vote for a block of its own slot names a payload");
+        return Ok(true);
+    }
+    let kept = state.spec.preset.slots_per_historical_root;
+    let place = index(rem(parent_slot, kept, "the number of payloads")?);
+    let came = state.data.execution_payload_availability.get(place);
+    let came = came.ok_or(Violation::State("execution_payload_availability is too short"))?;
+    Ok(data.index == u64::from(came))
+}
+
+/// Whether a vote is for the block of its own slot.
+///
+/// Source: gloas `is_attestation_same_slot`.
+fn is_same_slot(state: &State, data: &AttestationData) -> Result<bool, TransitionError> {
+    let Some(before) = data.slot.checked_sub(1) else { return Ok(true) };
+    let root = data.beacon_block_root;
+    Ok(root == state.block_root_at_slot(data.slot)? && root != state.block_root_at_slot(before)?)
+}
+
+/// Adds the balance of those who vote for the first time in an epoch, and for the block of their own slot, to what
+/// makes the builder of that block pay. To be called before their flags are set.
+///
+/// Source: gloas `process_attestation`.
+fn add_payment_weight(
+    state: &mut State,
+    attestation: &Attestation,
+    parts: &[Part<'_>],
+    flags: u8,
+) -> Result<(), TransitionError> {
+    let data = &attestation.data;
+    if flags == 0 || !is_same_slot(state, data)? {
+        return Ok(());
+    }
+    let current = data.target.epoch == state.current_epoch();
+    let place = state.payment_place(data.slot)?;
+    let missing = Violation::State("builder_pending_payments is too short");
+    let payment = state.data.builder_pending_payments.get(place).ok_or(missing.clone())?;
+    if payment.withdrawal.amount == 0 {
+        return Ok(());
+    }
+    let mut weight = payment.weight;
+    let participation = if current {
+        &state.data.current_epoch_participation
+    } else {
+        &state.data.previous_epoch_participation
+    };
+    let balances = &state.data.validators.effective_balances;
+    for member in attesters(parts, attestation) {
+        let (Some(held), Some(balance)) = (participation.get(member as usize), balances.get(member as usize))
+        else {
+            return Err(Violation::NoValidator(u64::from(member)).into());
+        };
+        if *held == 0 {
+            weight = add(weight, *balance, "the weight of a payment")?;
+        }
+    }
+    state.data.builder_pending_payments.get_mut(place).ok_or(missing)?.weight = weight;
+    Ok(())
 }
 
 /// Keeps the attestation until the end of the epoch, phase 0. The recorder is told what it is worth to the proposer

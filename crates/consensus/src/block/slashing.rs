@@ -3,13 +3,13 @@
 use super::attestation::check_indexed_attestation;
 use crate::bls;
 use crate::containers::{AttestationData, AttesterSlashing, ProposerSlashing, SignedBeaconBlockHeader};
-use crate::spec::DOMAIN_BEACON_PROPOSER;
+use crate::spec::{DOMAIN_BEACON_PROPOSER, Fork};
 use crate::state::{State, compute_signing_root};
 use crate::transition::{Checks, Recorder, Signatures, SlashingKind, TransitionError, Violation, ensure};
 
 /// Slashes a proposer.
 ///
-/// Source: phase0 `process_proposer_slashing`.
+/// Source: phase0 and gloas `process_proposer_slashing`.
 pub fn process_proposer_slashing<R: Recorder>(
     state: &mut State,
     slashing: &ProposerSlashing,
@@ -30,6 +30,9 @@ pub fn process_proposer_slashing<R: Recorder>(
         for signed in [first, second] {
             verify_header(state, signed, &record.pubkey)?;
         }
+    }
+    if state.fork >= Fork::Gloas {
+        state.cancel_payment(first.message.slot, proposer)?;
     }
     let gwei = state.slash_validator(proposer)?;
     recorder.slashing(SlashingKind::Proposer, gwei);

@@ -1,7 +1,8 @@
 //! Payments from the beacon chain to addresses of the execution chain.
 
-use crate::containers::{ExecutionPayload, Withdrawal};
-use crate::spec::{FAR_FUTURE_EPOCH, Fork};
+use crate::containers::{ExecutionAddress, ExecutionPayload, Withdrawal};
+use crate::spec::{BUILDER_INDEX_FLAG, FAR_FUTURE_EPOCH, Fork};
+use crate::ssz::Column;
 use crate::state::{Credentials, State, max_effective_balance};
 use crate::transition::math::{add, index, rem, sub};
 use crate::transition::{TransitionError, Violation, ensure};
@@ -13,6 +14,10 @@ pub struct ExpectedWithdrawals {
     pub withdrawals: Vec<Withdrawal>,
     /// Queued partial withdrawals that are done with, paid or not.
     pub partials_done: usize,
+    /// Queued payments of builders that are done with.
+    pub builder_payments_done: usize,
+    /// Builders that the sweep looked at.
+    pub builders_swept: usize,
 }
 
 /// Pays the withdrawals of a payload, which must be those that the state expects.
@@ -29,16 +34,91 @@ pub fn process_withdrawals(state: &mut State, payload: &ExecutionPayload) -> Res
     move_sweep(state, &expected.withdrawals)
 }
 
+/// Takes withdrawals from the balances ahead of the payload that must pay them. Nothing where the parent's payload did
+/// not come: what it had to pay is still to be paid.
+///
+/// Source: gloas `process_withdrawals`.
+pub fn process_withdrawals_ahead(state: &mut State) -> Result<(), TransitionError> {
+    if state.data.latest_block_hash != state.data.latest_execution_payload_bid.block_hash {
+        return Ok(());
+    }
+    let expected = expected_withdrawals(state)?;
+    pay(state, &expected.withdrawals)?;
+    state.drop_builder_payments(expected.builder_payments_done);
+    state.drop_partial_withdrawals(expected.partials_done);
+    let builders = state.data.builders.len() as u64;
+    if builders > 0 {
+        let what = "the place of the sweep";
+        let next = add(state.data.next_withdrawal_builder_index, expected.builders_swept as u64, what)?;
+        state.data.next_withdrawal_builder_index = rem(next, builders, what)?;
+    }
+    move_sweep(state, &expected.withdrawals)?;
+    state.data.payload_expected_withdrawals = Column::new(expected.withdrawals);
+    Ok(())
+}
+
 /// The withdrawals that the next payload must have.
 ///
-/// Source: capella and electra `get_expected_withdrawals`.
+/// Source: capella, electra and gloas `get_expected_withdrawals`.
 pub fn expected_withdrawals(state: &State) -> Result<ExpectedWithdrawals, TransitionError> {
     let mut expected = ExpectedWithdrawals::default();
+    if state.fork >= Fork::Gloas {
+        expected.builder_payments_done = add_builder_payments(state, &mut expected.withdrawals)?;
+    }
     if state.fork >= Fork::Electra {
         expected.partials_done = add_partials(state, &mut expected.withdrawals)?;
     }
+    if state.fork >= Fork::Gloas {
+        expected.builders_swept = add_builder_sweep(state, &mut expected.withdrawals)?;
+    }
     add_sweep(state, &mut expected.withdrawals)?;
     Ok(expected)
+}
+
+/// Withdrawals that leave one place for the sweep of validators.
+fn limit_but_one(state: &State) -> usize {
+    index(state.spec.preset.max_withdrawals_per_payload).saturating_sub(1)
+}
+
+/// Adds what builders owe. How many of the queue are done with.
+///
+/// Source: gloas `get_builder_withdrawals`.
+fn add_builder_payments(state: &State, withdrawals: &mut Vec<Withdrawal>) -> Result<usize, TransitionError> {
+    let room = limit_but_one(state).saturating_sub(withdrawals.len());
+    let mut done = 0;
+    for payment in state.data.builder_pending_withdrawals.iter().take(room) {
+        let builder = payment.builder_index | BUILDER_INDEX_FLAG;
+        add_payment(state, withdrawals, builder, payment.fee_recipient, payment.amount)?;
+        done += 1;
+    }
+    Ok(done)
+}
+
+/// Adds what builders who have left get back, from where the sweep stands. How many builders were looked at.
+///
+/// Source: gloas `get_builders_sweep_withdrawals`.
+fn add_builder_sweep(state: &State, withdrawals: &mut Vec<Withdrawal>) -> Result<usize, TransitionError> {
+    let most = limit_but_one(state);
+    ensure!(withdrawals.len() <= most, "there is no room for the sweep of builders");
+    let epoch = state.current_epoch();
+    let builders = &state.data.builders;
+    let window = index(state.spec.preset.max_builders_per_withdrawals_sweep).min(builders.len());
+    let mut place = index(state.data.next_withdrawal_builder_index);
+    for looked_at in 0..window {
+        if withdrawals.len() >= most {
+            return Ok(looked_at);
+        }
+        let builder = builders.get(place).ok_or(Violation::NoBuilder(place as u64))?;
+        if builder.withdrawable_epoch <= epoch && builder.balance > 0 {
+            let flagged = place as u64 | BUILDER_INDEX_FLAG;
+            add_payment(state, withdrawals, flagged, builder.execution_address, builder.balance)?;
+        }
+        place += 1;
+        if place == builders.len() {
+            place = 0;
+        }
+    }
+    Ok(window)
 }
 
 /// The balance that is left to a validator after payments that are not made yet.
@@ -55,7 +135,7 @@ fn add_payment(
     state: &State,
     withdrawals: &mut Vec<Withdrawal>,
     validator_index: u64,
-    address: crate::containers::ExecutionAddress,
+    address: ExecutionAddress,
     amount: u64,
 ) -> Result<(), TransitionError> {
     let number =
@@ -146,10 +226,15 @@ fn add_sweep(state: &State, withdrawals: &mut Vec<Withdrawal>) -> Result<(), Tra
 
 /// Takes the payments from the balances and counts them.
 ///
-/// Source: capella `apply_withdrawals`, `update_next_withdrawal_index`.
+/// Source: capella and gloas `apply_withdrawals`, `update_next_withdrawal_index`.
 fn pay(state: &mut State, withdrawals: &[Withdrawal]) -> Result<(), TransitionError> {
     for withdrawal in withdrawals {
-        state.decrease_balance(withdrawal.validator_index, withdrawal.amount)?;
+        if state.fork >= Fork::Gloas && withdrawal.validator_index & BUILDER_INDEX_FLAG != 0 {
+            let builder = state.builder_mut(withdrawal.validator_index & !BUILDER_INDEX_FLAG)?;
+            builder.balance = builder.balance.saturating_sub(withdrawal.amount);
+        } else {
+            state.decrease_balance(withdrawal.validator_index, withdrawal.amount)?;
+        }
     }
     if let Some(last) = withdrawals.last() {
         state.data.next_withdrawal_index = add(last.index, 1, "the number of withdrawals")?;

@@ -33,7 +33,7 @@ container! {
 
 container! {
     /// Votes with one content, aggregated.
-    pub struct Attestation {
+    pub struct Attestation: progressive since Gloas {
         /// Who took part: by position in the committee, from Electra on in all named committees one after another.
         pub aggregation_bits: Bits<AttestationBits>,
         /// What they vote for.
@@ -47,7 +47,7 @@ container! {
 
 container! {
     /// Votes with one content, attesters by validator index.
-    pub struct IndexedAttestation {
+    pub struct IndexedAttestation: progressive since Gloas {
         /// Validator indices, ascending.
         pub attesting_indices: List<u64, AttestationBits>,
         /// What they vote for.

@@ -2,8 +2,8 @@
 
 use super::{
     Attestation, AttesterSlashing, Deposit, Eth1Data, ExecutionPayload, ExecutionPayloadHeader,
-    ExecutionRequests, KzgCommitment, ProposerSlashing, SignatureBytes, SignedBLSToExecutionChange,
-    SignedVoluntaryExit, SyncAggregate,
+    ExecutionRequests, KzgCommitment, PayloadAttestation, ProposerSlashing, SignatureBytes,
+    SignedBLSToExecutionChange, SignedExecutionPayloadBid, SignedVoluntaryExit, SyncAggregate,
 };
 use crate::primitives::Root;
 use crate::spec::Shape;
@@ -11,7 +11,7 @@ use crate::spec::sizes::{
     MaxAttestations, MaxAttesterSlashings, MaxBlobCommitmentsPerBlock, MaxBlsToExecutionChanges, MaxDeposits,
     MaxProposerSlashings, MaxVoluntaryExits,
 };
-use crate::ssz::{List, Ssz, container};
+use crate::ssz::{List, Ssz, Unbounded, container};
 
 container! {
     /// A block with its body replaced by the body's root.
@@ -41,7 +41,7 @@ container! {
 
 container! {
     /// What a block does.
-    pub struct BeaconBlockBody {
+    pub struct BeaconBlockBody: progressive since Gloas {
         /// The proposer's signature of the epoch: randomness.
         pub randao_reveal: SignatureBytes,
         /// The proposer's vote on the deposit chain.
@@ -68,6 +68,12 @@ container! {
         pub blob_kzg_commitments: List<KzgCommitment, MaxBlobCommitmentsPerBlock> => Deneb..Gloas,
         /// What the execution chain asks for.
         pub execution_requests: ExecutionRequests => Electra..Gloas,
+        /// The bid for the payload of this slot (EIP-7732).
+        pub signed_execution_payload_bid: SignedExecutionPayloadBid => Gloas..,
+        /// Votes on the payload of the slot before.
+        pub payload_attestations: List<PayloadAttestation, Unbounded> => Gloas..,
+        /// What the execution chain asks for in the parent's payload.
+        pub parent_execution_requests: ExecutionRequests => Gloas..,
     }
 }
 

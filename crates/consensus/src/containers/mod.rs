@@ -5,6 +5,7 @@
 mod attestation;
 mod availability;
 mod block;
+mod builders;
 mod duties;
 mod light_client;
 mod operations;
@@ -15,6 +16,7 @@ mod state;
 pub use attestation::*;
 pub use availability::*;
 pub use block::*;
+pub use builders::*;
 pub use duties::*;
 pub use light_client::*;
 pub use operations::*;

@@ -1,13 +1,16 @@
 //! Payloads of the execution chain.
 
-use super::{ConsolidationRequest, DepositRequest, ExecutionAddress, WithdrawalRequest};
+use super::{
+    BuilderDepositRequest, BuilderExitRequest, ConsolidationRequest, DepositRequest, ExecutionAddress,
+    WithdrawalRequest,
+};
 use crate::primitives::Root;
 use crate::spec::Shape;
 use crate::spec::sizes::{
     MaxBytesPerTransaction, MaxConsolidationRequestsPerPayload, MaxDepositRequestsPerPayload,
     MaxExtraDataBytes, MaxTransactionsPerPayload, MaxWithdrawalRequestsPerPayload, MaxWithdrawalsPerPayload,
 };
-use crate::ssz::{ByteList, Bytes, List, Ssz, Uint256, container};
+use crate::ssz::{ByteList, Bytes, List, Ssz, Uint256, Unbounded, container};
 
 /// A transaction of the execution chain, as its bytes.
 pub type Transaction = ByteList<MaxBytesPerTransaction>;
@@ -40,7 +43,7 @@ container! {
 
 container! {
     /// A block of the execution chain.
-    pub struct ExecutionPayload {
+    pub struct ExecutionPayload: progressive since Gloas {
         /// Hash of the block before.
         pub parent_hash: Root,
         /// Who gets the fees.
@@ -75,6 +78,10 @@ container! {
         pub blob_gas_used: u64 => Deneb..,
         /// What raises the price of blobs.
         pub excess_blob_gas: u64 => Deneb..,
+        /// What the block reads and writes, encoded (EIP-7928).
+        pub block_access_list: ByteList<Unbounded> => Gloas..,
+        /// The slot (EIP-7843).
+        pub slot_number: u64 => Gloas..,
     }
 }
 
@@ -154,12 +161,16 @@ impl ExecutionPayload {
 
 container! {
     /// What the execution chain asks of the beacon chain (EIP-7685).
-    pub struct ExecutionRequests {
+    pub struct ExecutionRequests: progressive since Gloas {
         /// Deposits.
         pub deposits: List<DepositRequest, MaxDepositRequestsPerPayload>,
         /// Withdrawals and exits.
         pub withdrawals: List<WithdrawalRequest, MaxWithdrawalRequestsPerPayload>,
         /// Consolidations.
         pub consolidations: List<ConsolidationRequest, MaxConsolidationRequestsPerPayload>,
+        /// Deposits of builders (EIP-8282).
+        pub builder_deposits: List<BuilderDepositRequest, Unbounded> => Gloas..,
+        /// Exits of builders (EIP-8282).
+        pub builder_exits: List<BuilderExitRequest, Unbounded> => Gloas..,
     }
 }

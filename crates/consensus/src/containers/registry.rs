@@ -143,7 +143,7 @@ impl Ssz for Registry {
         }
         let count = bytes.len() / VALIDATOR_BYTES;
         let limit = ValidatorRegistryLimit::of(shape);
-        if count as u64 > limit {
+        if !ValidatorRegistryLimit::is_progressive(shape) && count as u64 > limit {
             return Err(SszErrorKind::TooMany { limit, found: count as u64 }.into());
         }
         let records = || bytes.chunks_exact(VALIDATOR_BYTES);
@@ -169,8 +169,12 @@ impl Ssz for Registry {
         let roots = self
             .iter()
             .map(|validator| merkle::merkleize(validator.field_roots(shape), VALIDATOR_FIELDS))
-            .collect();
-        let root = merkle::merkleize(roots, ValidatorRegistryLimit::of(shape));
+            .collect::<Vec<_>>();
+        let root = if ValidatorRegistryLimit::is_progressive(shape) {
+            merkle::merkleize_progressive(&roots)
+        } else {
+            merkle::merkleize(roots, ValidatorRegistryLimit::of(shape))
+        };
         merkle::mix_in_length(&root, self.len() as u64)
     }
 }

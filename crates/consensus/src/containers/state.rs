@@ -1,17 +1,18 @@
 //! The state of the beacon chain.
 
 use super::{
-    BeaconBlockHeader, Checkpoint, Eth1Data, ExecutionPayloadHeader, PendingAttestation, PublicKeyBytes,
-    Registry, SignatureBytes, Version,
+    BeaconBlockHeader, Builder, BuilderPendingPayment, BuilderPendingWithdrawal, Checkpoint, Eth1Data,
+    ExecutionPayloadBid, ExecutionPayloadHeader, PendingAttestation, PublicKeyBytes, Registry,
+    SignatureBytes, Version, Withdrawal,
 };
 use crate::primitives::Root;
 use crate::spec::sizes::{
-    EpochsPerHistoricalVector, EpochsPerSlashingsVector, Eth1DataVotes, HistoricalRootsLimit,
-    JustificationBitsLength, PendingAttestations, PendingConsolidationsLimit, PendingDepositsLimit,
-    PendingPartialWithdrawalsLimit, ProposerLookahead, SlotsPerHistoricalRoot, SyncCommitteeSize,
-    ValidatorRegistryLimit,
+    BuilderPendingPayments, EpochsPerHistoricalVector, EpochsPerSlashingsVector, Eth1DataVotes,
+    HistoricalRootsLimit, JustificationBitsLength, MaxWithdrawalsPerPayload, PendingAttestations,
+    PendingConsolidationsLimit, PendingDepositsLimit, PendingPartialWithdrawalsLimit, ProposerLookahead,
+    PtcSize, PtcWindow, SlotsPerHistoricalRoot, SyncCommitteeSize, ValidatorRegistryLimit,
 };
-use crate::ssz::{Bits, Column, List, container};
+use crate::ssz::{Bits, Column, List, Unbounded, container};
 
 container! {
     /// The versions around the latest fork.
@@ -115,7 +116,7 @@ container! {
 
 container! {
     /// The state of the beacon chain, everything of it that is hashed.
-    pub struct BeaconState {
+    pub struct BeaconState: progressive since Gloas {
         /// Unix time of genesis.
         pub genesis_time: u64,
         /// The root of the validators at genesis: names the network.
@@ -170,6 +171,8 @@ container! {
         pub next_sync_committee: SyncCommittee => Altair..,
         /// The latest block of the execution chain.
         pub latest_execution_payload_header: ExecutionPayloadHeader => Bellatrix..Gloas,
+        /// Hash of the latest block of the execution chain.
+        pub latest_block_hash: Root => Gloas..,
         /// The number of the next withdrawal.
         pub next_withdrawal_index: u64 => Capella..,
         /// Where the sweep goes on.
@@ -197,5 +200,21 @@ container! {
         pub pending_consolidations: Column<PendingConsolidation, PendingConsolidationsLimit> => Electra..,
         /// The proposers of this and the next epoch.
         pub proposer_lookahead: Column<u64, ProposerLookahead> => Fulu..,
+        /// The builders (EIP-7732).
+        pub builders: Column<Builder, Unbounded> => Gloas..,
+        /// Where the sweep over builders goes on.
+        pub next_withdrawal_builder_index: u64 => Gloas..,
+        /// Of which recent slots the payload came.
+        pub execution_payload_availability: Bits<SlotsPerHistoricalRoot> => Gloas..,
+        /// Payments to builders that are not settled, by slot of the previous and the current epoch.
+        pub builder_pending_payments: Column<BuilderPendingPayment, BuilderPendingPayments> => Gloas..,
+        /// Payments to builders that wait.
+        pub builder_pending_withdrawals: Column<BuilderPendingWithdrawal, Unbounded> => Gloas..,
+        /// The bid of the latest block.
+        pub latest_execution_payload_bid: ExecutionPayloadBid => Gloas..,
+        /// What the payload of the latest block must pay.
+        pub payload_expected_withdrawals: Column<Withdrawal, MaxWithdrawalsPerPayload> => Gloas..,
+        /// The payload timeliness committees of the slots of the previous, the current and the next epoch.
+        pub ptc_window: Column<List<u64, PtcSize>, PtcWindow> => Gloas..,
     }
 }

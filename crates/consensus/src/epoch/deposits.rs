@@ -13,7 +13,7 @@ pub(super) fn process_pending_deposits(state: &mut State) -> Result<Vec<u32>, Tr
     let what = "the churn of deposits";
     let next_epoch = add(state.current_epoch(), 1, what)?;
     let left_over = state.data.deposit_balance_to_consume;
-    let available = add(left_over, state.activation_exit_churn_limit()?, what)?;
+    let available = add(left_over, state.activation_churn_limit()?, what)?;
     let finalized_slot = state.spec.start_slot(state.data.finalized_checkpoint.epoch);
     let bridge_is_behind = state.data.eth1_deposit_index < state.data.deposit_requests_start_index;
     let most = index(state.spec.preset.max_pending_deposits_per_epoch);

@@ -1,6 +1,6 @@
 //! What a block would earn, without applying all of it: enough of it is applied to a copy to know.
 
-use crate::block::process_attestation;
+use crate::block::{Inclusion, process_attestation};
 use crate::containers::{Attestation, BeaconBlockBody, SyncAggregate};
 use crate::spec::Fork;
 use crate::state::State;
@@ -26,8 +26,10 @@ pub fn record_parts<R: Recorder>(
     recorder: &mut R,
 ) -> Result<(), TransitionError> {
     state.trust_proposer(proposer_index);
+    let parent_slot = state.latest_block_header.slot;
     for (position, attestation) in attestations.iter().enumerate() {
-        process_attestation(state, attestation, position, Checks::TRUST, recorder)
+        let inclusion = Inclusion { position, parent_slot };
+        process_attestation(state, attestation, inclusion, Checks::TRUST, recorder)
             .map_err(|error| error.in_operation("attestations", position).at_slot(state.slot))?;
     }
     if state.fork_name() >= Fork::Altair {

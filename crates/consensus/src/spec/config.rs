@@ -115,7 +115,7 @@ config! {
     /// Epochs between exit and withdrawal.
     min_validator_withdrawability_delay: 256,
     /// Epochs between the exit of a builder and its withdrawal.
-    min_builder_withdrawability_delay: 8_192,
+    min_builder_withdrawability_delay: 64,
     /// Epochs that a validator is active before it may exit.
     shard_committee_period: 256,
     /// Blocks of the deposit chain that a vote lies back.

@@ -23,6 +23,18 @@ pub const BLS_WITHDRAWAL_PREFIX: u8 = 0;
 pub const ETH1_ADDRESS_WITHDRAWAL_PREFIX: u8 = 1;
 /// First byte of credentials of a compounding validator (EIP-7251).
 pub const COMPOUNDING_WITHDRAWAL_PREFIX: u8 = 2;
+/// First byte of credentials of a builder (EIP-7732).
+pub const BUILDER_WITHDRAWAL_PREFIX: u8 = 0xb0;
+/// The version of builders that build payloads.
+pub const PAYLOAD_BUILDER_VERSION: u8 = 0;
+/// Marks the index of a builder among those of validators.
+pub const BUILDER_INDEX_FLAG: u64 = 1 << 40;
+/// Stands for a proposer who builds the payload itself.
+pub const BUILDER_INDEX_SELF_BUILD: u64 = u64::MAX;
+/// Part of a slot's balance that must vote for a block before its builder pays: numerator.
+pub const BUILDER_PAYMENT_THRESHOLD_NUMERATOR: u64 = 6;
+/// Part of a slot's balance that must vote for a block before its builder pays: denominator.
+pub const BUILDER_PAYMENT_THRESHOLD_DENOMINATOR: u64 = 10;
 
 /// Position of the flag for a timely source vote.
 pub const TIMELY_SOURCE_FLAG_INDEX: u8 = 0;
@@ -64,3 +76,11 @@ pub const DOMAIN_AGGREGATE_AND_PROOF: [u8; 4] = [6, 0, 0, 0];
 pub const DOMAIN_SYNC_COMMITTEE: [u8; 4] = [7, 0, 0, 0];
 /// Signature domain of changes of BLS credentials.
 pub const DOMAIN_BLS_TO_EXECUTION_CHANGE: [u8; 4] = [10, 0, 0, 0];
+/// Signature domain of bids and envelopes of payloads.
+pub const DOMAIN_BEACON_BUILDER: [u8; 4] = [11, 0, 0, 0];
+/// Signature domain of votes on payloads.
+pub const DOMAIN_PTC_ATTESTER: [u8; 4] = [12, 0, 0, 0];
+/// Signature domain of the wishes of proposers.
+pub const DOMAIN_PROPOSER_PREFERENCES: [u8; 4] = [13, 0, 0, 0];
+/// Signature domain of deposits of builders.
+pub const DOMAIN_BUILDER_DEPOSIT: [u8; 4] = [14, 0, 0, 0];

@@ -181,14 +181,12 @@ presets! {
     ptc_size: 512 16 512,
     /// Payload attestations of a block.
     max_payload_attestations: 4 4 4,
-    /// Builders a state may have.
-    builder_registry_limit: 1_099_511_627_776 1_099_511_627_776 1_099_511_627_776,
-    /// Builder withdrawals a state may queue.
-    builder_pending_withdrawals_limit: 1_048_576 1_048_576 1_048_576,
     /// Builders that the sweep of a block looks at.
     max_builders_per_withdrawals_sweep: 16_384 16 16_384,
-    /// Builder deposits whose signature an epoch checks.
-    max_builder_deposit_signatures_per_epoch: 16 16 16,
+    /// Deposit requests of builders in a payload.
+    max_builder_deposit_requests_per_payload: 64 64 64,
+    /// Exit requests of builders in a payload.
+    max_builder_exit_requests_per_payload: 16 16 16,
 }
 
 impl Preset {

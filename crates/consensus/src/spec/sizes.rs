@@ -4,7 +4,10 @@ use super::{Fork, JUSTIFICATION_BITS_LENGTH, Shape};
 use crate::ssz::Size;
 
 macro_rules! sizes {
-    ($( $(#[$doc:meta])* $kind:ident $name:ident = |$shape:ident| $value:expr; )*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident $name:ident $(: progressive since $progressive:ident)? = |$shape:ident| $value:expr;
+    )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $name;
@@ -15,6 +18,10 @@ macro_rules! sizes {
             fn of($shape: &Shape<'_>) -> u64 {
                 $value
             }
+
+            $( fn is_progressive(shape: &Shape<'_>) -> bool {
+                shape.fork >= Fork::$progressive
+            } )?
         }
     )*};
     (@exact vector) => { true };
@@ -56,65 +63,75 @@ sizes! {
     /// Bytes of a cell.
     vector BytesPerCell = |shape| shape.preset.field_elements_per_cell.saturating_mul(32);
 
+    /// Committees of the payload timeliness committees that a state knows (EIP-7732).
+    vector PtcWindow = |shape| (shape.preset.min_seed_lookahead.saturating_add(2))
+        .saturating_mul(shape.preset.slots_per_epoch);
+    /// Members of a payload timeliness committee.
+    vector PtcSize = |shape| shape.preset.ptc_size;
+    /// Payments to builders of the previous and the current epoch.
+    vector BuilderPendingPayments = |shape| shape.preset.slots_per_epoch.saturating_mul(2);
+
+    /// Members of a payload timeliness committee who took part.
+    list PtcMembers = |shape| shape.preset.ptc_size;
     /// Historical roots and summaries.
     list HistoricalRootsLimit = |shape| shape.preset.historical_roots_limit;
     /// Votes on the deposit chain.
     list Eth1DataVotes = |shape| shape.preset.epochs_per_eth1_voting_period
         .saturating_mul(shape.preset.slots_per_epoch);
     /// Validators.
-    list ValidatorRegistryLimit = |shape| shape.preset.validator_registry_limit;
+    list ValidatorRegistryLimit: progressive since Gloas = |shape| shape.preset.validator_registry_limit;
     /// Pending attestations of an epoch, phase 0.
     list PendingAttestations = |shape| shape.preset.max_attestations.saturating_mul(shape.preset.slots_per_epoch);
     /// Attesters of one attestation: of one committee, from Electra on of all committees of a slot.
-    list AttestationBits = |shape| if shape.fork >= Fork::Electra {
+    list AttestationBits: progressive since Gloas = |shape| if shape.fork >= Fork::Electra {
         shape.preset.max_validators_per_committee.saturating_mul(shape.preset.max_committees_per_slot)
     } else {
         shape.preset.max_validators_per_committee
     };
     /// Proposer slashings of a block.
-    list MaxProposerSlashings = |shape| shape.preset.max_proposer_slashings;
+    list MaxProposerSlashings: progressive since Gloas = |shape| shape.preset.max_proposer_slashings;
     /// Attester slashings of a block.
-    list MaxAttesterSlashings = |shape| if shape.fork >= Fork::Electra {
+    list MaxAttesterSlashings: progressive since Gloas = |shape| if shape.fork >= Fork::Electra {
         shape.preset.max_attester_slashings_electra
     } else {
         shape.preset.max_attester_slashings
     };
     /// Attestations of a block.
-    list MaxAttestations = |shape| if shape.fork >= Fork::Electra {
+    list MaxAttestations: progressive since Gloas = |shape| if shape.fork >= Fork::Electra {
         shape.preset.max_attestations_electra
     } else {
         shape.preset.max_attestations
     };
     /// Deposits of a block.
-    list MaxDeposits = |shape| shape.preset.max_deposits;
+    list MaxDeposits: progressive since Gloas = |shape| shape.preset.max_deposits;
     /// Voluntary exits of a block.
-    list MaxVoluntaryExits = |shape| shape.preset.max_voluntary_exits;
+    list MaxVoluntaryExits: progressive since Gloas = |shape| shape.preset.max_voluntary_exits;
     /// Extra bytes of a payload.
     list MaxExtraDataBytes = |shape| shape.preset.max_extra_data_bytes;
     /// Bytes of a transaction.
-    list MaxBytesPerTransaction = |shape| shape.preset.max_bytes_per_transaction;
+    list MaxBytesPerTransaction: progressive since Gloas = |shape| shape.preset.max_bytes_per_transaction;
     /// Transactions of a payload.
-    list MaxTransactionsPerPayload = |shape| shape.preset.max_transactions_per_payload;
+    list MaxTransactionsPerPayload: progressive since Gloas = |shape| shape.preset.max_transactions_per_payload;
     /// Withdrawals of a payload.
-    list MaxWithdrawalsPerPayload = |shape| shape.preset.max_withdrawals_per_payload;
+    list MaxWithdrawalsPerPayload: progressive since Gloas = |shape| shape.preset.max_withdrawals_per_payload;
     /// Changes of credentials in a block.
-    list MaxBlsToExecutionChanges = |shape| shape.preset.max_bls_to_execution_changes;
+    list MaxBlsToExecutionChanges: progressive since Gloas = |shape| shape.preset.max_bls_to_execution_changes;
     /// Blob commitments of a block.
-    list MaxBlobCommitmentsPerBlock = |shape| shape.preset.max_blob_commitments_per_block;
+    list MaxBlobCommitmentsPerBlock: progressive since Gloas = |shape| shape.preset.max_blob_commitments_per_block;
     /// Columns that a request may name.
     list NumberOfColumns = |shape| shape.preset.number_of_columns;
     /// Headers that a partial column carries: none or one.
     list MaxPartialColumnHeaders = |_shape| 1;
     /// Deposit requests of a payload.
-    list MaxDepositRequestsPerPayload = |shape| shape.preset.max_deposit_requests_per_payload;
+    list MaxDepositRequestsPerPayload: progressive since Gloas = |shape| shape.preset.max_deposit_requests_per_payload;
     /// Withdrawal requests of a payload.
-    list MaxWithdrawalRequestsPerPayload = |shape| shape.preset.max_withdrawal_requests_per_payload;
+    list MaxWithdrawalRequestsPerPayload: progressive since Gloas = |shape| shape.preset.max_withdrawal_requests_per_payload;
     /// Consolidation requests of a payload.
-    list MaxConsolidationRequestsPerPayload = |shape| shape.preset.max_consolidation_requests_per_payload;
+    list MaxConsolidationRequestsPerPayload: progressive since Gloas = |shape| shape.preset.max_consolidation_requests_per_payload;
     /// Queued deposits.
-    list PendingDepositsLimit = |shape| shape.preset.pending_deposits_limit;
+    list PendingDepositsLimit: progressive since Gloas = |shape| shape.preset.pending_deposits_limit;
     /// Queued partial withdrawals.
-    list PendingPartialWithdrawalsLimit = |shape| shape.preset.pending_partial_withdrawals_limit;
+    list PendingPartialWithdrawalsLimit: progressive since Gloas = |shape| shape.preset.pending_partial_withdrawals_limit;
     /// Queued consolidations.
-    list PendingConsolidationsLimit = |shape| shape.preset.pending_consolidations_limit;
+    list PendingConsolidationsLimit: progressive since Gloas = |shape| shape.preset.pending_consolidations_limit;
 }

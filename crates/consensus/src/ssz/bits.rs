@@ -154,7 +154,7 @@ impl<S: Size> Ssz for Bits<S> {
     fn decode(bytes: &[u8], shape: &Shape<'_>) -> Result<Self, SszError> {
         let size = S::of(shape);
         if !S::EXACT {
-            if bytes.len() as u64 > size / 8 + 1 {
+            if !S::is_progressive(shape) && bytes.len() as u64 > size / 8 + 1 {
                 return Err(SszErrorKind::TooMany {
                     limit: size,
                     found: (bytes.len() as u64).saturating_sub(1).saturating_mul(8),
@@ -177,7 +177,11 @@ impl<S: Size> Ssz for Bits<S> {
     }
 
     fn hash_tree_root(&self, shape: &Shape<'_>) -> [u8; 32] {
-        let root = merkle::merkleize(merkle::chunks(&self.bytes), S::of(shape).div_ceil(256));
+        let chunks = merkle::chunks(&self.bytes);
+        if S::is_progressive(shape) {
+            return merkle::mix_in_length(&merkle::merkleize_progressive(&chunks), self.length as u64);
+        }
+        let root = merkle::merkleize(chunks, S::of(shape).div_ceil(256));
         if S::EXACT { root } else { merkle::mix_in_length(&root, self.length as u64) }
     }
 }

@@ -175,7 +175,11 @@ impl<S: Size> Ssz for ByteList<S> {
     }
 
     fn hash_tree_root(&self, shape: &Shape<'_>) -> [u8; 32] {
-        let root = merkle::merkleize(merkle::chunks(&self.bytes), S::of(shape).div_ceil(32));
+        let chunks = merkle::chunks(&self.bytes);
+        if S::is_progressive(shape) {
+            return merkle::mix_in_length(&merkle::merkleize_progressive(&chunks), self.bytes.len() as u64);
+        }
+        let root = merkle::merkleize(chunks, S::of(shape).div_ceil(32));
         if S::EXACT { root } else { merkle::mix_in_length(&root, self.bytes.len() as u64) }
     }
 }

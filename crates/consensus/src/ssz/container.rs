@@ -136,12 +136,13 @@ pub fn fixed_part<T: Ssz>(shape: &Shape<'_>) -> usize {
 }
 
 /// Declares a container. A field is followed by `=> Since..` or `=> Since..Until` where not every fork has it;
-/// a fork that does not have it leaves it at its default.
+/// a fork that does not have it leaves it at its default. The name is followed by `: progressive since Fork` where the
+/// container is a progressive one (EIP-7495) from a fork on.
 #[macro_export]
 macro_rules! container {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident {
+        pub struct $name:ident $(: progressive since $progressive:ident)? {
             $( $(#[$field_meta:meta])* pub $field:ident : $type:ty $(=> $since:ident .. $($until:ident)?)? ),* $(,)?
         }
     ) => {
@@ -188,6 +189,9 @@ macro_rules! container {
 
             fn hash_tree_root(&self, shape: &$crate::spec::Shape<'_>) -> [u8; 32] {
                 let roots = self.field_roots(shape);
+                $( if $crate::ssz::container!(@present shape, $progressive) {
+                    return $crate::ssz::merkle::progressive_container(&roots);
+                } )?
                 let count = roots.len() as u64;
                 $crate::ssz::merkle::merkleize(roots, count)
             }

@@ -13,6 +13,7 @@ pub(super) fn check_count<S: Size>(found: usize, shape: &Shape<'_>) -> Result<()
     match S::EXACT {
         // A vector without elements is no type.
         true if found != size || size == 0 => Err(SszErrorKind::Count { expected: size, found }.into()),
+        false if S::is_progressive(shape) => Ok(()),
         false if found > size => Err(SszErrorKind::TooMany { limit: size, found }.into()),
         _ => Ok(()),
     }
@@ -115,7 +116,11 @@ pub(super) fn chunk_limit<T: Ssz, S: Size>(shape: &Shape<'_>) -> u64 {
 
 /// The root of the elements.
 pub(super) fn hash_tree_root<T: Ssz, S: Size>(items: &[T], shape: &Shape<'_>) -> [u8; 32] {
-    let root = merkle::merkleize(leaves(items, shape), chunk_limit::<T, S>(shape));
+    let leaves = leaves(items, shape);
+    if S::is_progressive(shape) {
+        return merkle::mix_in_length(&merkle::merkleize_progressive(&leaves), items.len() as u64);
+    }
+    let root = merkle::merkleize(leaves, chunk_limit::<T, S>(shape));
     if S::EXACT { root } else { merkle::mix_in_length(&root, items.len() as u64) }
 }
 

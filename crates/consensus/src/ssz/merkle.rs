@@ -152,6 +152,16 @@ pub fn branch(leaves: &[[u8; 32]], depth: u32, index: u64) -> Vec<[u8; 32]> {
     siblings
 }
 
+/// The root of a progressive container (EIP-7495) whose first fields are all in use, from the roots of its fields.
+pub fn progressive_container(fields: &[[u8; 32]]) -> [u8; 32] {
+    let mut active = [0; 32];
+    for (number, byte) in active.iter_mut().enumerate() {
+        let bits = fields.len().saturating_sub(number * 8).min(8);
+        *byte = ((1_u16 << bits) - 1) as u8;
+    }
+    hash_pair(&merkleize_progressive(fields), &active)
+}
+
 /// Whether `branch` leads from `leaf` at `index` to `root`.
 ///
 /// Source: phase0 `is_valid_merkle_branch`.

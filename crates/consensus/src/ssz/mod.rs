@@ -27,7 +27,7 @@ pub use container::{FieldReader, FieldWriter, fixed_part};
 pub use error::{SszError, SszErrorKind};
 pub use json::{Json, JsonError};
 pub use list::List;
-pub use progressive::{ProgressiveBits, ProgressiveByteList, ProgressiveList};
+pub use progressive::{ProgressiveBits, ProgressiveByteList, ProgressiveList, Unbounded};
 
 use crate::spec::Shape;
 
@@ -63,4 +63,9 @@ pub trait Size: Clone + Copy + Default + std::fmt::Debug + PartialEq + Eq + Send
 
     /// The length or limit.
     fn of(shape: &Shape<'_>) -> u64;
+
+    /// Whether a list of this size has no limit under a shape, and its tree grows with it (EIP-7916).
+    fn is_progressive(_: &Shape<'_>) -> bool {
+        false
+    }
 }

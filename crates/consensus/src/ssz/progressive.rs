@@ -29,6 +29,10 @@ impl Size for Unbounded {
     fn of(_: &Shape<'_>) -> u64 {
         u64::MAX
     }
+
+    fn is_progressive(_: &Shape<'_>) -> bool {
+        true
+    }
 }
 
 impl<T> Default for ProgressiveList<T> {

@@ -42,11 +42,7 @@ impl State {
         let config = &self.spec.config;
         let churn = div(total, config.churn_limit_quotient, "the churn limit")?
             .max(config.min_per_epoch_churn_limit_electra);
-        sub(
-            churn,
-            rem(churn, self.spec.preset.effective_balance_increment, "the churn limit")?,
-            "the churn limit",
-        )
+        self.whole_increments(churn)
     }
 
     /// Balance that may enter or leave in an epoch, gwei.
@@ -57,10 +53,46 @@ impl State {
         Ok(self.balance_churn_limit()?.min(most))
     }
 
+    /// Balance that may enter in an epoch, gwei.
+    ///
+    /// Source: gloas `get_activation_churn_limit`; before it that of activations and exits together.
+    pub(crate) fn activation_churn_limit(&mut self) -> Result<u64, TransitionError> {
+        if self.fork < Fork::Gloas {
+            return self.activation_exit_churn_limit();
+        }
+        let most = self.spec.config.max_per_epoch_activation_churn_limit_gloas;
+        Ok(self.exit_churn_limit()?.min(most))
+    }
+
+    /// Balance that may leave in an epoch, gwei.
+    ///
+    /// Source: gloas `get_exit_churn_limit`; before it that of activations and exits together.
+    pub(crate) fn exit_churn_limit(&mut self) -> Result<u64, TransitionError> {
+        if self.fork < Fork::Gloas {
+            return self.activation_exit_churn_limit();
+        }
+        let total = self.total_active_balance()?;
+        let config = &self.spec.config;
+        let churn = div(total, config.churn_limit_quotient_gloas, "the churn limit")?
+            .max(config.min_per_epoch_churn_limit_electra);
+        self.whole_increments(churn)
+    }
+
+    /// Gwei rounded down to whole increments.
+    fn whole_increments(&self, gwei: u64) -> Result<u64, TransitionError> {
+        let what = "the churn limit";
+        sub(gwei, rem(gwei, self.spec.preset.effective_balance_increment, what)?, what)
+    }
+
     /// Balance that may consolidate in an epoch, gwei.
     ///
-    /// Source: electra `get_consolidation_churn_limit`.
+    /// Source: electra and gloas `get_consolidation_churn_limit`.
     pub(crate) fn consolidation_churn_limit(&mut self) -> Result<u64, TransitionError> {
+        if self.fork >= Fork::Gloas {
+            let total = self.total_active_balance()?;
+            let quotient = self.spec.config.consolidation_churn_limit_quotient;
+            return self.whole_increments(div(total, quotient, "the churn limit")?);
+        }
         sub(self.balance_churn_limit()?, self.activation_exit_churn_limit()?, "the consolidation churn limit")
     }
 
@@ -68,7 +100,7 @@ impl State {
     ///
     /// Source: electra `compute_exit_epoch_and_update_churn`.
     pub(crate) fn take_exit_churn(&mut self, gwei: u64) -> Result<u64, TransitionError> {
-        let per_epoch = self.activation_exit_churn_limit()?;
+        let per_epoch = self.exit_churn_limit()?;
         let soonest = self.activation_exit_epoch(self.current_epoch())?;
         let (epoch, left) = queue(
             self.data.earliest_exit_epoch,

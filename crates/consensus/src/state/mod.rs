@@ -1,6 +1,7 @@
 //! A beacon state with its rules, and what is derived from it and kept.
 
 mod balances;
+mod builders;
 mod caches;
 mod churn;
 mod committees;
@@ -17,6 +18,7 @@ mod signing;
 use std::ops::Deref;
 use std::sync::Arc;
 
+pub(crate) use builders::is_builder_credential;
 pub(crate) use committees::active_indices;
 pub use committees::{Shuffling, ShufflingTask};
 pub(crate) use credentials::Credentials;

@@ -34,6 +34,9 @@ pub enum Violation {
     /// There is no such validator.
     #[error("there is no validator {0}")]
     NoValidator(u64),
+    /// There is no such builder.
+    #[error("there is no builder {0}")]
+    NoBuilder(u64),
     /// A signature is not valid.
     #[error("the signature of {0} is not valid")]
     Signature(&'static str),

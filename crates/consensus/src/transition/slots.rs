@@ -119,6 +119,12 @@ fn process_slot(state: &mut State, roots: &mut Roots<'_>) -> Result<(), Transiti
     };
     let kept = state.data.block_roots.get_mut(place);
     *kept.ok_or(Violation::State("block_roots is too short"))? = block_root;
+    if state.fork >= Fork::Gloas {
+        // No payload has come for the next slot yet.
+        let next = add(slot, 1, "the slot")?;
+        let place = index(rem(next, state.spec.preset.slots_per_historical_root, "the slot")?);
+        state.data.execution_payload_availability.set(place, false);
+    }
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use crate::network;
 use crate::run::Skipped;
 
 /// The latest fork that is supported.
-const LATEST: Fork = Fork::Fulu;
+const LATEST: Fork = Fork::Gloas;
 
 /// What a case is run with.
 pub(crate) struct Context<'a> {
