@@ -167,6 +167,10 @@ impl Network {
                 max_per_epoch_activation_churn_limit: 4,
                 min_per_epoch_churn_limit_electra: 64_000_000_000,
                 max_per_epoch_activation_exit_churn_limit: 128_000_000_000,
+                churn_limit_quotient_gloas: 16,
+                consolidation_churn_limit_quotient: 32,
+                max_per_epoch_activation_churn_limit_gloas: 128_000_000_000,
+                min_builder_withdrawability_delay: 2,
                 min_epochs_for_block_requests: 272,
                 ..base
             },
