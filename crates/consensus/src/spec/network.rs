@@ -108,7 +108,7 @@ impl Network {
                 min_genesis_time: 1_655_647_200,
                 genesis_delay: 86_400,
                 forks: versions(
-                    |fork| [0x90, 0, 0, 0x69 + fork as u8],
+                    |fork| [0x90, 0, 0, if fork == Fork::Phase0 { 0x69 } else { 0x6f + fork as u8 }],
                     [0, 50, 100, 56_832, 132_608, 222_464, 272_640, FAR_FUTURE_EPOCH],
                 ),
                 blob_schedule: schedule(&[(274_176, 15), (275_712, 21)]),
