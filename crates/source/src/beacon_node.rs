@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use consensus::Slot;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH};
+use reqwest::{Client, Response, StatusCode};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
-/// How much of a node's own words an error repeats.
-const MESSAGE_CHARS: usize = 300;
-/// How much of a refusal is read to find those words.
-const MESSAGE_BYTES: usize = 64 * 1024;
+use crate::http::{Address, USER_AGENT, asked_wait, jitter, own_words, random, root_cause};
 
 /// How patient to be with a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,26 +198,6 @@ pub struct BeaconNode {
     options: NodeOptions,
 }
 
-#[derive(Clone)]
-struct Address(Url);
-
-impl std::fmt::Debug for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&printable(&self.0))
-    }
-}
-
-/// The URL without user, password and query.
-fn printable(url: &Url) -> String {
-    let mut url = url.clone();
-    // Can't fail for http and https, the only schemes that get here.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.set_fragment(None);
-    url.as_str().trim_end_matches('/').to_owned()
-}
-
 /// What an attempt came to.
 enum Trouble {
     /// Another attempt may help. The pause the node asks for, if it does.
@@ -241,18 +218,15 @@ impl BeaconNode {
     /// A node at a URL such as `http://localhost:5052` or `https://user:password@host/path`.
     pub fn new(url: &str, options: NodeOptions) -> Result<Self, NodeError> {
         let bad = |reason: &str| NodeError::Url { reason: reason.to_owned() };
-        let address = Url::parse(url).map_err(|error| bad(&format!("of its form: {error}")))?;
-        if !matches!(address.scheme(), "http" | "https") {
-            return Err(bad("it begins neither with http:// nor with https://"));
-        }
-        let name = printable(&address);
+        let address = Address::parse(url).map_err(|reason| bad(&reason))?;
+        let name = address.to_string();
         let client = Client::builder()
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.read_timeout)
-            .user_agent(concat!("blockmark/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .build()
             .map_err(|error| bad(&root_cause(&error)))?;
-        Ok(Self { client, address: Address(address), name, options })
+        Ok(Self { client, address, name, options })
     }
 
     /// The URL as it may be printed: without user and password.
@@ -321,7 +295,7 @@ impl BeaconNode {
     /// The pause after a failed attempt: doubling, between half and one and a half of it, at random.
     pub(crate) fn pause(&self, attempt: u32, asked: Option<Duration>) -> Duration {
         let doubled = self.options.first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-        let pause = doubled.min(self.options.longest_pause).mul_f64(jitter());
+        let pause = doubled.min(self.options.longest_pause).mul_f64(jitter(random()));
         pause.max(asked.unwrap_or_default()).min(self.options.longest_pause)
     }
 
@@ -332,10 +306,7 @@ impl BeaconNode {
         path: Option<&'a Path>,
         attempt: u32,
     ) -> Result<Sink<'a>, Trouble> {
-        let mut url = self.address.0.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["lighthouse", "analysis", "block_rewards"]);
-        }
+        let mut url = self.address.join("lighthouse/analysis/block_rewards");
         url.query_pairs_mut()
             .append_pair("start_slot", &start.to_string())
             .append_pair("end_slot", &end.to_string())
@@ -405,20 +376,9 @@ impl BeaconNode {
     /// An answer that is no block rewards.
     async fn refusal(&self, mut response: Response, start: Slot, end: Slot, attempts: u32) -> Trouble {
         let status = response.status();
-        let wait = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MESSAGE_BYTES {
-                break;
-            }
-        }
+        let wait = asked_wait(&response);
         let node = self.name.clone();
-        let message = own_words(&body);
+        let message = own_words(&mut response).await;
         let code = status.as_u16();
         let wants_patience = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
         match status {
@@ -441,41 +401,6 @@ impl BeaconNode {
     }
 }
 
-/// Between a half and one and a half, so that requests which failed together do not return together.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, Hasher};
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    0.5 + (random >> 11) as f64 / (1u64 << 53) as f64
-}
-
 fn write_error(path: &Path, error: std::io::Error) -> NodeError {
     NodeError::Write { path: path.display().to_string(), error }
-}
-
-/// The innermost reason of an error. The outer ones repeat the URL, with its password.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if std::ptr::addr_eq(cause, error as &dyn std::error::Error) {
-        return if error.is_builder() { "no client can be made" } else { "the answer is broken" }.to_owned();
-    }
-    cause.to_string()
-}
-
-/// What a node says of a refusal: the `message` of a Beacon API error, or the start of the text.
-fn own_words(body: &[u8]) -> String {
-    let value: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let message = value.as_ref().and_then(|value| value.get("message")?.as_str());
-    let text = message.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut words: String =
-        text.chars().filter(|character| !character.is_control()).take(MESSAGE_CHARS).collect();
-    if words.is_empty() {
-        words.push_str("without a word");
-    } else if words.len() < text.len() {
-        words.push('…');
-    }
-    words
 }

@@ -8,6 +8,7 @@ use consensus::containers::SignedBeaconBlock;
 use consensus::spec::{Fork, Spec};
 use consensus::ssz::{Ssz, SszError};
 use consensus::{Root, Slot};
+use serde_json::Value;
 
 /// Blocks that wait decoded for whoever applies them, where nobody says otherwise. A block of mainnet takes
 /// about half a megabyte decoded.
@@ -22,6 +23,45 @@ pub struct Genesis {
     pub validators_root: Root,
     /// The version of the first fork.
     pub fork_version: [u8; 4],
+}
+
+impl Genesis {
+    /// Reads the genesis, with or without `data` around it. An error names the field.
+    pub fn from_json(value: &Value) -> Result<Self, String> {
+        let data = value.get("data").unwrap_or(value);
+        let field = |name: &str| data.get(name).ok_or_else(|| format!("the field {name} is missing"));
+        let time = field("genesis_time")?;
+        let time = time
+            .as_u64()
+            .or_else(|| time.as_str()?.parse().ok())
+            .ok_or_else(|| format!("genesis_time: expected a number, found {time}"))?;
+        let root = field("genesis_validators_root")?;
+        let validators_root = root.as_str().and_then(|root| root.parse().ok()).ok_or_else(|| {
+            format!("genesis_validators_root: expected 32 bytes in hexadecimal, found {root}")
+        })?;
+        let version = field("genesis_fork_version")?;
+        let fork_version = version
+            .as_str()
+            .and_then(|version| version.strip_prefix("0x"))
+            .filter(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .map(u32::to_be_bytes)
+            .ok_or_else(|| {
+                format!("genesis_fork_version: expected 4 bytes in hexadecimal, found {version}")
+            })?;
+        Ok(Self { time, validators_root, fork_version })
+    }
+
+    /// The genesis as `/eth/v1/beacon/genesis` writes it.
+    pub fn to_json(&self) -> Value {
+        serde_json::json!({
+            "data": {
+                "genesis_time": self.time.to_string(),
+                "genesis_validators_root": self.validators_root.to_string(),
+                "genesis_fork_version": format!("0x{:08x}", u32::from_be_bytes(self.fork_version)),
+            }
+        })
+    }
 }
 
 /// A signed block and the fork that it belongs to.
@@ -150,5 +190,26 @@ mod tests {
     fn a_failed_thread_is_not_the_end_of_the_items() {
         let items = (0..10).inspect(|item| assert!(*item < 5, "the thread failed"));
         let _ = ReadAhead::start(items, 2).count();
+    }
+
+    #[test]
+    fn genesis_reads_back() {
+        let genesis =
+            Genesis { time: 1_606_824_023, validators_root: Root([7; 32]), fork_version: [0, 0, 0x52, 0x44] };
+        let json = genesis.to_json();
+        assert_eq!(Genesis::from_json(&json), Ok(genesis));
+        assert_eq!(Genesis::from_json(&json["data"]), Ok(genesis));
+        for (field, bad) in [
+            ("genesis_time", serde_json::json!("soon")),
+            ("genesis_validators_root", serde_json::json!("0x12")),
+            ("genesis_fork_version", serde_json::json!("0x+1234567")),
+        ] {
+            let mut data = json["data"].clone();
+            data[field] = bad;
+            let error = Genesis::from_json(&data).expect_err("bad");
+            assert!(error.starts_with(field), "{error}");
+            data.as_object_mut().expect("an object").remove(field);
+            assert!(Genesis::from_json(&data).expect_err("bad").contains("is missing"));
+        }
     }
 }

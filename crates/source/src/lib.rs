@@ -6,11 +6,13 @@
 //!                └─▶ node_blocks ──────────────┘────────────┘
 //! ```
 
+pub mod beacon_api;
 pub mod beacon_node;
 pub mod chain;
 pub mod compression;
 pub mod era;
 pub mod fetch;
+mod http;
 pub mod inputs;
 pub mod node_blocks;
 mod part_file;

@@ -5,9 +5,10 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use consensus::Slot;
 use consensus::spec::Spec;
 use consensus::state::State;
-use consensus::{Root, Slot};
+use consensus::transition::{Checks, FromScratch, process_slots, state_transition};
 use proptest::prelude::*;
 use source::chain::ChainBlock;
 use source::compression::Compression;
@@ -31,29 +32,28 @@ impl Chain {
         CHAIN.get_or_init(Self::load).as_ref()
     }
 
-    /// The recorded blocks. The states of slots 64 and 128 were not recorded: they are the genesis state with slot
-    /// and block roots set, which is all that the format looks at.
+    /// The recorded blocks, and the states that come of them.
     fn load() -> Option<Self> {
         let capture = captures::named("lodestar-devnet/electra/minimal")?;
         let spec = Arc::new(capture.spec());
-        let captured = capture.blocks();
-        let blocks: Vec<_> = captured.iter().map(|block| block.from_ssz(&spec)).collect();
+        let blocks: Vec<_> = capture.blocks().iter().map(|block| block.from_ssz(&spec)).collect();
         let genesis = &capture.states().remove(0).1;
         let genesis = State::decode_any_fork(Arc::clone(&spec), genesis).expect("the genesis state");
-        let state_of = |era: u64| {
-            let mut root = blocks[0].block.message.parent_root;
-            let roots = (0..era * SLOTS).map(|slot| {
-                root = captured.iter().find(|block| block.slot.0 == slot).map_or(root, |block| block.root);
-                root
-            });
-            let roots: Vec<Root> = roots.collect();
-            let mut state = genesis.clone();
-            let data = state.data_mut();
-            data.slot = era * SLOTS;
-            data.block_roots = roots[roots.len() - SLOTS as usize..].to_vec().into();
-            state
+        let mut state = genesis.clone();
+        let mut state_of = |era: u64| {
+            for block in blocks.iter().filter(|block| block.slot().0 <= era * SLOTS) {
+                if block.slot().0 > state.slot {
+                    let applied =
+                        state_transition(&mut state, &block.block, Checks::ROOTS, &mut FromScratch, &mut ());
+                    applied.expect("a valid block");
+                }
+            }
+            if state.slot < era * SLOTS {
+                process_slots(&mut state, era * SLOTS, &mut FromScratch).expect("empty slots");
+            }
+            state.clone()
         };
-        let states = [genesis.clone(), state_of(1), state_of(2)];
+        let states = [genesis, state_of(1), state_of(2)];
         Some(Self { spec, blocks, states })
     }
 

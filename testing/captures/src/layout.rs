@@ -120,3 +120,56 @@ pub(crate) fn states(root: &Path, maker: Maker) -> Vec<(Slot, Vec<u8>)> {
     states.dedup_by_key(|(slot, _)| *slot);
     states
 }
+
+pub(crate) fn committees(root: &Path, maker: Maker) -> Vec<(u64, Value)> {
+    if maker == Maker::Lodestar {
+        return numbered_lines(&root.join("committees.jsonl.gz"), "epoch");
+    }
+    numbered_files(&root.join("committees"), "epoch_")
+}
+
+pub(crate) fn block_rewards(root: &Path, maker: Maker) -> Vec<(Slot, Value)> {
+    let rewards = match maker {
+        Maker::Lodestar => numbered_lines(&root.join("rewards_blocks.jsonl.gz"), "slot"),
+        Maker::Lighthouse | Maker::Grandine => numbered_files(&root.join("rewards_blocks"), ""),
+    };
+    rewards.into_iter().map(|(slot, body)| (Slot(slot), body)).collect()
+}
+
+pub(crate) fn validators_file(maker: Maker) -> &'static str {
+    match maker {
+        Maker::Lodestar => "validators.json.gz",
+        Maker::Lighthouse | Maker::Grandine => "validators_end.json.gz",
+    }
+}
+
+pub(crate) fn events(root: &Path, maker: Maker) -> String {
+    if maker == Maker::Lodestar {
+        return String::from_utf8(unpacked(&root.join("events.sse.gz"))).expect("UTF-8");
+    }
+    lines(&root.join("events.jsonl.gz"))
+        .iter()
+        .map(|line| format!("event: {}\ndata: {}\n\n", line["event"].as_str().expect("a name"), line["data"]))
+        .collect()
+}
+
+/// Lines with a number in a field, and the rest of them.
+fn numbered_lines(path: &Path, field: &str) -> Vec<(u64, Value)> {
+    lines(path)
+        .into_iter()
+        .map(|mut line| {
+            let number = line.as_object_mut().and_then(|fields| fields.remove(field));
+            (number.as_ref().and_then(Value::as_u64).expect("a number"), line)
+        })
+        .collect()
+}
+
+/// Files with a number in their name, by number.
+fn numbered_files(path: &Path, start: &str) -> Vec<(u64, Value)> {
+    let mut files: Vec<(u64, Value)> = folder(path, ".json.gz")
+        .into_iter()
+        .map(|(name, path)| (name.strip_prefix(start).expect(start).parse().expect("a number"), json(&path)))
+        .collect();
+    files.sort_by_key(|(number, _)| *number);
+    files
+}

@@ -4,8 +4,10 @@
 //! [`all`] is empty and says so, except with `CI` set, where it panics. Everything here panics on data that is not
 //! as it should be: it is for tests.
 
+pub mod fake_node;
 mod files;
 mod layout;
+pub mod pacing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,6 +119,42 @@ impl Capture {
     /// The encoded states with the slots that they stand at, by slot.
     pub fn states(&self) -> Vec<(Slot, Vec<u8>)> {
         layout::states(&self.root, self.maker)
+    }
+
+    /// What the node said of itself, where that was kept.
+    pub fn version(&self) -> Option<Value> {
+        ["node_version.json.gz", "version.json.gz"]
+            .map(|name| self.root.join(name))
+            .into_iter()
+            .find_map(|path| path.exists().then(|| json(&path)))
+    }
+
+    /// The bodies of `/eth/v1/beacon/states/{id}/committees?epoch=`, by epoch.
+    pub fn committees(&self) -> Vec<(u64, Value)> {
+        layout::committees(&self.root, self.maker)
+    }
+
+    /// The bodies of `/eth/v1/beacon/rewards/blocks/{slot}`, by slot.
+    pub fn block_rewards(&self) -> Vec<(Slot, Value)> {
+        layout::block_rewards(&self.root, self.maker)
+    }
+
+    /// The body of `/eth/v1/beacon/states/{id}/validators` at the end.
+    pub fn validators(&self) -> Value {
+        json(&self.root.join(layout::validators_file(self.maker)))
+    }
+
+    /// The body of `/eth/v1/beacon/states/head/finality_checkpoints`, where it was kept.
+    pub fn finality_checkpoints(&self) -> Option<Value> {
+        ["finality_checkpoints_head.json.gz", "finality.json.gz"]
+            .map(|name| self.root.join(name))
+            .into_iter()
+            .find_map(|path| path.exists().then(|| json(&path)))
+    }
+
+    /// The stream of `/eth/v1/events`.
+    pub fn events(&self) -> String {
+        layout::events(&self.root, self.maker)
     }
 
     /// Writes it as a recording and opens that.

@@ -5,8 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use consensus::{Root, Slot};
-use serde_json::Value;
+use consensus::Slot;
 
 use super::RecordingError;
 use crate::chain::Genesis;
@@ -93,41 +92,9 @@ pub(super) fn read_text(path: &Path, limit: u64) -> Result<Option<String>, Recor
     String::from_utf8(bytes).map(Some).map_err(|_| RecordingError::json(path, "the text is not UTF-8"))
 }
 
-/// Reads the genesis, with or without `data` around it.
-pub(crate) fn genesis_from_json(text: &str) -> Result<Genesis, String> {
-    let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
-    let data = value.get("data").unwrap_or(&value);
-    let field = |name: &str| data.get(name).ok_or_else(|| format!("the field {name} is missing"));
-    let time = field("genesis_time")?;
-    let time = time
-        .as_u64()
-        .or_else(|| time.as_str()?.parse().ok())
-        .ok_or_else(|| format!("genesis_time: expected a number, found {time}"))?;
-    let root = field("genesis_validators_root")?;
-    let validators_root: Root = root
-        .as_str()
-        .and_then(|root| root.parse().ok())
-        .ok_or_else(|| format!("genesis_validators_root: expected 32 bytes in hexadecimal, found {root}"))?;
-    let version = field("genesis_fork_version")?;
-    let fork_version = version
-        .as_str()
-        .and_then(|version| version.strip_prefix("0x"))
-        .filter(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .and_then(|digits| u32::from_str_radix(digits, 16).ok())
-        .map(u32::to_be_bytes)
-        .ok_or_else(|| format!("genesis_fork_version: expected 4 bytes in hexadecimal, found {version}"))?;
-    Ok(Genesis { time, validators_root, fork_version })
-}
-
-/// The genesis as `/eth/v1/beacon/genesis` writes it.
-pub(super) fn genesis_to_json(genesis: &Genesis) -> Value {
-    serde_json::json!({
-        "data": {
-            "genesis_time": genesis.time.to_string(),
-            "genesis_validators_root": genesis.validators_root.to_string(),
-            "genesis_fork_version": format!("0x{:08x}", u32::from_be_bytes(genesis.fork_version)),
-        }
-    })
+/// Reads the genesis.
+pub(super) fn genesis_from_text(text: &str) -> Result<Genesis, String> {
+    Genesis::from_json(&serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?)
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -154,27 +121,6 @@ mod tests {
             "99999999999999999999.ssz",
         ] {
             assert_eq!(parse_name(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn genesis_reads_back() {
-        let genesis =
-            Genesis { time: 1_606_824_023, validators_root: Root([7; 32]), fork_version: [0, 0, 0x52, 0x44] };
-        let json = genesis_to_json(&genesis);
-        assert_eq!(genesis_from_json(&json.to_string()), Ok(genesis));
-        assert_eq!(genesis_from_json(&json["data"].to_string()), Ok(genesis));
-        for (field, bad) in [
-            ("genesis_time", serde_json::json!("soon")),
-            ("genesis_validators_root", serde_json::json!("0x12")),
-            ("genesis_fork_version", serde_json::json!("0x+1234567")),
-        ] {
-            let mut data = json["data"].clone();
-            data[field] = bad;
-            let error = genesis_from_json(&data.to_string()).expect_err("bad");
-            assert!(error.starts_with(field), "{error}");
-            data.as_object_mut().expect("an object").remove(field);
-            assert!(genesis_from_json(&data.to_string()).expect_err("bad").contains("is missing"));
         }
     }
 }

@@ -11,7 +11,7 @@ use consensus::ssz::Ssz;
 use consensus::state::State;
 use consensus::{Root, Slot};
 
-use super::layout::{Kind, Stored, genesis_from_json, read_text, stored};
+use super::layout::{Kind, Stored, genesis_from_text, read_text, stored};
 use super::{CONFIG_FILE, GENESIS_FILE, MANIFEST_FILE, Manifest, RecordingError};
 use crate::chain::{ChainBlock, DEFAULT_READ_AHEAD, Genesis, ReadAhead, block_slot};
 use crate::compression::Compression;
@@ -79,7 +79,7 @@ impl Recording {
         }
         let path = root.join(GENESIS_FILE);
         let genesis = read_text(&path, SMALL_FILE_BYTES)?
-            .map(|text| genesis_from_json(&text).map_err(|reason| RecordingError::json(&path, reason)))
+            .map(|text| genesis_from_text(&text).map_err(|reason| RecordingError::json(&path, reason)))
             .transpose()?;
         Ok(Self {
             spec: Arc::new(spec),

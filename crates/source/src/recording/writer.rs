@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use consensus::Slot;
 use consensus::spec::Spec;
 
-use super::layout::{Kind, Stored, genesis_from_json, genesis_to_json, read_text, stored, write};
+use super::layout::{Kind, Stored, genesis_from_text, read_text, stored, write};
 use super::reader::{digest_of, read_block, read_manifest};
 use super::{CONFIG_FILE, GENESIS_FILE, MANIFEST_FILE, Manifest, RecordingError, RecordingLimits};
 use crate::chain::{ChainBlock, Genesis, state_slot};
@@ -262,7 +262,7 @@ fn same_network(root: &Path, spec: &Spec, identity: Identity<'_>) -> Result<(), 
     let path = root.join(GENESIS_FILE);
     match read_text(&path, SMALL_FILE_BYTES)? {
         Some(text) => {
-            let there = genesis_from_json(&text).map_err(|reason| RecordingError::json(&path, reason))?;
+            let there = genesis_from_text(&text).map_err(|reason| RecordingError::json(&path, reason))?;
             let new = identity.genesis;
             if there.validators_root != new.validators_root {
                 return other(
@@ -272,7 +272,7 @@ fn same_network(root: &Path, spec: &Spec, identity: Identity<'_>) -> Result<(), 
                 );
             }
         }
-        None => write(&path, format!("{}\n", genesis_to_json(&identity.genesis)).as_bytes())?,
+        None => write(&path, format!("{}\n", identity.genesis.to_json()).as_bytes())?,
     }
     let path = root.join(CONFIG_FILE);
     match read_text(&path, SMALL_FILE_BYTES)? {
