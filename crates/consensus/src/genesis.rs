@@ -114,6 +114,7 @@ fn activate(state: &mut State) -> Result<(), TransitionError> {
         }
     }
     state.forget_balances();
+    state.forget_activity();
     Ok(())
 }
 

@@ -123,5 +123,6 @@ fn queue_those_who_wait(state: &mut State) -> Result<(), TransitionError> {
         state.queue_balance(&record, balance);
     }
     state.forget_balances();
+    state.forget_activity();
     Ok(())
 }

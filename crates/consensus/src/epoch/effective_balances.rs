@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::state::{State, max_effective_balance};
-use crate::transition::TransitionError;
-use crate::transition::math::{div, mul, rem};
+use crate::transition::math::{add, div, mul, rem, sub};
+use crate::transition::{TransitionError, Violation};
 
 /// When an effective balance moves, and to what.
 #[derive(Clone, Copy, Debug)]
@@ -53,5 +53,43 @@ pub(super) fn process_effective_balance_updates(state: &mut State) -> Result<(),
         }
     }
     state.forget_balances();
+    Ok(())
+}
+
+/// Lets the effective balances of some validators follow, the others' stay where they are. Given the sum of those
+/// active in the next epoch before, in increments.
+pub(super) fn update(state: &mut State, movers: Vec<u32>, active_next: u64) -> Result<(), TransitionError> {
+    let what = "the total active balance";
+    let hysteresis = Hysteresis::of(state)?;
+    let next_epoch = add(state.current_epoch(), 1, "the epoch")?;
+    let mut total = active_next;
+    for validator in movers {
+        let missing = || Violation::NoValidator(u64::from(validator));
+        let place = validator as usize;
+        let columns = &state.data.validators;
+        let effective = *columns.effective_balances.get(place).ok_or_else(missing)?;
+        let balance = *state.data.balances.get(place).ok_or_else(missing)?;
+        if !hysteresis.moves(balance, effective) {
+            continue;
+        }
+        let credentials = columns.withdrawal_credentials.get(place).ok_or_else(missing)?;
+        let target =
+            hysteresis.target(balance, max_effective_balance(&state.spec.preset, state.fork, credentials))?;
+        if target == effective {
+            continue;
+        }
+        let active = columns.is_active(place, next_epoch);
+        let (before, after) = state.set_effective_balance(validator, target)?;
+        if active {
+            total = sub(add(total, u64::from(after), what)?, u64::from(before), what)?;
+        }
+    }
+    let total = mul(total, state.spec.preset.effective_balance_increment, what)?;
+    if state.spec.preset.max_seed_lookahead > 0 {
+        state.remember_total_active_balance(next_epoch, total);
+    } else {
+        // The registry may have changed who is active in the next epoch.
+        state.forget_balances();
+    }
     Ok(())
 }

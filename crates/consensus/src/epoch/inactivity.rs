@@ -20,7 +20,13 @@ impl ScoreRule {
         Self { bias: config.inactivity_score_bias, recovery }
     }
 
+    /// Whether a score of nothing stays so, whatever the validator did.
+    pub(super) fn keeps_zero(self) -> bool {
+        self.bias <= self.recovery
+    }
+
     /// The score that follows. `None` where it goes out of range.
+    #[inline]
     pub(super) fn next(self, score: u64, mark: u8) -> Option<u64> {
         if mark & ELIGIBLE == 0 {
             return Some(score);

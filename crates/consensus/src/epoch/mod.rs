@@ -13,8 +13,10 @@ mod registry;
 mod resets;
 mod rewards;
 mod rewards_phase0;
+mod settlement;
 mod slashings;
 mod sub_transition;
+mod survey;
 mod sync_committee;
 
 pub(crate) use lookahead::initial_proposer_lookahead;
@@ -25,13 +27,22 @@ pub use sync_committee::next_sync_committee;
 
 use crate::spec::{Fork, GENESIS_EPOCH};
 use crate::state::State;
-use crate::transition::{StateRoot, TransitionError};
+use crate::transition::{StateRoot, TransitionError, math};
 
 /// Processes the end of the current epoch. With roots taken on trust, proposers ahead are not computed.
 ///
+/// From Altair on all validators are gone over twice, not once for each part; the result is that of the parts one by
+/// one.
+///
 /// Source: phase0 `process_epoch`, and what later forks change in it.
 pub fn process_epoch(state: &mut State, roots: StateRoot) -> Result<(), TransitionError> {
-    for part in SubTransition::of(state.fork) {
+    let mut parts = SubTransition::of(state.fork).collect::<Vec<_>>();
+    if has_flags(state) && state.has_whole_increments()? {
+        process_validators(state)?;
+        let last = parts.iter().position(|part| *part == SubTransition::EffectiveBalanceUpdates);
+        parts.drain(..last.map_or(0, |last| last.saturating_add(1)));
+    }
+    for part in parts {
         if part == SubTransition::ProposerLookahead && roots == StateRoot::Trust {
             lookahead::skip_proposer_lookahead(state);
         } else {
@@ -39,6 +50,35 @@ pub fn process_epoch(state: &mut State, roots: StateRoot) -> Result<(), Transiti
         }
     }
     Ok(())
+}
+
+/// Everything up to and with the effective balances, from Altair on.
+fn process_validators(state: &mut State) -> Result<(), TransitionError> {
+    use SubTransition::*;
+    let named = |part: SubTransition| move |error: TransitionError| error.in_part(part.name());
+    let gwei = |state: &State, increments: u64| {
+        let increments = increments.max(1);
+        math::mul(increments, state.spec.preset.effective_balance_increment, "the balance of the validators")
+    };
+    let survey = survey::survey(state).map_err(named(JustificationAndFinalization))?;
+    let sums = survey.sums;
+    let total = gwei(state, sums.active)?;
+    state.remember_total_active_balance(state.current_epoch(), total);
+    if justification::justifies(state) {
+        let (previous, current) = (gwei(state, sums.flags[1])?, gwei(state, sums.current_target)?);
+        justification::weigh(state, total, previous, current).map_err(named(JustificationAndFinalization))?;
+    }
+    let mut movers = settlement::settle(state, &survey).map_err(named(RewardsAndPenalties))?;
+    registry::update(state, survey.candidates).map_err(named(RegistryUpdates))?;
+    movers.extend(slashings::fine(state, survey.slashed).map_err(named(Slashings))?);
+    process_sub_transition(state, Eth1DataReset)?;
+    if state.fork >= Fork::Electra {
+        movers.extend(deposits::process_pending_deposits(state).map_err(named(PendingDeposits))?);
+        movers.extend(
+            consolidations::process_pending_consolidations(state).map_err(named(PendingConsolidations))?,
+        );
+    }
+    effective_balances::update(state, movers, sums.active_next).map_err(named(EffectiveBalanceUpdates))
 }
 
 impl State {

@@ -94,6 +94,7 @@ pub(super) fn update(state: &mut State, candidates: Candidates) -> Result<(), Tr
     let activation = state.activation_exit_epoch(current)?;
     for validator in &candidates.ready {
         set(&mut state.data.validators.activation_eligibility_epochs, *validator, asked)?;
+        state.touch(u64::from(*validator));
     }
     for validator in &candidates.poor {
         let ready = state.fork >= Fork::Electra && candidates.ready.binary_search(validator).is_ok();
@@ -115,6 +116,7 @@ pub(super) fn update(state: &mut State, candidates: Candidates) -> Result<(), Tr
     }
     for validator in waiting {
         set(&mut state.data.validators.activation_epochs, validator, activation)?;
+        state.touch(u64::from(validator));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::State;
 use crate::containers::Validator;
 use crate::spec::{Fork, WEIGHT_DENOMINATOR};
-use crate::transition::math::{add, div, index, mul};
+use crate::transition::math::{add, div, index, mul, rem};
 use crate::transition::{TransitionError, Violation};
 
 impl State {
@@ -46,8 +46,8 @@ impl State {
         div(product, total.isqrt(), "the base reward")
     }
 
-    /// Effective balances in increments, by validator. Refuses a balance of 65,536 increments or more: no network
-    /// allows for more than 2,048.
+    /// Effective balances in whole increments, by validator. Refuses a balance of 65,536 increments or more: no
+    /// network allows for more than 2,048.
     pub(crate) fn increments(&mut self) -> Result<Arc<Vec<u16>>, TransitionError> {
         let balances = &self.data.validators.effective_balances;
         if let Some(increments) = &self.caches.increments
@@ -57,14 +57,23 @@ impl State {
         }
         let increment = self.spec.preset.effective_balance_increment;
         let mut increments = Vec::with_capacity(balances.len());
+        let mut whole = true;
         for balance in balances.iter() {
-            let number = div(*balance, increment, "an effective balance")?;
-            let number = u16::try_from(number).map_err(|_| Violation::Range("an effective balance"))?;
+            let (number, rest) = increments_of(*balance, increment)?;
             increments.push(number);
+            whole &= rest == 0;
         }
+        self.caches.whole_increments = whole;
         let increments = Arc::new(increments);
         self.caches.increments = Some(Arc::clone(&increments));
         Ok(increments)
+    }
+
+    /// Whether every effective balance is a whole number of increments. The rules make no other; a made-up state may
+    /// have them.
+    pub(crate) fn has_whole_increments(&mut self) -> Result<bool, TransitionError> {
+        self.increments()?;
+        Ok(self.caches.whole_increments)
     }
 
     /// To be called when effective balances, or who is active in the current epoch, change.
@@ -73,11 +82,32 @@ impl State {
         self.caches.increments = None;
     }
 
-    /// Sets what the epoch pass computed on its way: total active balance and increments of an epoch.
-    pub(crate) fn remember_balances(&mut self, epoch: u64, total: u64, increments: Arc<Vec<u16>>) {
+    /// Sets the sum of effective balances of the active validators of an epoch, gwei, as another pass found it.
+    pub(crate) fn remember_total_active_balance(&mut self, epoch: u64, total: u64) {
         let least = self.spec.preset.effective_balance_increment;
         self.caches.total_active_balance = Some((epoch, total.max(least)));
-        self.caches.increments = Some(increments);
+    }
+
+    /// Sets the effective balance of a validator, gwei. What it was and what it is, in increments. The total active
+    /// balance is not changed with it.
+    pub(crate) fn set_effective_balance(
+        &mut self,
+        validator: u32,
+        gwei: u64,
+    ) -> Result<(u16, u16), TransitionError> {
+        let missing = || Violation::NoValidator(u64::from(validator));
+        let increment = self.spec.preset.effective_balance_increment;
+        let place = validator as usize;
+        let columns = &mut self.data.validators;
+        let balance = Arc::make_mut(&mut columns.effective_balances).get_mut(place).ok_or_else(missing)?;
+        let (before, _) = increments_of(*balance, increment)?;
+        let (after, rest) = increments_of(gwei, increment)?;
+        *balance = gwei;
+        self.caches.whole_increments &= rest == 0;
+        if let Some(increments) = &mut self.caches.increments {
+            *Arc::make_mut(increments).get_mut(place).ok_or_else(missing)? = after;
+        }
+        Ok((before, after))
     }
 
     /// Adds to a balance.
@@ -114,7 +144,11 @@ impl State {
             self.data.current_epoch_participation.push(0);
             self.data.inactivity_scores.push(0);
         }
-        self.caches.increments = None;
+        let increment = self.spec.preset.effective_balance_increment;
+        match (&mut self.caches.increments, increments_of(validator.effective_balance, increment)) {
+            (Some(increments), Ok((number, 0))) => Arc::make_mut(increments).push(number),
+            _ => self.caches.increments = None,
+        }
     }
 
     /// What the proposer gets for each member of the sync committee that takes part, and what the member gets. Gwei.
@@ -135,6 +169,13 @@ impl State {
             div(mul(participant, PROPOSER_WEIGHT, what)?, WEIGHT_DENOMINATOR - PROPOSER_WEIGHT, what)?;
         Ok(SyncRewards { participant, proposer })
     }
+}
+
+/// A balance in whole increments, and what is left of it in gwei.
+fn increments_of(gwei: u64, increment: u64) -> Result<(u16, u64), TransitionError> {
+    let what = "an effective balance";
+    let number = u16::try_from(div(gwei, increment, what)?).map_err(|_| Violation::Range(what))?;
+    Ok((number, rem(gwei, increment, what)?))
 }
 
 /// Rewards for one bit of a sync aggregate, gwei.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::activity::Activity;
 use super::committees::{Shuffling, ShufflingTask};
 use super::pubkeys::PubkeyIndex;
 use crate::ssz::Bytes;
@@ -18,6 +19,10 @@ pub(crate) struct Caches {
     pub(super) total_active_balance: Option<(u64, u64)>,
     /// Effective balances in increments.
     pub(super) increments: Option<Arc<Vec<u16>>>,
+    /// Whether nothing was left over when they were made.
+    pub(super) whole_increments: bool,
+    /// Who is active around an epoch.
+    pub(super) activity: Option<Activity>,
     /// Validators by key.
     pub(super) pubkeys: PubkeyIndex,
     /// Members of the current sync committee as validator indices, with the keys they stand for.

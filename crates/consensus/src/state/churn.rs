@@ -162,6 +162,7 @@ impl State {
         let columns = &mut self.data.validators;
         *Arc::make_mut(&mut columns.exit_epochs).get_mut(place).ok_or(missing.clone())? = exit_epoch;
         *Arc::make_mut(&mut columns.withdrawable_epochs).get_mut(place).ok_or(missing)? = withdrawable_epoch;
+        self.touch(validator);
         Ok(())
     }
 
@@ -205,6 +206,7 @@ impl State {
         *Arc::make_mut(&mut columns.slashed).get_mut(place).ok_or(missing.clone())? = true;
         *Arc::make_mut(&mut columns.withdrawable_epochs).get_mut(place).ok_or(missing)? =
             record.withdrawable_epoch.max(until);
+        self.touch(validator);
         let bucket = index(rem(epoch, preset.epochs_per_slashings_vector, what)?);
         let slashed =
             self.data.slashings.get_mut(bucket).ok_or(Violation::State("slashings is too short"))?;

@@ -1,5 +1,6 @@
 //! A beacon state with its rules, and what is derived from it and kept.
 
+mod activity;
 mod balances;
 mod builders;
 mod caches;
@@ -19,6 +20,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 pub(crate) use builders::is_builder_credential;
+pub(crate) use activity::{
+    ACTIVE_BEFORE, ACTIVE_NEXT, ACTIVE_NOW, SILENT, SLASHED, SLASHED_AND_KEPT, WAITING,
+};
 pub(crate) use committees::active_indices;
 pub use committees::{Shuffling, ShufflingTask};
 pub(crate) use credentials::Credentials;

@@ -1,0 +1,177 @@
+//! The second pass of an epoch over all validators: inactivity scores, rewards and penalties, and whose effective
+//! balance may move. One look into a table stands for all rewards and penalties of a validator.
+
+use super::effective_balances::Hysteresis;
+use super::inactivity::ScoreRule;
+use super::is_first_epoch;
+use super::participation::{ELIGIBLE, FLAGS, TARGET};
+use super::rewards::{FlagRule, inactivity_divisor};
+use super::survey::{BLOCK, Survey};
+use crate::spec::Fork;
+use crate::state::State;
+use crate::transition::math::{add, div, mul};
+use crate::transition::{TransitionError, Violation};
+
+/// Sets of flags.
+const SETS: usize = 8;
+
+/// What a validator gains and loses for its flags, gwei.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    gain: u64,
+    loss: u64,
+}
+
+/// The rules of one epoch, by numbers.
+struct Rules {
+    flags: [FlagRule; 3],
+    /// By increments and set of flags.
+    table: Vec<Entry>,
+    scores: ScoreRule,
+    divisor: u64,
+    increment: u64,
+    hysteresis: Hysteresis,
+    /// Effective balances do not rise above it, gwei.
+    ceiling: u64,
+}
+
+/// Settles the votes of the previous epoch, after justification. The validators whose effective balance may move.
+pub(super) fn settle(state: &mut State, survey: &Survey) -> Result<Vec<u32>, TransitionError> {
+    let stakes = state.increments()?;
+    let rules = rules(state, survey)?;
+    let paid = !is_first_epoch(state);
+    let scores = state.data.inactivity_scores.make_mut();
+    let balances = state.data.balances.make_mut();
+    let count = survey.marks.len();
+    if [stakes.len(), scores.len(), balances.len()] != [count; 3] {
+        return Err(Violation::State("the columns of validators differ in length").into());
+    }
+    let mut movers = Vec::new();
+    let blocks = survey
+        .marks
+        .chunks(BLOCK)
+        .zip(stakes.chunks(BLOCK))
+        .zip(scores.chunks_mut(BLOCK))
+        .zip(balances.chunks_mut(BLOCK));
+    let mut first = 0_u32;
+    for (((marks, stakes), scores), balances) in blocks {
+        if paid {
+            let quiet = rules.scores.keeps_zero() && scores.iter().fold(0, |all, score| all | score) == 0;
+            if !quiet {
+                move_scores(&rules, marks, scores)?;
+            }
+            pay(&rules, marks, stakes, scores, balances, quiet)?;
+        }
+        for (validator, (balance, stake)) in (first..).zip(balances.iter().zip(stakes)) {
+            if rules.may_move(*balance, u64::from(*stake)) {
+                movers.push(validator);
+            }
+        }
+        first = first.saturating_add(BLOCK as u32);
+    }
+    Ok(movers)
+}
+
+fn rules(state: &mut State, survey: &Survey) -> Result<Rules, TransitionError> {
+    let [source, target, head] = survey.sums.flags.map(|sum| sum.max(1));
+    let flags =
+        [FlagRule::of(state, source, 0)?, FlagRule::of(state, target, 1)?, FlagRule::of(state, head, 2)?];
+    let preset = &state.spec.preset;
+    // From Electra on the limit is that of the credentials, which are looked at later.
+    let ceiling = if state.fork >= Fork::Electra { u64::MAX } else { preset.max_effective_balance };
+    Ok(Rules {
+        flags,
+        table: table(&flags, survey.largest)?,
+        scores: ScoreRule::of(state),
+        divisor: inactivity_divisor(state)?,
+        increment: preset.effective_balance_increment,
+        hysteresis: Hysteresis::of(state)?,
+        ceiling,
+    })
+}
+
+fn table(flags: &[FlagRule; 3], largest: u16) -> Result<Vec<Entry>, TransitionError> {
+    let what = "a reward";
+    let mut table = Vec::with_capacity((usize::from(largest) + 1) * SETS);
+    for increments in 0..=u64::from(largest) {
+        let mut row = [Entry::default(); SETS];
+        for (flag, rule) in flags.iter().enumerate() {
+            let (reward, penalty) = (rule.reward(increments)?, rule.penalty(increments)?);
+            for (set, entry) in row.iter_mut().enumerate() {
+                if set >> flag & 1 == 1 {
+                    entry.gain = add(entry.gain, reward, what)?;
+                } else {
+                    entry.loss = add(entry.loss, penalty, what)?;
+                }
+            }
+        }
+        table.extend(row);
+    }
+    Ok(table)
+}
+
+fn move_scores(rules: &Rules, marks: &[u8], scores: &mut [u64]) -> Result<(), TransitionError> {
+    for (score, mark) in scores.iter_mut().zip(marks) {
+        *score = rules.scores.next(*score, *mark).ok_or(Violation::Range("an inactivity score"))?;
+    }
+    Ok(())
+}
+
+/// Pays and fines a block of validators. In a quiet one nobody has a score.
+fn pay(
+    rules: &Rules,
+    marks: &[u8],
+    stakes: &[u16],
+    scores: &[u64],
+    balances: &mut [u64],
+    quiet: bool,
+) -> Result<(), TransitionError> {
+    let mut out_of_range = false;
+    for (((balance, mark), stake), score) in balances.iter_mut().zip(marks).zip(stakes).zip(scores) {
+        // Whom rewards do not concern has no increments here: the first row of the table is empty.
+        let concerned = usize::from(mark >> 7).wrapping_neg();
+        let place = (usize::from(*stake) * SETS + usize::from(mark & FLAGS)) & concerned;
+        let Some(entry) = rules.table.get(place).copied() else { continue };
+        let mut loss = entry.loss;
+        if !quiet && *score != 0 && mark & (ELIGIBLE | TARGET) == ELIGIBLE {
+            loss = add(loss, rules.inactivity(*stake, *score)?, "a penalty")?;
+        }
+        if *balance < loss {
+            *balance = rules.pay_in_order(*balance, *mark, *stake, *score)?;
+            continue;
+        }
+        let (after, over) = (*balance - loss).overflowing_add(entry.gain);
+        out_of_range |= over;
+        *balance = after;
+    }
+    if out_of_range { Err(Violation::Range("a balance").into()) } else { Ok(()) }
+}
+
+impl Rules {
+    fn inactivity(&self, stake: u16, score: u64) -> Result<u64, TransitionError> {
+        let what = "an inactivity penalty";
+        let balance = mul(u64::from(stake), self.increment, what)?;
+        div(mul(balance, score, what)?, self.divisor, what)
+    }
+
+    /// Pays and fines one validator step by step, for a balance that may go down to nothing between them.
+    #[cold]
+    fn pay_in_order(&self, balance: u64, mark: u8, stake: u16, score: u64) -> Result<u64, TransitionError> {
+        let mut balance = balance;
+        for (flag, rule) in self.flags.iter().enumerate() {
+            balance = if mark >> flag & 1 == 1 {
+                add(balance, rule.reward(u64::from(stake))?, "a balance")?
+            } else {
+                balance.saturating_sub(rule.penalty(u64::from(stake))?)
+            };
+        }
+        let penalty = if mark & TARGET == 0 { self.inactivity(stake, score)? } else { 0 };
+        Ok(balance.saturating_sub(penalty))
+    }
+
+    #[inline]
+    fn may_move(&self, balance: u64, increments: u64) -> bool {
+        let effective = increments * self.increment;
+        self.hysteresis.moves(balance, effective) && (balance < effective || effective < self.ceiling)
+    }
+}
