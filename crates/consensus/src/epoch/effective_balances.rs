@@ -10,7 +10,8 @@ use crate::transition::{TransitionError, Violation};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hysteresis {
     downward: u64,
-    upward: u64,
+    /// From the lowest to the highest balance that an effective balance stays with.
+    width: u64,
     increment: u64,
 }
 
@@ -19,17 +20,17 @@ impl Hysteresis {
         let what = "the hysteresis of effective balances";
         let preset = &state.spec.preset;
         let step = div(preset.effective_balance_increment, preset.hysteresis_quotient, what)?;
-        Ok(Self {
-            downward: mul(step, preset.hysteresis_downward_multiplier, what)?,
-            upward: mul(step, preset.hysteresis_upward_multiplier, what)?,
-            increment: preset.effective_balance_increment,
-        })
+        let downward = mul(step, preset.hysteresis_downward_multiplier, what)?;
+        let upward = mul(step, preset.hysteresis_upward_multiplier, what)?;
+        let width = add(downward, upward, what)?;
+        Ok(Self { downward, width, increment: preset.effective_balance_increment })
     }
 
     /// Whether a balance is far enough from the effective one to move it.
     #[inline]
     pub(super) fn moves(self, balance: u64, effective: u64) -> bool {
-        balance.saturating_add(self.downward) < effective || effective.saturating_add(self.upward) < balance
+        // One comparison for both sides: a balance below the lowest wraps around to the largest numbers.
+        balance.wrapping_sub(effective).wrapping_add(self.downward) > self.width
     }
 
     /// The effective balance that a balance moves to.

@@ -1,6 +1,8 @@
 //! Which checkpoints are justified and finalized.
 
+use super::has_flags;
 use super::participation::target_balance;
+use super::survey::{Sums, survey};
 use crate::containers::Checkpoint;
 use crate::spec::GENESIS_EPOCH;
 use crate::state::State;
@@ -9,6 +11,10 @@ use crate::transition::math::mul;
 
 /// Source: phase0 and altair `process_justification_and_finalization`.
 pub(super) fn process_justification_and_finalization(state: &mut State) -> Result<(), TransitionError> {
+    if has_flags(state) && state.has_whole_increments()? {
+        let survey = survey(state)?;
+        return process(state, &survey.sums);
+    }
     if !justifies(state) {
         return Ok(());
     }
@@ -18,15 +24,25 @@ pub(super) fn process_justification_and_finalization(state: &mut State) -> Resul
     weigh(state, total, previous, current)
 }
 
+/// The same, with the votes added up already.
+pub(super) fn process(state: &mut State, sums: &Sums) -> Result<(), TransitionError> {
+    let increment = state.spec.preset.effective_balance_increment;
+    let gwei = |increments: u64| mul(increments.max(1), increment, "the balance of the validators");
+    let [_, previous, _] = sums.flags;
+    let (total, previous, current) = (gwei(sums.active)?, gwei(previous)?, gwei(sums.current_target)?);
+    state.remember_total_active_balance(state.current_epoch(), total);
+    if justifies(state) { weigh(state, total, previous, current) } else { Ok(()) }
+}
+
 /// Whether votes justify anything yet: not in the first two epochs.
-pub(super) fn justifies(state: &State) -> bool {
+fn justifies(state: &State) -> bool {
     state.current_epoch() > GENESIS_EPOCH + 1
 }
 
 /// Justifies and finalizes by the balances, in gwei, behind the target votes of two epochs.
 ///
 /// Source: phase0 `weigh_justification_and_finalization`.
-pub(super) fn weigh(
+fn weigh(
     state: &mut State,
     total: u64,
     previous_target: u64,

@@ -27,7 +27,7 @@ pub use sync_committee::next_sync_committee;
 
 use crate::spec::{Fork, GENESIS_EPOCH};
 use crate::state::State;
-use crate::transition::{StateRoot, TransitionError, math};
+use crate::transition::{StateRoot, TransitionError};
 
 /// Processes the end of the current epoch. With roots taken on trust, proposers ahead are not computed.
 ///
@@ -56,21 +56,13 @@ pub fn process_epoch(state: &mut State, roots: StateRoot) -> Result<(), Transiti
 fn process_validators(state: &mut State) -> Result<(), TransitionError> {
     use SubTransition::*;
     let named = |part: SubTransition| move |error: TransitionError| error.in_part(part.name());
-    let gwei = |state: &State, increments: u64| {
-        let increments = increments.max(1);
-        math::mul(increments, state.spec.preset.effective_balance_increment, "the balance of the validators")
-    };
     let survey = survey::survey(state).map_err(named(JustificationAndFinalization))?;
-    let sums = survey.sums;
-    let total = gwei(state, sums.active)?;
-    state.remember_total_active_balance(state.current_epoch(), total);
-    if justification::justifies(state) {
-        let (previous, current) = (gwei(state, sums.flags[1])?, gwei(state, sums.current_target)?);
-        justification::weigh(state, total, previous, current).map_err(named(JustificationAndFinalization))?;
-    }
+    justification::process(state, &survey.sums).map_err(named(JustificationAndFinalization))?;
     let mut movers = settlement::settle(state, &survey).map_err(named(RewardsAndPenalties))?;
+    // The registry ejects some, but slashes nobody.
+    let slashed = state.slashed_and_kept().to_vec();
     registry::update(state, survey.candidates).map_err(named(RegistryUpdates))?;
-    movers.extend(slashings::fine(state, survey.slashed).map_err(named(Slashings))?);
+    movers.extend(slashings::fine(state, slashed).map_err(named(Slashings))?);
     process_sub_transition(state, Eth1DataReset)?;
     if state.fork >= Fork::Electra {
         movers.extend(deposits::process_pending_deposits(state).map_err(named(PendingDeposits))?);
@@ -78,7 +70,7 @@ fn process_validators(state: &mut State) -> Result<(), TransitionError> {
             consolidations::process_pending_consolidations(state).map_err(named(PendingConsolidations))?,
         );
     }
-    effective_balances::update(state, movers, sums.active_next).map_err(named(EffectiveBalanceUpdates))
+    effective_balances::update(state, movers, survey.sums.active_next).map_err(named(EffectiveBalanceUpdates))
 }
 
 impl State {
@@ -106,3 +98,6 @@ fn is_first_epoch(state: &State) -> bool {
 fn has_flags(state: &State) -> bool {
     state.fork >= Fork::Altair
 }
+
+#[cfg(test)]
+mod tests;

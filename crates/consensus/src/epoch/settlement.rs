@@ -31,7 +31,7 @@ struct Rules {
     divisor: u64,
     increment: u64,
     hysteresis: Hysteresis,
-    /// Effective balances do not rise above it, gwei.
+    /// An effective balance that does not rise, gwei.
     ceiling: u64,
 }
 
@@ -55,17 +55,21 @@ pub(super) fn settle(state: &mut State, survey: &Survey) -> Result<Vec<u32>, Tra
         .zip(balances.chunks_mut(BLOCK));
     let mut first = 0_u32;
     for (((marks, stakes), scores), balances) in blocks {
-        if paid {
-            let quiet = rules.scores.keeps_zero() && scores.iter().fold(0, |all, score| all | score) == 0;
+        let concerned = paid && marks.iter().fold(0, |all, mark| all | mark) & ELIGIBLE != 0;
+        let mut quiet = true;
+        if concerned {
+            quiet = rules.scores.keeps_zero() && scores.iter().fold(0, |all, score| all | score) == 0;
             if !quiet {
                 move_scores(&rules, marks, scores)?;
             }
-            pay(&rules, marks, stakes, scores, balances, quiet)?;
         }
-        for (validator, (balance, stake)) in (first..).zip(balances.iter().zip(stakes)) {
-            if rules.may_move(*balance, u64::from(*stake)) {
-                movers.push(validator);
-            }
+        let scores: &[u64] = if quiet { &[] } else { scores };
+        if concerned {
+            pay(&rules, first, marks, stakes, scores, balances, &mut movers)?;
+        } else {
+            let all = (first..).zip(balances.iter().zip(stakes));
+            let moving = all.filter(|(_, (balance, stake))| rules.may_move(**balance, **stake));
+            movers.extend(moving.map(|(validator, _)| validator));
         }
         first = first.saturating_add(BLOCK as u32);
     }
@@ -117,32 +121,37 @@ fn move_scores(rules: &Rules, marks: &[u8], scores: &mut [u64]) -> Result<(), Tr
     Ok(())
 }
 
-/// Pays and fines a block of validators. In a quiet one nobody has a score.
+/// Pays and fines a block of validators, and notes whose effective balance may move. Without scores nobody has one.
 fn pay(
     rules: &Rules,
+    first: u32,
     marks: &[u8],
     stakes: &[u16],
     scores: &[u64],
     balances: &mut [u64],
-    quiet: bool,
+    movers: &mut Vec<u32>,
 ) -> Result<(), TransitionError> {
     let mut out_of_range = false;
-    for (((balance, mark), stake), score) in balances.iter_mut().zip(marks).zip(stakes).zip(scores) {
+    for (offset, ((balance, mark), stake)) in balances.iter_mut().zip(marks).zip(stakes).enumerate() {
         // Whom rewards do not concern has no increments here: the first row of the table is empty.
         let concerned = usize::from(mark >> 7).wrapping_neg();
         let place = (usize::from(*stake) * SETS + usize::from(mark & FLAGS)) & concerned;
-        let Some(entry) = rules.table.get(place).copied() else { continue };
+        let entry = rules.table.get(place).copied().unwrap_or_default();
         let mut loss = entry.loss;
-        if !quiet && *score != 0 && mark & (ELIGIBLE | TARGET) == ELIGIBLE {
-            loss = add(loss, rules.inactivity(*stake, *score)?, "a penalty")?;
+        let score = scores.get(offset).copied().unwrap_or_default();
+        if score != 0 && mark & (ELIGIBLE | TARGET) == ELIGIBLE {
+            loss = add(loss, rules.inactivity(*stake, score)?, "a penalty")?;
         }
         if *balance < loss {
-            *balance = rules.pay_in_order(*balance, *mark, *stake, *score)?;
-            continue;
+            *balance = rules.pay_in_order(*balance, *mark, *stake, score)?;
+        } else {
+            let (after, over) = (*balance - loss).overflowing_add(entry.gain);
+            out_of_range |= over;
+            *balance = after;
         }
-        let (after, over) = (*balance - loss).overflowing_add(entry.gain);
-        out_of_range |= over;
-        *balance = after;
+        if rules.may_move(*balance, *stake) {
+            movers.push(first.saturating_add(offset as u32));
+        }
     }
     if out_of_range { Err(Violation::Range("a balance").into()) } else { Ok(()) }
 }
@@ -170,8 +179,8 @@ impl Rules {
     }
 
     #[inline]
-    fn may_move(&self, balance: u64, increments: u64) -> bool {
-        let effective = increments * self.increment;
-        self.hysteresis.moves(balance, effective) && (balance < effective || effective < self.ceiling)
+    fn may_move(&self, balance: u64, stake: u16) -> bool {
+        let effective = u64::from(stake) * self.increment;
+        self.hysteresis.moves(balance, effective) && (balance < effective || effective != self.ceiling)
     }
 }

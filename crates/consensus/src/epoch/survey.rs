@@ -33,17 +33,15 @@ pub(super) struct Survey {
     pub(super) marks: Vec<u8>,
     pub(super) sums: Sums,
     pub(super) candidates: Candidates,
-    /// Slashed validators that are not withdrawable yet.
-    pub(super) slashed: Vec<u32>,
     /// The largest effective balance, in increments.
     pub(super) largest: u16,
 }
 
 /// Bounds of effective balances in increments that make a candidate for the registry.
 struct Bounds {
-    least: u64,
-    most: u64,
-    ejection: u64,
+    least: u16,
+    most: u16,
+    ejection: u16,
 }
 
 /// Goes over all validators, from Altair on.
@@ -68,15 +66,14 @@ pub(super) fn survey(state: &mut State) -> Result<Survey, TransitionError> {
     for (((marks, activity), stakes), (previous, current)) in blocks {
         mark(marks, activity, previous);
         add_up(&mut survey.sums, marks, activity, current, stakes);
-        survey.largest = stakes.iter().copied().max().unwrap_or_default().max(survey.largest);
-        let special = activity.iter().fold(0, |all, byte| all | byte);
-        let poor = stakes
-            .iter()
-            .zip(activity)
-            .any(|(stake, byte)| (u64::from(*stake) <= bounds.ejection) & (byte & ACTIVE_NOW != 0));
-        if poor || special & (SILENT | WAITING | SLASHED_AND_KEPT) != 0 {
+        survey.largest = stakes.iter().fold(survey.largest, |largest, stake| largest.max(*stake));
+        let special = activity.iter().zip(stakes).fold(0, |all, (byte, stake)| {
+            let poor = u8::from(*stake <= bounds.ejection).wrapping_neg();
+            all | byte & (SILENT | WAITING | ACTIVE_NOW & poor)
+        });
+        if special != 0 {
             for (validator, (byte, stake)) in (first..).zip(activity.iter().zip(stakes)) {
-                sort_in(&mut survey, &bounds, validator, *byte, u64::from(*stake));
+                sort_in(&mut survey.candidates, &bounds, validator, *byte, *stake);
             }
         }
         first = first.saturating_add(BLOCK as u32);
@@ -90,28 +87,31 @@ fn bounds(state: &State) -> Result<Bounds, TransitionError> {
     let what = "a balance for activation or ejection";
     let preset = &state.spec.preset;
     let increment = preset.effective_balance_increment;
-    // Balances are whole increments, the limits need not be.
-    let (least, most) = if state.fork >= Fork::Electra {
-        (preset.min_activation_balance.div_ceil(increment.max(1)), u64::MAX)
+    // Balances are whole increments, the limits need not be. None has more increments than 16 bits hold.
+    let below =
+        |limit| Ok::<_, TransitionError>(u16::try_from(div(limit, increment, what)?).unwrap_or(u16::MAX));
+    let limit = if state.fork >= Fork::Electra {
+        preset.min_activation_balance
     } else {
-        let limit = preset.max_effective_balance;
-        (limit.div_ceil(increment.max(1)), div(limit, increment, what)?)
+        preset.max_effective_balance
     };
-    Ok(Bounds { least, most, ejection: div(state.spec.config.ejection_balance, increment, what)? })
+    let least = u16::try_from(limit.div_ceil(increment.max(1)));
+    Ok(Bounds {
+        least: least.map_err(|_| Violation::Range(what))?,
+        most: if state.fork >= Fork::Electra { u16::MAX } else { below(limit)? },
+        ejection: below(state.spec.config.ejection_balance)?,
+    })
 }
 
-fn sort_in(survey: &mut Survey, bounds: &Bounds, validator: u32, byte: u8, increments: u64) {
-    if byte & SILENT != 0 && (bounds.least..=bounds.most).contains(&increments) {
-        survey.candidates.ready.push(validator);
+fn sort_in(candidates: &mut Candidates, bounds: &Bounds, validator: u32, byte: u8, stake: u16) {
+    if byte & SILENT != 0 && (bounds.least..=bounds.most).contains(&stake) {
+        candidates.ready.push(validator);
     }
-    if byte & ACTIVE_NOW != 0 && increments <= bounds.ejection {
-        survey.candidates.poor.push(validator);
+    if byte & ACTIVE_NOW != 0 && stake <= bounds.ejection {
+        candidates.poor.push(validator);
     }
     if byte & WAITING != 0 {
-        survey.candidates.waiting.push(validator);
-    }
-    if byte & SLASHED_AND_KEPT != 0 {
-        survey.slashed.push(validator);
+        candidates.waiting.push(validator);
     }
 }
 

@@ -321,7 +321,7 @@ impl Spec {
             ("EFFECTIVE_BALANCE_INCREMENT", preset.effective_balance_increment, 1, 1 << 40),
             ("SLOTS_PER_HISTORICAL_ROOT", preset.slots_per_historical_root, 1, 1 << 20),
             ("EPOCHS_PER_HISTORICAL_VECTOR", preset.epochs_per_historical_vector, 1, 1 << 20),
-            ("EPOCHS_PER_SLASHINGS_VECTOR", preset.epochs_per_slashings_vector, 1, 1 << 20),
+            ("EPOCHS_PER_SLASHINGS_VECTOR", preset.epochs_per_slashings_vector, 2, 1 << 20),
             ("SYNC_COMMITTEE_SIZE", preset.sync_committee_size, 1, 1 << 16),
             ("EPOCHS_PER_SYNC_COMMITTEE_PERIOD", preset.epochs_per_sync_committee_period, 1, 1 << 20),
             ("MAX_COMMITTEES_PER_SLOT", preset.max_committees_per_slot, 1, 1 << 10),

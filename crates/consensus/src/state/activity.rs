@@ -32,7 +32,7 @@ pub(crate) struct Activity {
     bytes: Arc<Vec<u8>>,
     /// By epoch: validators that become active in it, or cease to be.
     changes: Arc<BTreeMap<u64, Vec<u32>>>,
-    /// Slashed validators.
+    /// Slashed validators that are not withdrawable yet.
     slashed: Arc<Vec<u32>>,
     /// Validators whose byte is to be made anew.
     touched: Vec<u32>,
@@ -60,7 +60,7 @@ impl Activity {
         let mut activity = Self { epoch, ..Self::default() };
         let bytes = Arc::make_mut(&mut activity.bytes);
         bytes.extend((0..registry.len()).map(|place| byte_of(registry, place, epoch)));
-        let slashed = (0_u32..).zip(registry.slashed.iter()).filter(|(_, slashed)| **slashed);
+        let slashed = (0_u32..).zip(bytes.iter()).filter(|(_, byte)| **byte & SLASHED_AND_KEPT != 0);
         activity.slashed = Arc::new(slashed.map(|(validator, _)| validator).collect());
         let changes = Arc::make_mut(&mut activity.changes);
         let epochs = registry.activation_epochs.iter().zip(registry.exit_epochs.iter());
@@ -82,7 +82,14 @@ impl Activity {
         let later = known.split_off(&self.epoch.saturating_add(2));
         let due = std::mem::replace(known, later);
         self.touched.extend(due.into_values().flatten());
-        self.touched.extend(self.slashed.iter());
+        let slashed = std::mem::take(&mut self.slashed);
+        self.touched.extend(slashed.iter());
+        for validator in slashed.iter() {
+            // They come into the list again where they still belong there.
+            if let Some(byte) = Arc::make_mut(&mut self.bytes).get_mut(*validator as usize) {
+                *byte &= !SLASHED_AND_KEPT;
+            }
+        }
         self.renew(registry);
     }
 
@@ -100,7 +107,7 @@ impl Activity {
             let place = validator as usize;
             let Some(byte) = bytes.get_mut(place) else { continue };
             let before = std::mem::replace(byte, byte_of(registry, place, self.epoch));
-            if *byte & !before & SLASHED != 0 {
+            if *byte & !before & SLASHED_AND_KEPT != 0 {
                 Arc::make_mut(&mut self.slashed).push(validator);
             }
             let epochs = [&registry.activation_epochs, &registry.exit_epochs];
@@ -141,6 +148,11 @@ impl State {
         let bytes = Arc::clone(&activity.bytes);
         self.caches.activity = Some(activity);
         bytes
+    }
+
+    /// Slashed validators that are not withdrawable in the epoch that [`State::activity`] was last called in.
+    pub(crate) fn slashed_and_kept(&self) -> Arc<Vec<u32>> {
+        self.caches.activity.as_ref().map(|activity| Arc::clone(&activity.slashed)).unwrap_or_default()
     }
 
     /// To be called when an epoch of a validator changes, or it is slashed.
