@@ -5,6 +5,7 @@ pub mod bls;
 pub mod containers;
 pub mod epoch;
 pub mod genesis;
+pub mod hasher;
 pub mod light_client;
 pub mod primitives;
 pub mod rewards;

@@ -22,6 +22,7 @@ pub use light_client::*;
 pub use operations::*;
 pub use payload::*;
 pub use registry::*;
+pub(crate) use state::beacon_state;
 pub use state::*;
 
 use crate::ssz::Bytes;

@@ -68,6 +68,18 @@ impl Registry {
         self.pubkeys.is_empty()
     }
 
+    /// Whether all columns have one length.
+    pub(crate) fn has_even_columns(&self) -> bool {
+        let count = self.len();
+        self.withdrawal_credentials.len() == count
+            && self.effective_balances.len() == count
+            && self.slashed.len() == count
+            && self.activation_eligibility_epochs.len() == count
+            && self.activation_epochs.len() == count
+            && self.exit_epochs.len() == count
+            && self.withdrawable_epochs.len() == count
+    }
+
     /// One validator, gathered from the columns.
     pub fn get(&self, index: usize) -> Option<Validator> {
         Some(Validator {

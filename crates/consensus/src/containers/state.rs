@@ -114,7 +114,9 @@ container! {
     }
 }
 
-container! {
+/// Hands the declaration of the state to a macro: to that of containers, and to that of what the hasher keeps.
+macro_rules! beacon_state {
+($with:ident) => { $with! {
     /// The state of the beacon chain, everything of it that is hashed.
     pub struct BeaconState: progressive since Gloas {
         /// Unix time of genesis.
@@ -200,6 +202,7 @@ container! {
         pub pending_consolidations: Column<PendingConsolidation, PendingConsolidationsLimit> => Electra..,
         /// The proposers of this and the next epoch.
         pub proposer_lookahead: Column<u64, ProposerLookahead> => Fulu..,
+<<<<<<< HEAD
         /// The builders (EIP-7732).
         pub builders: Column<Builder, Unbounded> => Gloas..,
         /// Where the sweep over builders goes on.
@@ -217,4 +220,10 @@ container! {
         /// The payload timeliness committees of the slots of the previous, the current and the next epoch.
         pub ptc_window: Column<List<u64, PtcSize>, PtcWindow> => Gloas..,
     }
+=======
+    }} }
+>>>>>>> 5f4a882 (consensus: a hasher of states that hashes only what changed)
 }
+pub(crate) use beacon_state;
+
+beacon_state!(container);

@@ -24,7 +24,7 @@ pub(crate) struct Deferred {
 
 impl State {
     /// The fields with what was deferred filled in. An error where something is missing for good.
-    pub(super) fn complete(&self) -> Result<Cow<'_, BeaconState>, TransitionError> {
+    pub(crate) fn complete(&self) -> Result<Cow<'_, BeaconState>, TransitionError> {
         if self.deferred.lost {
             return Err(Violation::State(
                 "it was advanced with roots taken on trust, and some of its own were not computed",
