@@ -88,7 +88,7 @@ impl<T: Ssz + Clone + PartialEq + Send + Sync> ElementsMemory<T> {
             }
         }
         let roots = &self.roots;
-        self.tree.update(new.len(), changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
+        self.tree.update(new.len(), &mut changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
     }
 
     /// Queues are served at the front. Drops what was served, so that what waited keeps its root. Whether anything

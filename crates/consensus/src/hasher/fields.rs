@@ -43,7 +43,6 @@ macro_rules! memories {
         impl Memories {
             /// The root of each field that the fork has, in order.
             pub(super) fn roots(&mut self, state: &$name, shape: &Shape<'_>) -> Vec<[u8; 32]> {
-                self.rotate(state);
                 let mut tasks: Vec<Task<'_>> = Vec::new();
                 $( if container!(@present shape $(, $since $(, $until)?)?) {
                     let memory = &mut self.$field;
@@ -64,7 +63,7 @@ beacon_state!(memories);
 
 impl Memories {
     /// At the end of an epoch the current epoch's participation becomes the previous one's. Then its tree goes along.
-    fn rotate(&mut self, state: &BeaconState) {
+    pub(super) fn rotate(&mut self, state: &BeaconState) {
         let (previous, current) =
             (&mut self.previous_epoch_participation, &mut self.current_epoch_participation);
         if previous.is_rather(current, state.previous_epoch_participation.shared()) {

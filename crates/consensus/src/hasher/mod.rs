@@ -26,6 +26,8 @@ use crate::transition::{StateRoots, TransitionError, Violation};
 #[derive(Default)]
 pub struct StateHasher {
     preset: Option<Preset>,
+    /// The epoch of the state that was hashed last.
+    epoch: Option<u64>,
     memories: Memories,
 }
 
@@ -50,7 +52,12 @@ impl StateHasher {
             return Err(Violation::State("the columns of validators differ in length").into());
         }
         if self.preset.as_ref() != Some(shape.preset) {
-            *self = Self { preset: Some(shape.preset.clone()), memories: Memories::default() };
+            *self = Self { preset: Some(shape.preset.clone()), ..Self::default() };
+        }
+        let epoch = data.slot.checked_div(shape.preset.slots_per_epoch);
+        if self.epoch != epoch {
+            self.memories.rotate(data);
+            self.epoch = epoch;
         }
         Ok(self.memories.roots(data, shape))
     }

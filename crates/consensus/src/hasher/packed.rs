@@ -28,15 +28,28 @@ pub(super) trait Packed: Ssz + Copy + PartialEq + Send + Sync + 'static {
     fn write(items: &[Self], pair: &mut [u8; 64]);
 }
 
+/// Whether two pairs differ. Comparing arrays as such calls a function for each, which costs more than the comparison.
+#[inline(always)]
+fn differ<T: Copy, const N: usize>(kept: &[T; N], new: &[T; N], difference: impl Fn(T, T) -> u64) -> bool {
+    kept.iter().zip(new).fold(0, |all, (kept, new)| all | difference(*kept, *new)) != 0
+}
+
+/// Two roots as words.
+#[inline(always)]
+fn difference_of_roots(a: Root, b: Root) -> u64 {
+    let (a, b) = (a.0.as_chunks().0.iter(), b.0.as_chunks().0.iter());
+    a.zip(b).fold(0, |all, (a, b)| all | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b)))
+}
+
 macro_rules! packed {
-    ($($type:ty, $per_pair:literal, |$item:ident| $bytes:expr;)*) => {$(
+    ($($type:ty, $per_pair:literal, |$a:ident, $b:ident| $difference:expr, |$item:ident| $bytes:expr;)*) => {$(
         impl Packed for $type {
             const PER_PAIR: usize = $per_pair;
 
             fn copy_changed(kept: &mut [Self], new: &[Self], first: u32, changed: &mut Vec<u32>) {
                 let pairs = kept.as_chunks_mut::<$per_pair>().0.iter_mut().zip(new.as_chunks().0);
                 for (place, (kept, new)) in (first..).zip(pairs) {
-                    if kept != new {
+                    if differ(kept, new, |$a, $b| $difference) {
                         *kept = *new;
                         changed.push(place);
                     }
@@ -45,14 +58,17 @@ macro_rules! packed {
 
             fn count_changed(kept: &[Self], new: &[Self]) -> usize {
                 let pairs = kept.as_chunks::<$per_pair>().0.iter().zip(new.as_chunks::<$per_pair>().0);
-                pairs.filter(|(kept, new)| kept != new).count()
+                pairs.filter(|(kept, new)| differ(kept, new, |$a, $b| $difference)).count()
             }
 
+            #[inline(always)]
             fn write(items: &[Self], pair: &mut [u8; 64]) {
-                if items.len() < $per_pair {
-                    *pair = [0; 64];
+                let mut all = [<$type>::default(); $per_pair];
+                match items.first_chunk() {
+                    Some(items) => all = *items,
+                    None => all.iter_mut().zip(items).for_each(|(to, from)| *to = *from),
                 }
-                for (bytes, $item) in pair.as_chunks_mut().0.iter_mut().zip(items) {
+                for (bytes, $item) in pair.as_chunks_mut().0.iter_mut().zip(&all) {
                     *bytes = $bytes;
                 }
             }
@@ -61,20 +77,22 @@ macro_rules! packed {
 }
 
 packed! {
-    u8, 64, |item| [*item];
-    u64, 8, |item| item.to_le_bytes();
-    Root, 2, |item| item.0;
+    u8, 64, |a, b| u64::from(a ^ b), |item| [*item];
+    u64, 8, |a, b| a ^ b, |item| item.to_le_bytes();
+    Root, 2, |a, b| difference_of_roots(a, b), |item| item.0;
 }
 
 /// A column as it was when last hashed, and its tree.
 pub(super) struct PackedMemory<T> {
     mirror: Mirror<T>,
     tree: Tree,
+    /// Room for the numbers of changed pairs.
+    changed: Vec<u32>,
 }
 
 impl<T> Default for PackedMemory<T> {
     fn default() -> Self {
-        Self { mirror: Mirror::default(), tree: Tree::default() }
+        Self { mirror: Mirror::default(), tree: Tree::default(), changed: Vec::new() }
     }
 }
 
@@ -108,8 +126,9 @@ impl<T: Packed> PackedMemory<T> {
         let (old_len, len) = (kept.len(), new.len());
         let whole = old_len.min(len) / T::PER_PAIR;
         let (head, tail) = new.split_at(whole * T::PER_PAIR);
-        let mut changed = Vec::new();
-        copy_changed(kept.get_mut(..head.len()).unwrap_or_default(), head, 0, &mut changed);
+        let changed = &mut self.changed;
+        changed.clear();
+        copy_changed(kept.get_mut(..head.len()).unwrap_or_default(), head, 0, changed);
         if kept.get(head.len()..) != Some(tail) {
             kept.truncate(head.len());
             kept.extend_from_slice(tail);
@@ -130,7 +149,7 @@ impl<T: Packed> PackedMemory<T> {
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        self.mirror.bytes() + self.tree.bytes()
+        self.mirror.bytes() + self.tree.bytes() + self.changed.capacity() * 4
     }
 }
 

@@ -92,7 +92,7 @@ impl RegistryMemory {
             changed.extend(last);
         }
         let roots = &self.roots;
-        self.tree.update(len, changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
+        self.tree.update(len, &mut changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
     }
 
     /// Bytes of memory.

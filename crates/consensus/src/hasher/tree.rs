@@ -17,8 +17,8 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Hashes again what is above changed pairs. `changed` names them, ascending. Where the number of leaves is not
-    /// what it was, the last pair counts as changed. `read` gives the pair with a number.
-    pub(super) fn update<R>(&mut self, leaves: usize, mut changed: Vec<u32>, read: R)
+    /// what it was, the last pair counts as changed. The names are used up. `read` gives the pair with a number.
+    pub(super) fn update<R>(&mut self, leaves: usize, changed: &mut Vec<u32>, read: R)
     where
         R: Fn(usize, &mut [u8; 64]) + Sync,
     {
@@ -28,7 +28,7 @@ impl Tree {
             return;
         }
         self.at(0).resize(count, [0; 32]);
-        hash_nodes(&changed, 0, self.at(0), &read, &zero_pair(0));
+        hash_nodes(changed, 0, self.at(0), &read, &zero_pair(0));
         let mut level = 0;
         while count > 1 {
             level += 1;
@@ -39,7 +39,7 @@ impl Tree {
             let (below, above) = self.levels.split_at_mut(level);
             let (Some(below), Some(above)) = (below.last(), above.first_mut()) else { return };
             let zero = zero_pair(level as u32);
-            hash_nodes(&changed, 0, above, &|place, pair| read_nodes(below, &zero, place, pair), &zero);
+            hash_nodes(changed, 0, above, &|place, pair| read_nodes(below, &zero, place, pair), &zero);
         }
         self.levels.truncate(level + 1);
     }
@@ -74,7 +74,14 @@ fn zero_pair(level: u32) -> [u8; 64] {
     pair
 }
 
+/// Whether two pairs are equal. Most differ in their first bytes.
+#[inline(always)]
+fn is_same(pair: &[u8; 64], zero: &[u8; 64]) -> bool {
+    pair.first_chunk::<8>() == zero.first_chunk() && pair == zero
+}
+
 /// Two neighbours, with the second one zero where there is none.
+#[inline(always)]
 pub(super) fn read_nodes(nodes: &[[u8; 32]], zero: &[u8; 64], place: usize, pair: &mut [u8; 64]) {
     match nodes.get(2 * place..2 * place + 2) {
         Some([left, right]) => {
@@ -124,7 +131,7 @@ where
         let target = (place - first) as usize;
         let pair = &mut pairs[waiting];
         read(*place as usize, pair);
-        if pair == zero {
+        if is_same(pair, zero) {
             if let (Some(node), [hash]) = (out.get_mut(target), hash_of_zero) {
                 *node = hash;
             }
