@@ -202,7 +202,6 @@ macro_rules! beacon_state {
         pub pending_consolidations: Column<PendingConsolidation, PendingConsolidationsLimit> => Electra..,
         /// The proposers of this and the next epoch.
         pub proposer_lookahead: Column<u64, ProposerLookahead> => Fulu..,
-<<<<<<< HEAD
         /// The builders (EIP-7732).
         pub builders: Column<Builder, Unbounded> => Gloas..,
         /// Where the sweep over builders goes on.
@@ -219,10 +218,7 @@ macro_rules! beacon_state {
         pub payload_expected_withdrawals: Column<Withdrawal, MaxWithdrawalsPerPayload> => Gloas..,
         /// The payload timeliness committees of the slots of the previous, the current and the next epoch.
         pub ptc_window: Column<List<u64, PtcSize>, PtcWindow> => Gloas..,
-    }
-=======
     }} }
->>>>>>> 5f4a882 (consensus: a hasher of states that hashes only what changed)
 }
 pub(crate) use beacon_state;
 

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::forest::{Forest, Form};
 use super::mirror::Mirror;
-use super::tree::{Tree, read_nodes};
+use super::tree::read_nodes;
 use crate::spec::{Fork, Shape};
 use crate::ssz::merkle::{depth_of, mix_in_length};
 use crate::ssz::{Column, Size, Ssz};
@@ -12,32 +13,35 @@ use crate::ssz::{Column, Size, Ssz};
 pub(super) struct ElementsMemory<T> {
     mirror: Mirror<T>,
     roots: Vec<[u8; 32]>,
-    tree: Tree,
+    forest: Forest,
     /// The fork that the roots hold for.
     fork: Option<Fork>,
 }
 
 impl<T> Default for ElementsMemory<T> {
     fn default() -> Self {
-        Self { mirror: Mirror::default(), roots: Vec::new(), tree: Tree::default(), fork: None }
+        Self { mirror: Mirror::default(), roots: Vec::new(), forest: Forest::default(), fork: None }
     }
 }
 
 impl<T: Ssz + Clone + PartialEq + Send + Sync> ElementsMemory<T> {
     /// The root of a column.
     pub(super) fn root<S: Size>(&mut self, column: &Column<T, S>, shape: &Shape<'_>) -> [u8; 32] {
-        let depth = depth_of(S::of(shape));
-        if depth == 0 {
+        let form = match S::is_progressive(shape) {
+            true => Form::Growing,
+            false => Form::Limited(depth_of(S::of(shape))),
+        };
+        if form == Form::Limited(0) {
             return column.hash_tree_root(shape);
         }
         if self.fork != Some(shape.fork) {
             *self = Self { fork: Some(shape.fork), ..Self::default() };
         }
         if !self.mirror.is_of(column.shared()) {
-            self.update(column, shape);
+            self.update(column, form, shape);
             self.mirror.set_memory(column.shared());
         }
-        let root = self.tree.root(depth);
+        let root = self.forest.root(form);
         if S::EXACT { root } else { mix_in_length(&root, column.len() as u64) }
     }
 
@@ -47,7 +51,7 @@ impl<T: Ssz + Clone + PartialEq + Send + Sync> ElementsMemory<T> {
         first.is_some() && self.mirror.items.first() != first && other.mirror.items.first() == first
     }
 
-    fn update(&mut self, new: &[T], shape: &Shape<'_>) {
+    fn update(&mut self, new: &[T], form: Form, shape: &Shape<'_>) {
         let old_len = self.mirror.items.len();
         let moved = self.drop_served(new);
         let kept = &mut self.mirror.items;
@@ -88,7 +92,8 @@ impl<T: Ssz + Clone + PartialEq + Send + Sync> ElementsMemory<T> {
             }
         }
         let roots = &self.roots;
-        self.tree.update(new.len(), &mut changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
+        self.forest
+            .update(form, new.len(), &mut changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
     }
 
     /// Queues are served at the front. Drops what was served, so that what waited keeps its root. Whether anything
@@ -106,6 +111,6 @@ impl<T: Ssz + Clone + PartialEq + Send + Sync> ElementsMemory<T> {
 
     /// Bytes of memory, without what the elements point to.
     pub(super) fn bytes(&self) -> usize {
-        self.mirror.bytes() + self.roots.capacity() * 32 + self.tree.bytes()
+        self.mirror.bytes() + self.roots.capacity() * 32 + self.forest.bytes()
     }
 }

@@ -9,7 +9,7 @@ use crate::containers::{beacon_state, *};
 use crate::primitives::Root;
 use crate::spec::Shape;
 use crate::spec::sizes::*;
-use crate::ssz::{Bits, Column, Size, Ssz, container};
+use crate::ssz::{Bits, Column, List, Size, Ssz, Unbounded, container};
 
 /// A type of a field of the state, with what is kept from one root to the next.
 trait Kept: Ssz {
@@ -30,7 +30,7 @@ type Task<'a> = Box<dyn FnOnce() -> [u8; 32] + Send + 'a>;
 macro_rules! memories {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident {
+        pub struct $name:ident $(: progressive since $progressive:ident)? {
             $( $(#[$field_meta:meta])* pub $field:ident : $type:ty $(=> $since:ident .. $($until:ident)?)? ),* $(,)?
         }
     ) => {
@@ -94,7 +94,16 @@ macro_rules! plain {
     )*};
 }
 
-plain!(u64, Root, ForkRecord, BeaconBlockHeader, Eth1Data, Checkpoint, ExecutionPayloadHeader);
+plain!(
+    u64,
+    Root,
+    ForkRecord,
+    BeaconBlockHeader,
+    Eth1Data,
+    Checkpoint,
+    ExecutionPayloadHeader,
+    ExecutionPayloadBid
+);
 
 impl<S: Size> Kept for Bits<S> {
     type Memory = ();
@@ -151,6 +160,11 @@ elements!(
     PendingDeposit,
     PendingPartialWithdrawal,
     PendingConsolidation,
+    Builder,
+    BuilderPendingPayment,
+    BuilderPendingWithdrawal,
+    Withdrawal,
+    List<u64, PtcSize>,
 );
 
 impl Kept for Registry {

@@ -6,6 +6,7 @@
 
 mod elements;
 mod fields;
+mod forest;
 mod mirror;
 mod packed;
 mod registry;
@@ -18,7 +19,6 @@ use fields::Memories;
 use crate::containers::BeaconState;
 use crate::primitives::Root;
 use crate::spec::{Preset, Shape};
-use crate::ssz::merkle::merkleize;
 use crate::state::State;
 use crate::transition::{StateRoots, TransitionError, Violation};
 
@@ -66,7 +66,6 @@ impl StateHasher {
 impl StateRoots for StateHasher {
     fn state_root(&mut self, state: &State) -> Result<Root, TransitionError> {
         let roots = self.field_roots(state)?;
-        let count = roots.len() as u64;
-        Ok(Root(merkleize(roots, count)))
+        Ok(Root(BeaconState::root_of_fields(roots, &state.shape())))
     }
 }

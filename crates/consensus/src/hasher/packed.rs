@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::forest::{Forest, Form};
 use super::mirror::Mirror;
-use super::tree::Tree;
 use crate::primitives::Root;
 use crate::spec::Shape;
 use crate::ssz::merkle::{depth_of, mix_in_length};
@@ -85,29 +85,32 @@ packed! {
 /// A column as it was when last hashed, and its tree.
 pub(super) struct PackedMemory<T> {
     mirror: Mirror<T>,
-    tree: Tree,
+    forest: Forest,
     /// Room for the numbers of changed pairs.
     changed: Vec<u32>,
 }
 
 impl<T> Default for PackedMemory<T> {
     fn default() -> Self {
-        Self { mirror: Mirror::default(), tree: Tree::default(), changed: Vec::new() }
+        Self { mirror: Mirror::default(), forest: Forest::default(), changed: Vec::new() }
     }
 }
 
 impl<T: Packed> PackedMemory<T> {
     /// The root of a column.
     pub(super) fn root<S: Size>(&mut self, column: &Column<T, S>, shape: &Shape<'_>) -> [u8; 32] {
-        let depth = depth_of(S::of(shape).div_ceil(T::PER_PAIR as u64 / 2));
-        if depth == 0 {
+        let form = match S::is_progressive(shape) {
+            true => Form::Growing,
+            false => Form::Limited(depth_of(S::of(shape).div_ceil(T::PER_PAIR as u64 / 2))),
+        };
+        if form == Form::Limited(0) {
             return column.hash_tree_root(shape);
         }
-        if !self.mirror.is_of(column.shared()) {
-            self.update(column);
+        if !self.mirror.is_of(column.shared()) || !self.forest.is_like(form) {
+            self.update(column, form);
             self.mirror.set_memory(column.shared());
         }
-        let root = self.tree.root(depth);
+        let root = self.forest.root(form);
         if S::EXACT { root } else { mix_in_length(&root, column.len() as u64) }
     }
 
@@ -121,7 +124,7 @@ impl<T: Packed> PackedMemory<T> {
         here > few && T::count_changed(&other.mirror.items, column) < here
     }
 
-    fn update(&mut self, new: &[T]) {
+    fn update(&mut self, new: &[T], form: Form) {
         let kept = &mut self.mirror.items;
         let (old_len, len) = (kept.len(), new.len());
         let whole = old_len.min(len) / T::PER_PAIR;
@@ -140,7 +143,7 @@ impl<T: Packed> PackedMemory<T> {
         }
         let leaves = len.div_ceil(T::PER_PAIR / 2);
         let kept = &self.mirror.items;
-        self.tree.update(leaves, changed, |place, pair| {
+        self.forest.update(form, leaves, changed, |place, pair| {
             let start = place * T::PER_PAIR;
             let end = kept.len().min(start + T::PER_PAIR);
             T::write(kept.get(start..end).unwrap_or_default(), pair);
@@ -149,7 +152,7 @@ impl<T: Packed> PackedMemory<T> {
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        self.mirror.bytes() + self.tree.bytes() + self.changed.capacity() * 4
+        self.mirror.bytes() + self.forest.bytes() + self.changed.capacity() * 4
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::forest::{Forest, Form};
 use super::mirror::Mirror;
-use super::tree::{Tree, read_nodes};
+use super::tree::read_nodes;
 use crate::containers::{PublicKeyBytes, Registry};
 use crate::primitives::Root;
 use crate::spec::Shape;
@@ -29,7 +30,7 @@ pub(super) struct RegistryMemory {
     exit_epochs: Mirror<u64>,
     withdrawable_epochs: Mirror<u64>,
     roots: Vec<[u8; 32]>,
-    tree: Tree,
+    forest: Forest,
 }
 
 /// One bit for each validator.
@@ -58,15 +59,19 @@ impl Marks {
 impl RegistryMemory {
     /// The root of the validators.
     pub(super) fn root(&mut self, registry: &Registry, shape: &Shape<'_>) -> [u8; 32] {
-        self.update(registry);
-        let root = self.tree.root(depth_of(ValidatorRegistryLimit::of(shape)));
+        let form = match ValidatorRegistryLimit::is_progressive(shape) {
+            true => Form::Growing,
+            false => Form::Limited(depth_of(ValidatorRegistryLimit::of(shape))),
+        };
+        self.update(registry, form);
+        let root = self.forest.root(form);
         mix_in_length(&root, registry.len() as u64)
     }
 
-    fn update(&mut self, registry: &Registry) {
+    fn update(&mut self, registry: &Registry, form: Form) {
         let (old_len, len) = (self.roots.len(), registry.len());
         let mut marks = Marks(vec![0; len.div_ceil(64)]);
-        let mut any = old_len != len;
+        let mut any = old_len != len || !self.forest.is_like(form);
         any |= refresh(&mut self.pubkeys, &registry.pubkeys, &mut marks);
         any |= refresh(&mut self.withdrawal_credentials, &registry.withdrawal_credentials, &mut marks);
         any |= refresh(&mut self.effective_balances, &registry.effective_balances, &mut marks);
@@ -92,7 +97,7 @@ impl RegistryMemory {
             changed.extend(last);
         }
         let roots = &self.roots;
-        self.tree.update(len, &mut changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
+        self.forest.update(form, len, &mut changed, |place, pair| read_nodes(roots, &[0; 64], place, pair));
     }
 
     /// Bytes of memory.
@@ -106,7 +111,7 @@ impl RegistryMemory {
             + self.exit_epochs.bytes()
             + self.withdrawable_epochs.bytes()
             + self.roots.capacity() * 32
-            + self.tree.bytes()
+            + self.forest.bytes()
     }
 }
 

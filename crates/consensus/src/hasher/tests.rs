@@ -77,7 +77,7 @@ impl Numbers {
     fn change(&mut self, state: &mut BeaconState, kind: u8) {
         let count = state.balances.len();
         let at = self.below(count);
-        match kind % 24 {
+        match kind % 25 {
             0 => state.slot += 1,
             1 => state.balances.get_mut(at).into_iter().for_each(|balance| *balance = self.next()),
             2 => {
@@ -145,6 +145,16 @@ impl Numbers {
                 let kept = self.below(count + 1);
                 self.cut(state, kept);
             }
+            23 => {
+                state.builders.push(Builder { balance: self.next(), ..Builder::default() });
+                state.builder_pending_withdrawals.push(BuilderPendingWithdrawal::default());
+                state.builder_pending_payments.push(BuilderPendingPayment::default());
+                state
+                    .payload_expected_withdrawals
+                    .push(Withdrawal { amount: self.next(), ..Withdrawal::default() });
+                state.ptc_window.push(vec![self.next(); 5].into());
+                state.latest_execution_payload_bid.block_hash = self.root();
+            }
             _ => {
                 let place = self.below(state.proposer_lookahead.len());
                 state.proposer_lookahead.get_mut(place).into_iter().for_each(|index| *index = self.next());
@@ -166,8 +176,7 @@ impl Numbers {
 
 fn root(hasher: &mut StateHasher, state: &BeaconState, shape: &Shape<'_>) -> Option<[u8; 32]> {
     let roots = hasher.roots_of(state, shape).ok()?;
-    let count = roots.len() as u64;
-    Some(merkleize(roots, count))
+    Some(BeaconState::root_of_fields(roots, shape))
 }
 
 proptest! {

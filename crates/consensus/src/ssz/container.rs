@@ -188,16 +188,21 @@ macro_rules! container {
             }
 
             fn hash_tree_root(&self, shape: &$crate::spec::Shape<'_>) -> [u8; 32] {
-                let roots = self.field_roots(shape);
-                $( if $crate::ssz::container!(@present shape, $progressive) {
+                Self::root_of_fields(self.field_roots(shape), shape)
+            }
+        }
+
+        impl $name {
+            /// The hash tree root, from the roots of the fields.
+            pub fn root_of_fields(roots: Vec<[u8; 32]>, shape: &$crate::spec::Shape<'_>) -> [u8; 32] {
+                let _ = shape;
+                $( if $crate::container!(@present shape, $progressive) {
                     return $crate::ssz::merkle::progressive_container(&roots);
                 } )?
                 let count = roots.len() as u64;
                 $crate::ssz::merkle::merkleize(roots, count)
             }
-        }
 
-        impl $name {
             /// The hash tree root of each field that the fork has, in order.
             pub fn field_roots(&self, shape: &$crate::spec::Shape<'_>) -> Vec<[u8; 32]> {
                 let mut roots = Vec::new();
