@@ -2,6 +2,7 @@
 //!
 //! A fuzzer that changes any byte of such a file only ever sees the frame refused.
 
+use fingerprint::classifier::FORMAT_VERSION;
 use libfuzzer_sys::fuzzer_mutate;
 
 use crate::json;
@@ -59,7 +60,8 @@ impl Frame for ModelFrame {
     }
 
     fn join([header, body]: [&[u8]; 2]) -> Vec<u8> {
-        let mut file = b"BLOCKMRK\x01\0\0\0".to_vec();
+        let mut file = b"BLOCKMRK".to_vec();
+        file.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         file.extend_from_slice(&(header.len() as u32).to_le_bytes());
         file.extend_from_slice(&(body.len() as u64).to_le_bytes());
         file.extend_from_slice(header);
