@@ -2,7 +2,10 @@
 //!
 //! A fuzzer that changes any byte of such a file only ever sees the frame refused.
 
+use fingerprint::classifier::FORMAT_VERSION;
 use libfuzzer_sys::fuzzer_mutate;
+
+use crate::json;
 
 /// A file in two parts with a frame around them.
 pub trait Frame {
@@ -13,7 +16,7 @@ pub trait Frame {
     fn join(parts: [&[u8]; 2]) -> Vec<u8>;
 
     /// A change of one part that knows what is in it; false leaves it to the fuzzer.
-    fn change(_part: usize, _bytes: &mut [u8], _seed: u32) -> bool {
+    fn change(_part: usize, _bytes: &mut Vec<u8>, _seed: u32) -> bool {
         false
     }
 }
@@ -57,7 +60,8 @@ impl Frame for ModelFrame {
     }
 
     fn join([header, body]: [&[u8]; 2]) -> Vec<u8> {
-        let mut file = b"BLOCKMRK\x01\0\0\0".to_vec();
+        let mut file = b"BLOCKMRK".to_vec();
+        file.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         file.extend_from_slice(&(header.len() as u32).to_le_bytes());
         file.extend_from_slice(&(body.len() as u64).to_le_bytes());
         file.extend_from_slice(header);
@@ -67,22 +71,26 @@ impl Frame for ModelFrame {
         file
     }
 
-    /// Half of the changes of the body put an extreme number somewhere.
-    fn change(part: usize, bytes: &mut [u8], seed: u32) -> bool {
-        const EXTREMES: [f64; 9] =
-            [0.0, -0.0, 1.0, f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 1e154, f64::NAN];
-        if part == 0 || !seed.is_multiple_of(2) {
-            return false;
+    /// Half of the changes put another value somewhere: in the header's JSON, or among the numbers of the body.
+    fn change(part: usize, bytes: &mut Vec<u8>, seed: u32) -> bool {
+        match part {
+            _ if !seed.is_multiple_of(2) => false,
+            0 => json::change(bytes, seed >> 1),
+            _ => change_number(bytes, seed >> 1),
         }
-        let (choice, place) = ((seed >> 1) as usize, (seed >> 5) as usize);
-        let number = EXTREMES[choice % EXTREMES.len()];
-        let slots = bytes.len() / 8;
-        // Sections of small numbers may shift the large ones by 4 bytes.
-        let offset = if choice & 8 == 0 { 0 } else { 4 };
-        let slot =
-            bytes.get_mut(offset..).and_then(|bytes| bytes.chunks_exact_mut(8).nth(place % slots.max(1)));
-        slot.map(|slot| slot.copy_from_slice(&number.to_le_bytes())).is_some()
     }
+}
+
+fn change_number(bytes: &mut [u8], seed: u32) -> bool {
+    const EXTREMES: [f64; 9] =
+        [0.0, -0.0, 1.0, f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 1e154, f64::NAN];
+    let (choice, place) = (seed as usize, (seed >> 5) as usize);
+    let number = EXTREMES[choice % EXTREMES.len()];
+    // Sections of small numbers may shift the large ones by 4 bytes.
+    let offset = if choice & 16 == 0 { 0 } else { 4 };
+    let slots = bytes.len().saturating_sub(offset) / 8;
+    let slot = bytes.get_mut(offset..).and_then(|bytes| bytes.chunks_exact_mut(8).nth(place % slots.max(1)));
+    slot.map(|slot| slot.copy_from_slice(&number.to_le_bytes())).is_some()
 }
 
 /// A Parquet file: pages and footer.

@@ -2,6 +2,7 @@
 //! verdict must keep to.
 
 pub mod frame;
+pub mod json;
 pub mod models;
 
 use fingerprint::Classification;

@@ -143,27 +143,17 @@ pub(crate) async fn first_gap(
         return Ok(None);
     }
     // A gap lies below an interval; the first candidate is below the interval that ends at or above the range's start.
-    let from = sqlx::query(
-        "SELECT start_slot FROM coverage WHERE start_slot <= $1 ORDER BY start_slot DESC LIMIT 1",
+    // The reported end may lie inside the interval above the hole, so one more below the start is looked at.
+    let rows = sqlx::query(
+        "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot >= \
+         (SELECT COALESCE(MIN(start_slot), 0) FROM \
+         (SELECT start_slot FROM coverage WHERE start_slot <= $1 ORDER BY start_slot DESC LIMIT 2)) \
+         ORDER BY start_slot LIMIT 4",
     )
     .bind(to_i64(range.start.0))
-    .fetch_optional(&mut *connection)
-    .await?;
-    let from: i64 = from.map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
-    let mut below: Option<Interval> = None;
-    // The reported end may lie inside the interval above the hole, so one more below the start is looked at.
-    let lower =
-        sqlx::query("SELECT start_slot FROM coverage WHERE start_slot < $1 ORDER BY start_slot DESC LIMIT 1")
-            .bind(from)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let lower: i64 = lower.map(|row| row.try_get(0)).transpose()?.unwrap_or(from);
-    let rows = sqlx::query(
-        "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot >= $1 ORDER BY start_slot LIMIT 4",
-    )
-    .bind(lower)
     .fetch_all(connection)
     .await?;
+    let mut below: Option<Interval> = None;
     for row in &rows {
         let above = interval(row)?;
         if let Some(below) = below {

@@ -48,7 +48,6 @@ struct Changes {
     /// Slots whose links were taken back.
     unlinked: Vec<u64>,
     models: HashMap<[u8; 32], i64>,
-    hashes: HashMap<i64, [u8; 32]>,
     feature_sets: HashMap<Vec<String>, i64>,
     report: InsertReport,
 }
@@ -137,7 +136,6 @@ impl Changes {
                 changes.models.insert(hash, models::id_of(connection, &hash).await?);
             }
         }
-        changes.hashes = models::hashes(connection).await?;
         Ok(changes)
     }
 
@@ -239,9 +237,7 @@ async fn chunk(
     imported: bool,
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
-    let known =
-        known(connection, rows.iter().map(|row| (row.slot, row.block_root)).collect(), &changes.hashes)
-            .await?;
+    let known = known(connection, rows.iter().map(|row| (row.slot, row.block_root)).collect()).await?;
     let mut surrogates = HashMap::new();
     if imported {
         let stand_ins = rows
@@ -249,7 +245,7 @@ async fn chunk(
             .filter(|row| row.root_known == RootOrigin::Reported)
             .map(|row| (row.slot, surrogate_root(row.slot, row.proposer_index)))
             .collect();
-        surrogates = self::known(connection, stand_ins, &changes.hashes).await?;
+        surrogates = self::known(connection, stand_ins).await?;
     }
     let real = real_blocks(connection, rows).await?;
     let mut fresh: Vec<Placed> = Vec::new();
@@ -464,9 +460,8 @@ async fn settle_ids(connection: &mut SqliteConnection, fresh: &mut [Placed<'_>])
 pub(crate) async fn known(
     connection: &mut SqliteConnection,
     keys: Vec<(Slot, Root)>,
-    models: &HashMap<i64, [u8; 32]>,
 ) -> Result<HashMap<Root, Record>, StoreError> {
-    let columns = COLUMNS.map(|column| format!("b.{column}")).join(", ");
+    let select = record::select("b");
     let mut known = HashMap::new();
     for piece in pieces(&keys) {
         let mut values = Values::default();
@@ -475,12 +470,12 @@ pub(crate) async fn known(
             values.push(root.0.to_vec())?;
         }
         let sql = format!(
-            "WITH wanted (bucket, root) AS (VALUES {}) SELECT {columns} FROM wanted w CROSS JOIN blocks b \
+            "WITH wanted (bucket, root) AS (VALUES {}) {select} FROM wanted w CROSS JOIN blocks b \
              WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root",
             placeholders(piece.len(), 2)
         );
         for row in values.fetch(sql, connection).await? {
-            let record = Record::read(&row, models)?;
+            let record = Record::read(&row)?;
             known.insert(record.row.block_root, record);
         }
     }
@@ -524,7 +519,6 @@ pub(crate) async fn set_canonical(
     let states: BTreeMap<Root, CanonicalState> = states.iter().copied().collect();
     let mut counts = Deltas::default();
     let mut changed = 0;
-    let models = models::hashes(connection).await?;
     let mut records = Vec::new();
     let roots: Vec<Root> = states.keys().copied().collect();
     for piece in pieces(&roots) {
@@ -534,11 +528,11 @@ pub(crate) async fn set_canonical(
         }
         let sql = format!(
             "{} FROM blocks WHERE {ANY_BUCKET} AND block_root IN ({})",
-            record::select(),
+            record::select("blocks"),
             marks(piece.len())
         );
         for row in values.fetch(sql, connection).await? {
-            records.push(Record::read(&row, &models)?);
+            records.push(Record::read(&row)?);
         }
     }
     for record in records {

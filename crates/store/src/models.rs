@@ -1,7 +1,5 @@
 //! The models that gave verdicts.
 
-use std::collections::HashMap;
-
 use sqlx::{Row, SqliteConnection};
 
 use crate::error::StoreError;
@@ -53,15 +51,12 @@ pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(i64, M
         sqlx::query("SELECT id, hash, name, info FROM models ORDER BY id").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            let hash: &[u8] = row.try_get(1)?;
-            let hash =
-                hash.try_into().map_err(|_| StoreError::damaged("a model hash is not 32 bytes long"))?;
+            let hash = hash_of_bytes(row.try_get(1)?)?;
             Ok((row.try_get(0)?, ModelRecord { hash, name: row.try_get(2)?, info_json: row.try_get(3)? }))
         })
         .collect()
 }
 
-/// Hashes by id.
-pub(crate) async fn hashes(connection: &mut SqliteConnection) -> Result<HashMap<i64, [u8; 32]>, StoreError> {
-    Ok(all(connection).await?.into_iter().map(|(id, model)| (id, model.hash)).collect())
+pub(crate) fn hash_of_bytes(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::damaged("a model hash is not 32 bytes long"))
 }

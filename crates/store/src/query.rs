@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::record::{Record, select};
 use crate::row::{BlockRow, SLOTS_PER_BUCKET, first_id, slot_of_id};
 use crate::sql::{ANY_BUCKET, Values, marks, pieces, placeholders, to_i64, to_u64};
-use crate::{coverage_table, models, rollup};
+use crate::{coverage_table, rollup};
 
 /// How far the database goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,9 +78,8 @@ async fn records(
     rest: &str,
     values: Values,
 ) -> Result<Vec<Record>, StoreError> {
-    let models = models::hashes(connection).await?;
-    let rows = values.fetch(format!("{} FROM blocks {rest}", select()), connection).await?;
-    rows.iter().map(|row| Record::read(row, &models)).collect()
+    let rows = values.fetch(format!("{} FROM blocks {rest}", select("blocks")), connection).await?;
+    rows.iter().map(Record::read).collect()
 }
 
 fn block_rows(records: Vec<Record>) -> Vec<BlockRow> {
@@ -182,13 +181,13 @@ pub(crate) async fn latest(
 }
 
 pub(crate) async fn sync_status(connection: &mut SqliteConnection) -> Result<SyncStatus, StoreError> {
-    let greatest = sqlx::query("SELECT slot FROM blocks ORDER BY id DESC LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let greatest = greatest.map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
-    let second =
-        sqlx::query("SELECT 1 FROM coverage WHERE start_slot > 0 LIMIT 1").fetch_optional(connection).await?;
-    Ok(SyncStatus { greatest_block_slot: Slot(to_u64(greatest)?), synced: second.is_none() })
+    let row = sqlx::query(
+        "SELECT COALESCE((SELECT slot FROM blocks ORDER BY id DESC LIMIT 1), 0), \
+         NOT EXISTS (SELECT 1 FROM coverage WHERE start_slot > 0)",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(SyncStatus { greatest_block_slot: Slot(to_u64(row.try_get(0)?)?), synced: row.try_get(1)? })
 }
 
 pub(crate) async fn confusion(

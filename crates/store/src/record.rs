@@ -1,7 +1,5 @@
 //! A row of the table of blocks: to and from a [`BlockRow`].
 
-use std::collections::HashMap;
-
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
@@ -13,6 +11,7 @@ use crate::codes::{
     verdict_of_code,
 };
 use crate::error::StoreError;
+use crate::models;
 use crate::row::BlockRow;
 use crate::sql::{Values, to_i64, to_u64};
 
@@ -47,9 +46,14 @@ pub(crate) struct Record {
     pub(crate) row: BlockRow,
 }
 
-/// `SELECT` of all columns, to be followed by `FROM blocks` and the rest.
-pub(crate) fn select() -> String {
-    format!("SELECT {} ", COLUMNS.join(", "))
+/// The position of the model's hash, which a query brings along behind [`COLUMNS`].
+const MODEL_HASH: usize = COLUMNS.len();
+
+/// `SELECT` of what [`Record::read`] takes, to be followed by `FROM`, in which `blocks` has the name given, and the
+/// rest.
+pub(crate) fn select(blocks: &str) -> String {
+    let columns = COLUMNS.map(|column| format!("{blocks}.{column}")).join(", ");
+    format!("SELECT {columns}, (SELECT m.hash FROM models m WHERE m.id = {blocks}.model_id) ")
 }
 
 pub(crate) fn root_of_bytes(bytes: &[u8]) -> Result<Root, StoreError> {
@@ -87,7 +91,7 @@ pub(crate) fn bind(
 
 impl Record {
     /// Reads a row of [`select`].
-    pub(crate) fn read(row: &SqliteRow, models: &HashMap<i64, [u8; 32]>) -> Result<Self, StoreError> {
+    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let best_guess_single = verdict_of_code(row.try_get(7)?)?;
         let multi: Option<String> = row.try_get(8)?;
         let graffiti_guess: Option<i64> = row.try_get(10)?;
@@ -109,7 +113,9 @@ impl Record {
         let model_hash = match model_id {
             None => None,
             Some(id) => {
-                Some(*models.get(&id).ok_or_else(|| StoreError::damaged(format!("there is no model {id}")))?)
+                let hash: Option<&[u8]> = row.try_get(MODEL_HASH)?;
+                let hash = hash.ok_or_else(|| StoreError::damaged(format!("there is no model {id}")))?;
+                Some(models::hash_of_bytes(hash)?)
             }
         };
         Ok(Self {

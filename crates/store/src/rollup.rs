@@ -103,30 +103,28 @@ pub(crate) async fn sum(
     }
     let first_bucket = start.div_ceil(EPOCHS_PER_BUCKET);
     let end_bucket = end / EPOCHS_PER_BUCKET;
-    if first_bucket >= end_bucket {
-        return sum_table(connection, "epoch_counts", "epoch", start, end).await;
-    }
-    let low = sum_table(connection, "epoch_counts", "epoch", start, first_bucket * EPOCHS_PER_BUCKET).await?;
-    let middle = sum_table(connection, "coarse_counts", "bucket", first_bucket, end_bucket).await?;
-    let high = sum_table(connection, "epoch_counts", "epoch", end_bucket * EPOCHS_PER_BUCKET, end).await?;
-    Ok(low + middle + high)
-}
-
-async fn sum_table(
-    connection: &mut SqliteConnection,
-    table: &str,
-    key: &str,
-    start: u64,
-    end: u64,
-) -> Result<ClientCounts, StoreError> {
-    if start >= end {
-        return Ok(ClientCounts::default());
-    }
+    // Whole buckets come from the coarse table, the epochs before and after them from the fine one.
+    let (low_end, high_start) = if first_bucket < end_bucket {
+        (first_bucket * EPOCHS_PER_BUCKET, end_bucket * EPOCHS_PER_BUCKET)
+    } else {
+        (end, end)
+    };
+    let mut total = ClientCounts::default();
     let sums = COLUMNS.map(|column| format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)")).join(", ");
-    let sql = format!("SELECT {sums} FROM {table} WHERE {key} >= $1 AND {key} < $2");
-    let row =
-        sqlx::query(AssertSqlSafe(sql)).bind(to_i64(start)).bind(to_i64(end)).fetch_one(connection).await?;
-    Ok(counts_of(&row, 0)?.0)
+    // One statement: every further one would cost a way to the thread of the database engine and back.
+    let sql = format!(
+        "SELECT {sums} FROM coarse_counts WHERE bucket >= $1 AND bucket < $2 UNION ALL \
+         SELECT {sums} FROM epoch_counts WHERE epoch >= $3 AND epoch < $4 UNION ALL \
+         SELECT {sums} FROM epoch_counts WHERE epoch >= $5 AND epoch < $6"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for bound in [first_bucket, end_bucket, start, low_end, high_start, end] {
+        query = query.bind(to_i64(bound));
+    }
+    for row in query.fetch_all(connection).await? {
+        total += counts_of(&row, 0)?.0;
+    }
+    Ok(total)
 }
 
 /// Sums over buckets of `epochs_per_bucket` epochs, keyed by the number of the bucket counted from `base`.

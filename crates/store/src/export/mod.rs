@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::error::StoreError;
-use crate::models;
 use crate::record::{Record, select};
 use crate::row::{BlockRow, CanonicalState, RootOrigin};
 
@@ -61,12 +60,11 @@ pub(crate) async fn run(
         Format::Csv => Box::new(csv::Lines::new(writer)?),
         Format::Parquet => Box::new(parquet::Groups::new(writer)?),
     };
-    let models = models::hashes(connection).await?;
     let mut report = ExportReport::default();
-    let sql = format!("{} FROM blocks ORDER BY id", select());
+    let sql = format!("{} FROM blocks ORDER BY id", select("blocks"));
     let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        form.add(Record::read(&row, &models)?.row)?;
+        form.add(Record::read(&row)?.row)?;
         report.blocks += 1;
     }
     form.finish()?;

@@ -10,8 +10,8 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::db::Database;
 use crate::error::{StoreError, message};
+use crate::insert;
 use crate::row::BlockRow;
-use crate::{insert, models};
 use legacy::{Fit, LegacyFile, LegacyRow};
 
 /// Rows in one transaction.
@@ -120,8 +120,7 @@ async fn store(
 ) -> Result<(), StoreError> {
     let keys =
         batch.iter().filter_map(LegacyRow::block).map(|block| (block.slot, block.block_root)).collect();
-    let models = models::hashes(connection).await?;
-    let known = insert::known(connection, keys, &models).await?;
+    let known = insert::known(connection, keys).await?;
     let mut seen = HashSet::new();
     let mut fresh: Vec<BlockRow> = Vec::with_capacity(batch.len());
     for row in batch {
