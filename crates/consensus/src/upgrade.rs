@@ -2,6 +2,8 @@
 //!
 //! Source: consensus-specs `specs/<fork>/fork.md`.
 
+mod gloas;
+
 use std::sync::Arc;
 
 use crate::block::participation_flags;
@@ -49,7 +51,7 @@ pub fn upgrade(state: &mut State, next: Fork) -> Result<(), TransitionError> {
             state.data.proposer_lookahead = Column::new(initial_proposer_lookahead(state)?);
             Ok(())
         }
-        Fork::Gloas => Err(Violation::Rule("the Gloas fork is not supported").into()),
+        Fork::Gloas => gloas::to_gloas(state),
     }
     .map_err(|error| error.in_part(next.name()))
 }

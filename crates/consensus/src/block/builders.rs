@@ -2,7 +2,7 @@
 //! anything has no effect, and does not make the block invalid.
 
 use crate::bls;
-use crate::containers::{Builder, BuilderDepositRequest, BuilderExitRequest, DepositMessage};
+use crate::containers::{Builder, BuilderDepositRequest, BuilderExitRequest, DepositMessage, PublicKeyBytes};
 use crate::primitives::Root;
 use crate::spec::{DOMAIN_BUILDER_DEPOSIT, FAR_FUTURE_EPOCH, Fork, PAYLOAD_BUILDER_VERSION};
 use crate::state::{Credentials, State, compute_domain, compute_signing_root, is_builder_credential};
@@ -22,14 +22,7 @@ pub fn process_builder_deposit_request(
     let epoch = state.current_epoch();
     let Some(known) = state.builder_of(&request.pubkey) else {
         if is_valid_signature(state, request) {
-            state.add_builder(Builder {
-                pubkey: request.pubkey,
-                version: PAYLOAD_BUILDER_VERSION,
-                execution_address: request.withdrawal_credentials.address(),
-                balance: request.amount,
-                deposit_epoch: epoch,
-                withdrawable_epoch: FAR_FUTURE_EPOCH,
-            });
+            add_builder(state, request.pubkey, &request.withdrawal_credentials, request.amount, epoch);
         }
         return Ok(());
     };
@@ -41,6 +34,26 @@ pub fn process_builder_deposit_request(
     }
     builder.balance = add(builder.balance, request.amount, "the balance of a builder")?;
     Ok(())
+}
+
+/// Adds the builder that a deposit of an epoch makes.
+///
+/// Source: gloas `add_builder_to_registry`.
+pub(crate) fn add_builder(
+    state: &mut State,
+    pubkey: PublicKeyBytes,
+    credentials: &Root,
+    amount: u64,
+    deposit_epoch: u64,
+) {
+    state.push_builder(Builder {
+        pubkey,
+        version: PAYLOAD_BUILDER_VERSION,
+        execution_address: credentials.address(),
+        balance: amount,
+        deposit_epoch,
+        withdrawable_epoch: FAR_FUTURE_EPOCH,
+    });
 }
 
 /// Source: gloas `is_valid_builder_deposit_signature`.

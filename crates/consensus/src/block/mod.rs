@@ -26,6 +26,7 @@ use crate::transition::{Checks, Recorder, TransitionError, ensure};
 pub(crate) use attestation::participation_flags;
 pub use attestation::{Inclusion, check_indexed_attestation, process_attestation};
 pub use bid::process_execution_payload_bid;
+pub(crate) use builders::add_builder;
 pub use builders::{process_builder_deposit_request, process_builder_exit_request};
 pub use deposit::{apply_deposit, process_deposit};
 pub use exit::{process_bls_to_execution_change, process_voluntary_exit};

@@ -1,7 +1,7 @@
 //! Queued deposits: they enter as fast as the churn allows (EIP-7251, EIP-6110).
 
 use crate::containers::PendingDeposit;
-use crate::spec::{FAR_FUTURE_EPOCH, GENESIS_SLOT};
+use crate::spec::{FAR_FUTURE_EPOCH, Fork, GENESIS_SLOT};
 use crate::state::State;
 use crate::transition::math::{add, index, sub};
 use crate::transition::{TransitionError, Violation};
@@ -15,7 +15,8 @@ pub(super) fn process_pending_deposits(state: &mut State) -> Result<Vec<u32>, Tr
     let left_over = state.data.deposit_balance_to_consume;
     let available = add(left_over, state.activation_churn_limit()?, what)?;
     let finalized_slot = state.spec.start_slot(state.data.finalized_checkpoint.epoch);
-    let bridge_is_behind = state.data.eth1_deposit_index < state.data.deposit_requests_start_index;
+    let bridge_is_behind =
+        state.fork < Fork::Gloas && state.data.eth1_deposit_index < state.data.deposit_requests_start_index;
     let most = index(state.spec.preset.max_pending_deposits_per_epoch);
 
     let mut taken = 0_usize;

@@ -2,6 +2,7 @@
 //!
 //! Source: consensus-specs `specs/<fork>/beacon-chain.md`, "Epoch processing".
 
+mod builders;
 mod consolidations;
 mod deposits;
 mod effective_balances;
@@ -19,6 +20,7 @@ mod sub_transition;
 mod survey;
 mod sync_committee;
 
+pub(crate) use builders::initial_ptc_window;
 pub(crate) use lookahead::initial_proposer_lookahead;
 pub(crate) use participation::pending_attesters;
 pub use rewards::{AttestationDeltas, Deltas, attestation_deltas};
@@ -45,6 +47,8 @@ pub fn process_epoch(state: &mut State, roots: StateRoot) -> Result<(), Transiti
     for part in parts {
         if part == SubTransition::ProposerLookahead && roots == StateRoot::Trust {
             lookahead::skip_proposer_lookahead(state);
+        } else if part == SubTransition::PtcWindow && roots == StateRoot::Trust {
+            builders::skip_ptc_window(state);
         } else {
             process_sub_transition(state, part)?;
         }

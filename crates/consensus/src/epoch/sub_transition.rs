@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    consolidations, deposits, effective_balances, inactivity, justification, lookahead, registry, resets,
-    rewards, slashings, sync_committee,
+    builders, consolidations, deposits, effective_balances, inactivity, justification, lookahead, registry,
+    resets, rewards, slashings, sync_committee,
 };
 use crate::spec::Fork;
 use crate::state::State;
@@ -30,6 +30,8 @@ pub enum SubTransition {
     PendingDeposits,
     /// Carries out queued consolidations.
     PendingConsolidations,
+    /// Makes payments of builders due, from Gloas on.
+    BuilderPendingPayments,
     /// Lets effective balances follow balances.
     EffectiveBalanceUpdates,
     /// Frees the place of the next epoch's slashed balance.
@@ -48,6 +50,8 @@ pub enum SubTransition {
     SyncCommitteeUpdates,
     /// Draws the proposers of an epoch ahead.
     ProposerLookahead,
+    /// Draws the committees that vote on payloads of an epoch ahead, from Gloas on.
+    PtcWindow,
 }
 
 /// A name that is no part of epoch processing.
@@ -57,7 +61,7 @@ pub struct ParseSubTransitionError(String);
 
 impl SubTransition {
     /// All parts, in the order in which they run.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::JustificationAndFinalization,
         Self::InactivityUpdates,
         Self::RewardsAndPenalties,
@@ -66,6 +70,7 @@ impl SubTransition {
         Self::Eth1DataReset,
         Self::PendingDeposits,
         Self::PendingConsolidations,
+        Self::BuilderPendingPayments,
         Self::EffectiveBalanceUpdates,
         Self::SlashingsReset,
         Self::RandaoMixesReset,
@@ -75,6 +80,7 @@ impl SubTransition {
         Self::ParticipationFlagUpdates,
         Self::SyncCommitteeUpdates,
         Self::ProposerLookahead,
+        Self::PtcWindow,
     ];
 
     /// The parts that a fork has, in order.
@@ -93,6 +99,7 @@ impl SubTransition {
             Self::HistoricalSummariesUpdate => fork >= Fork::Capella,
             Self::PendingDeposits | Self::PendingConsolidations => fork >= Fork::Electra,
             Self::ProposerLookahead => fork >= Fork::Fulu,
+            Self::BuilderPendingPayments | Self::PtcWindow => fork >= Fork::Gloas,
             _ => true,
         }
     }
@@ -117,6 +124,8 @@ impl SubTransition {
             Self::ParticipationFlagUpdates => "participation_flag_updates",
             Self::SyncCommitteeUpdates => "sync_committee_updates",
             Self::ProposerLookahead => "proposer_lookahead",
+            Self::BuilderPendingPayments => "builder_pending_payments",
+            Self::PtcWindow => "ptc_window",
         }
     }
 }
@@ -173,6 +182,8 @@ pub fn process_sub_transition(state: &mut State, part: SubTransition) -> Result<
         }
         SubTransition::SyncCommitteeUpdates => sync_committee::process_sync_committee_updates(state),
         SubTransition::ProposerLookahead => lookahead::process_proposer_lookahead(state),
+        SubTransition::BuilderPendingPayments => builders::process_builder_pending_payments(state),
+        SubTransition::PtcWindow => builders::process_ptc_window(state),
     };
     result.map_err(|error| error.in_part(part.name()))
 }

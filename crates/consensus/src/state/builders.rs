@@ -1,9 +1,12 @@
 //! Builders of payloads, what they owe, and the committees that vote on payloads (EIP-7732).
 
 use super::State;
+use super::proposers::{Lottery, MAX_TRIALS, slot_seed};
 use crate::containers::{Builder, BuilderPendingPayment, BuilderPendingWithdrawal, PublicKeyBytes};
 use crate::primitives::Root;
-use crate::spec::{BUILDER_WITHDRAWAL_PREFIX, FAR_FUTURE_EPOCH};
+use crate::spec::sizes::PtcSize;
+use crate::spec::{BUILDER_WITHDRAWAL_PREFIX, DOMAIN_PTC_ATTESTER, FAR_FUTURE_EPOCH};
+use crate::ssz::List;
 use crate::transition::math::{add, index, rem};
 use crate::transition::{TransitionError, Violation, ensure};
 
@@ -54,8 +57,8 @@ impl State {
 
     /// Adds a builder, in the place of one who has left and was paid where there is one.
     ///
-    /// Source: gloas `add_builder_to_registry`, `get_index_for_new_builder`.
-    pub(crate) fn add_builder(&mut self, builder: Builder) {
+    /// Source: gloas `get_index_for_new_builder`, `set_or_append_list`.
+    pub(crate) fn push_builder(&mut self, builder: Builder) {
         let epoch = self.current_epoch();
         let free = |old: &Builder| old.withdrawable_epoch <= epoch && old.balance == 0;
         let place = self.data.builders.iter().position(free);
@@ -121,6 +124,51 @@ impl State {
                 BuilderPendingPayment::default();
         }
         Ok(())
+    }
+
+    /// Draws the payload timeliness committees of the slots of an epoch, up to two epochs ahead, by the effective
+    /// balances of now. A member may be there more than once.
+    ///
+    /// Source: gloas `compute_ptc`, `compute_balance_weighted_selection`.
+    pub(crate) fn draw_payload_committees(
+        &mut self,
+        epoch: u64,
+    ) -> Result<Vec<List<u64, PtcSize>>, TransitionError> {
+        let seed = self.seed(epoch, DOMAIN_PTC_ATTESTER)?;
+        let shuffling = self.shuffling_ahead(epoch)?;
+        let first = self.spec.start_slot(epoch);
+        (0..self.spec.preset.slots_per_epoch)
+            .map(|offset| {
+                let slot = first.saturating_add(offset);
+                let candidates = shuffling.members_of_slot(slot).unwrap_or_default();
+                self.draw_payload_committee(candidates, slot_seed(&seed, slot))
+            })
+            .collect()
+    }
+
+    fn draw_payload_committee(
+        &self,
+        candidates: &[u32],
+        seed: [u8; 32],
+    ) -> Result<List<u64, PtcSize>, TransitionError> {
+        ensure!(!candidates.is_empty(), "there is no attester of a slot to vote on its payload");
+        let size = index(self.spec.preset.ptc_size);
+        let mut lottery = Lottery::new(self, seed);
+        let mut members = Vec::with_capacity(size);
+        for (trial, candidate) in (0..MAX_TRIALS).zip(candidates.iter().cycle()) {
+            if members.len() >= size {
+                break;
+            }
+            let balance = self.data.validators.effective_balances.get(*candidate as usize).copied();
+            if lottery.wins(trial, balance.unwrap_or_default()) {
+                members.push(u64::from(*candidate));
+            }
+        }
+        ensure!(
+            members.len() >= size,
+            "the attesters of a slot have too little effective balance for a committee"
+        );
+        Ok(List::new(members))
     }
 
     /// The payload timeliness committee of a slot of the previous, the current or the next epoch, as a copy.

@@ -65,6 +65,13 @@ impl Shuffling {
         self.shuffled.get(self.boundary(number)?..self.boundary(number.checked_add(1)?)?)
     }
 
+    /// The members of all committees of a slot, one committee after another.
+    pub(crate) fn members_of_slot(&self, slot: u64) -> Option<&[u32]> {
+        let first = slot.checked_rem(self.slots_per_epoch)?.checked_mul(self.committees_per_slot)?;
+        let end = first.checked_add(self.committees_per_slot)?;
+        self.shuffled.get(self.boundary(first)?..self.boundary(end)?)
+    }
+
     /// The position in the shuffling at which a committee of the epoch begins.
     fn boundary(&self, number: u64) -> Option<usize> {
         let committees = self.committees_per_slot.checked_mul(self.slots_per_epoch)?;
@@ -151,6 +158,19 @@ impl State {
             _ => Arc::new(Shuffling::compute(&self.spec, &self.data.validators, epoch, seed)),
         };
         self.caches.shufflings.retain(|kept| kept.epoch.saturating_add(2) > current && kept.epoch < epoch);
+        self.caches.shufflings.push(Arc::clone(&shuffling));
+        Ok(shuffling)
+    }
+
+    /// The shuffling of an epoch that begins after the next one, or of one that [`State::shuffling`] knows.
+    pub(crate) fn shuffling_ahead(&mut self, epoch: u64) -> Result<Arc<Shuffling>, TransitionError> {
+        if epoch <= self.current_epoch().saturating_add(1) {
+            return self.shuffling(epoch);
+        }
+        let seed = self.seed(epoch, DOMAIN_BEACON_ATTESTER)?;
+        let shuffling = Arc::new(Shuffling::compute(&self.spec, &self.data.validators, epoch, seed));
+        // It is wanted again when that epoch comes nearer.
+        self.caches.shufflings.retain(|kept| kept.epoch < epoch);
         self.caches.shufflings.push(Arc::clone(&shuffling));
         Ok(shuffling)
     }

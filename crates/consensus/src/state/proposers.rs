@@ -12,7 +12,7 @@ use crate::transition::{TransitionError, Violation, ensure};
 
 /// Candidates that are tried before the sampling is given up: with all effective balances at their least, far more
 /// than chance needs.
-const MAX_TRIALS: u64 = 10_000_000;
+pub(super) const MAX_TRIALS: u64 = 10_000_000;
 
 /// Draws random numbers, one for each candidate.
 pub(crate) struct Lottery {
@@ -149,7 +149,8 @@ impl State {
     }
 }
 
-fn slot_seed(seed: &[u8; 32], slot: u64) -> [u8; 32] {
+/// The seed of a slot, from that of its epoch.
+pub(super) fn slot_seed(seed: &[u8; 32], slot: u64) -> [u8; 32] {
     let mut message = [0; 40];
     for (to, from) in message.iter_mut().zip(seed.iter().chain(&slot.to_le_bytes())) {
         *to = *from;
