@@ -74,6 +74,7 @@ fn process_validators(state: &mut State) -> Result<(), TransitionError> {
             consolidations::process_pending_consolidations(state).map_err(named(PendingConsolidations))?,
         );
     }
+    process_sub_transition(state, BuilderPendingPayments)?;
     effective_balances::update(state, movers, survey.sums.active_next).map_err(named(EffectiveBalanceUpdates))
 }
 

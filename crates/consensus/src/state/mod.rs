@@ -19,10 +19,10 @@ mod signing;
 use std::ops::Deref;
 use std::sync::Arc;
 
-pub(crate) use builders::is_builder_credential;
 pub(crate) use activity::{
     ACTIVE_BEFORE, ACTIVE_NEXT, ACTIVE_NOW, SILENT, SLASHED, SLASHED_AND_KEPT, WAITING,
 };
+pub(crate) use builders::is_builder_credential;
 pub(crate) use committees::active_indices;
 pub use committees::{Shuffling, ShufflingTask};
 pub(crate) use credentials::Credentials;
