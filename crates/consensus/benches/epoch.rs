@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use consensus::block::process_attestation;
+use consensus::block::{Inclusion, process_attestation};
 use consensus::containers::{Attestation, AttestationData, BeaconState, Checkpoint, Registry, Validator};
 use consensus::epoch::{SubTransition, process_sub_transition};
 use consensus::primitives::Root;
@@ -144,7 +144,8 @@ fn attest(state: &mut State) {
         committee_bits: (0..64).map(|number| number < committees).collect(),
         ..Attestation::default()
     };
-    process_attestation(state, &attestation, 0, Checks::TRUST, &mut ()).expect("the vote counts");
+    process_attestation(state, &attestation, Inclusion::default(), Checks::TRUST, &mut ())
+        .expect("the vote counts");
 }
 
 /// Runs epochs in a row, as a replay does: nobody else holds the state, and votes come in between.

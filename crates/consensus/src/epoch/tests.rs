@@ -117,7 +117,7 @@ fn state(fork: Fork, noise: &mut Noise) -> State {
         root: Root([9; 32]),
     };
     let mut bits = Bits::empty_vector(&spec.shape(fork));
-    (0..4).for_each(|bit| drop(bits.set(bit, noise.one_in(2))));
+    (0..4).for_each(|bit| assert!(bits.set(bit, noise.one_in(2))));
     let mut data = BeaconState {
         slot: epoch * preset.slots_per_epoch + preset.slots_per_epoch - 1,
         block_roots: Column::new(roots(preset.slots_per_historical_root)),

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use crate::block::add_builder;
-use crate::containers::{
-    ExecutionPayloadBid, ExecutionPayloadHeader, ExecutionRequests, PendingDeposit, PublicKeyBytes,
-};
+use crate::containers::{ExecutionPayloadBid, ExecutionRequests, PendingDeposit, PublicKeyBytes};
 use crate::epoch::initial_ptc_window;
 use crate::primitives::Root;
 use crate::spec::BUILDER_INDEX_SELF_BUILD;
@@ -17,8 +15,7 @@ use crate::transition::math::{add, index};
 
 /// Source: gloas `upgrade_to_gloas`.
 pub(super) fn to_gloas(state: &mut State) -> Result<(), TransitionError> {
-    let header =
-        std::mem::replace(&mut state.data.latest_execution_payload_header, ExecutionPayloadHeader::default());
+    let header = std::mem::take(&mut state.data.latest_execution_payload_header);
     state.deferred.payload_roots = false;
     let requests_root = Root(ExecutionRequests::default().hash_tree_root(&state.shape()));
     let preset = &state.spec.preset;
