@@ -249,7 +249,7 @@ impl StopSwitch {
         self.0.stopped.load(Ordering::SeqCst)
     }
 
-    async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         let notified = self.0.notify.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();

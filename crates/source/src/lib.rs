@@ -17,6 +17,7 @@ pub mod inputs;
 pub mod node_blocks;
 mod part_file;
 pub mod place;
+pub mod record;
 pub mod recording;
 pub mod rewards;
 

@@ -103,19 +103,18 @@ impl Manifest {
         }
     }
 
-    /// Takes a slot as not looked at.
-    pub(super) fn uncover(&mut self, slot: Slot) {
+    /// Takes the slots from `first` to `last`, both included, as not looked at.
+    pub(super) fn uncover(&mut self, first: Slot, last: Slot) {
         let ranges = std::mem::take(&mut self.ranges);
         self.ranges = ranges
             .into_iter()
             .flat_map(|range| {
-                if slot < range.first || slot > range.last {
+                if last < range.first || first > range.last {
                     return [Some(range), None];
                 }
-                let below =
-                    slot.0.checked_sub(1).map(|last| Covered { first: range.first, last: Slot(last) });
+                let below = first.0.checked_sub(1).map(|end| Covered { first: range.first, last: Slot(end) });
                 let above =
-                    slot.0.checked_add(1).map(|first| Covered { first: Slot(first), last: range.last });
+                    last.0.checked_add(1).map(|start| Covered { first: Slot(start), last: range.last });
                 [below, above]
             })
             .flatten()
@@ -142,17 +141,17 @@ mod tests {
     proptest! {
         #[test]
         fn ranges_are_the_slots_that_were_covered(
-            changes in proptest::collection::vec((0..60_u64, proptest::bool::weighted(0.8)), 0..120)
+            changes in proptest::collection::vec((0..60_u64, 0..4_u64, proptest::bool::weighted(0.8)), 0..120)
         ) {
             let mut manifest = Manifest::new("test", Root::default());
             let mut set = BTreeSet::new();
-            for (slot, covered) in changes {
+            for (slot, more, covered) in changes {
                 if covered {
                     manifest.cover(Slot(slot));
                     set.insert(slot);
                 } else {
-                    manifest.uncover(Slot(slot));
-                    set.remove(&slot);
+                    manifest.uncover(Slot(slot), Slot(slot + more));
+                    set.retain(|known| !(slot..=slot + more).contains(known));
                 }
             }
             for slot in 0..62 {

@@ -21,6 +21,7 @@ mod writer;
 pub use error::RecordingError;
 pub use layout::Kind;
 pub use manifest::{Covered, Manifest};
+pub(crate) use reader::head_root;
 pub use reader::{Recording, RecordingLimits, Verified};
 pub use writer::{Identity, RecordingWriter};
 

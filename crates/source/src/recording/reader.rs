@@ -5,10 +5,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use consensus::containers::BeaconBlockHeader;
 use consensus::spec::Spec;
 use consensus::ssz::Ssz;
 use consensus::state::State;
+use consensus::transition::{FromScratch, TransitionError, latest_header};
 use consensus::{Root, Slot};
 
 use super::layout::{Kind, Stored, genesis_from_text, read_text, stored};
@@ -131,14 +131,7 @@ impl Recording {
     /// The state of a slot.
     pub fn state(&self, slot: Slot) -> Result<State, RecordingError> {
         let compression = *self.states.get(&slot.0).ok_or_else(|| self.absent(Kind::State, slot))?;
-        let path = self.root.join(Kind::State.file(slot, compression));
-        let bytes = read_file(&path, compression, self.limits.state_bytes)?;
-        let state = State::decode_any_fork(Arc::clone(&self.spec), &bytes)
-            .map_err(|error| RecordingError::State { path: path.clone(), slot, error: Box::new(error) })?;
-        if state.slot != slot.0 {
-            return Err(RecordingError::WrongSlot { path, named: slot, found: Slot(state.slot) });
-        }
-        Ok(state)
+        read_state(&self.root, &self.spec, slot, compression, self.limits.state_bytes)
     }
 
     /// The latest state before a slot: the one to begin with when that slot's block comes first.
@@ -228,11 +221,8 @@ impl Recording {
 
 /// The root of the latest block of a state: the parent of the next one. Hashes the state where the block is of the
 /// state's own slot.
-pub(crate) fn head_root(state: &State) -> Result<Root, consensus::transition::TransitionError> {
-    let header = &state.latest_block_header;
-    let state_root =
-        if header.state_root == Root::default() { Root(state.hash_tree_root()?) } else { header.state_root };
-    let header = BeaconBlockHeader { state_root, ..header.clone() };
+pub(crate) fn head_root(state: &State) -> Result<Root, TransitionError> {
+    let header = latest_header(state, &mut FromScratch)?;
     Ok(Root(header.hash_tree_root(&state.shape())))
 }
 
@@ -257,6 +247,26 @@ pub(super) fn read_block(
     }
     let fork = spec.fork_at_slot(slot.0);
     ChainBlock::decode(spec, &bytes).map_err(|error| RecordingError::Block { path, slot, fork, error })
+}
+
+pub(super) fn read_state(
+    root: &Path,
+    spec: &Arc<Spec>,
+    slot: Slot,
+    compression: Compression,
+    limit: u64,
+) -> Result<State, RecordingError> {
+    let path = root.join(Kind::State.file(slot, compression));
+    let bytes = read_file(&path, compression, limit)?;
+    let state = State::decode_any_fork(Arc::clone(spec), &bytes).map_err(|error| RecordingError::State {
+        path: path.clone(),
+        slot,
+        error: Box::new(error),
+    })?;
+    if state.slot != slot.0 {
+        return Err(RecordingError::WrongSlot { path, named: slot, found: Slot(state.slot) });
+    }
+    Ok(state)
 }
 
 fn read_file(path: &Path, compression: Compression, limit: u64) -> Result<Vec<u8>, RecordingError> {

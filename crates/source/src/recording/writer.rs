@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consensus::Slot;
 use consensus::spec::Spec;
+use consensus::state::State;
 
 use super::layout::{Kind, Stored, genesis_from_text, read_text, stored, write};
-use super::reader::{digest_of, read_block, read_manifest};
+use super::reader::{digest_of, read_block, read_manifest, read_state};
 use super::{CONFIG_FILE, GENESIS_FILE, MANIFEST_FILE, Manifest, RecordingError, RecordingLimits};
 use crate::chain::{ChainBlock, Genesis, state_slot};
 use crate::compression::Compression;
@@ -144,11 +145,48 @@ impl RecordingWriter {
         self.after_slot()
     }
 
-    /// Writes the manifest. The recording can be read without, too.
-    pub fn finish(self) -> Result<Manifest, RecordingError> {
+    /// Forgets the slots from `first` to `last`, both included, and removes their blocks.
+    pub fn forget(&self, first: Slot, last: Slot) -> Result<(), RecordingError> {
+        let mut progress = self.progress();
+        let stored: Vec<_> = progress
+            .blocks
+            .range(first.0..=last.0)
+            .map(|(slot, compression)| (Slot(*slot), *compression))
+            .collect();
+        for (slot, compression) in stored {
+            let name = Kind::Block.file(slot, compression);
+            let path = self.root.join(&name);
+            fs::remove_file(&path).map_err(|error| RecordingError::write(&path, error))?;
+            progress.blocks.remove(&slot.0);
+            progress.manifest.blake3.remove(&name);
+        }
+        progress.manifest.uncover(first, last);
+        self.write_manifest(&mut progress)
+    }
+
+    /// The slots that have a state, ascending.
+    pub fn state_slots(&self) -> Vec<Slot> {
+        self.progress().states.keys().copied().map(Slot).collect()
+    }
+
+    /// A state that is stored.
+    pub fn state(&self, slot: Slot) -> Result<State, RecordingError> {
+        let compression = self.progress().states.get(&slot.0).copied();
+        let absent = || RecordingError::Absent { path: self.root.clone(), what: Kind::State.name(), slot };
+        let limit = RecordingLimits::default().state_bytes;
+        read_state(&self.root, &self.spec, slot, compression.ok_or_else(absent)?, limit)
+    }
+
+    /// Writes the manifest as it stands.
+    pub fn write_progress(&self) -> Result<Manifest, RecordingError> {
         let mut progress = self.progress();
         self.write_manifest(&mut progress)?;
         Ok(progress.manifest.clone())
+    }
+
+    /// Writes the manifest for the last time. The recording can be read without, too.
+    pub fn finish(self) -> Result<Manifest, RecordingError> {
+        self.write_progress()
     }
 
     fn write(&self, kind: Kind, slot: Slot, ssz: &[u8]) -> Result<(), RecordingError> {
@@ -220,7 +258,7 @@ impl Progress {
             if !self.manifest.blake3.contains_key(&name) {
                 let limit = RecordingLimits::default().block_bytes;
                 if read_block(root, spec, Slot(slot), compression, limit).is_err() {
-                    self.manifest.uncover(Slot(slot));
+                    self.manifest.uncover(Slot(slot), Slot(slot));
                     continue;
                 }
                 self.manifest.blake3.insert(name.clone(), digest_of(&root.join(&name))?);
@@ -234,7 +272,7 @@ impl Progress {
             self.manifest.blake3.remove(&name);
             let slot = name.strip_prefix("blocks/").and_then(|name| name.split_once('.')?.0.parse().ok());
             if let Some(slot) = slot {
-                self.manifest.uncover(Slot(slot));
+                self.manifest.uncover(Slot(slot), Slot(slot));
             }
         }
         Ok(())
