@@ -6,6 +6,7 @@ use super::PublicKeyBytes;
 use crate::primitives::Root;
 use crate::spec::Shape;
 use crate::spec::sizes::ValidatorRegistryLimit;
+use crate::ssz::proof::Step;
 use crate::ssz::{Json, JsonError, List, Size, Ssz, SszError, SszErrorKind, container, merkle};
 
 container! {
@@ -188,6 +189,15 @@ impl Ssz for Registry {
             merkle::merkleize(roots, ValidatorRegistryLimit::of(shape))
         };
         merkle::mix_in_length(&root, self.len() as u64)
+    }
+
+    fn generalized_index(path: &[Step<'_>], shape: &Shape<'_>) -> Option<u64> {
+        List::<Validator, ValidatorRegistryLimit>::generalized_index(path, shape)
+    }
+
+    fn prove(&self, index: u64, shape: &Shape<'_>, branch: &mut Vec<[u8; 32]>) -> Option<[u8; 32]> {
+        let list = List::<Validator, ValidatorRegistryLimit>::from(self.iter().collect::<Vec<_>>());
+        list.prove(index, shape, branch)
     }
 }
 

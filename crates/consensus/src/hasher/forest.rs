@@ -24,8 +24,8 @@ pub(super) enum Forest {
     Growing {
         /// The first leaf, if there is one.
         first: Option<[u8; 32]>,
-        /// Each tree that has leaves, with their number.
-        trees: Vec<(usize, Tree)>,
+        /// Each tree that has leaves.
+        trees: Vec<Tree>,
     },
 }
 
@@ -67,7 +67,7 @@ impl Forest {
         match (self, form) {
             (Self::Limited(tree), Form::Limited(depth)) => tree.root(depth),
             (Self::Growing { first: Some(first), trees }, _) => {
-                let after = trees.iter().enumerate().rev().fold([0; 32], |after, (number, (_, tree))| {
+                let after = trees.iter().enumerate().rev().fold([0; 32], |after, (number, tree)| {
                     hash_pair(&tree.root(2 * number as u32 + 2), &after)
                 });
                 hash_pair(first, &after)
@@ -82,14 +82,14 @@ impl Forest {
         match self {
             Self::Empty => 0,
             Self::Limited(tree) => tree.bytes(),
-            Self::Growing { trees, .. } => trees.iter().map(|(_, tree)| tree.bytes()).sum(),
+            Self::Growing { trees, .. } => trees.iter().map(Tree::bytes).sum(),
         }
     }
 }
 
 /// Updates the trees of 4, 16, … leaves. The first leaf of each has an odd number, so that its pairs lie across those
 /// that `changed` and `read` speak of.
-fn update_growing<R>(trees: &mut Vec<(usize, Tree)>, leaves: usize, changed: &[u32], read: &R)
+fn update_growing<R>(trees: &mut Vec<Tree>, leaves: usize, changed: &[u32], read: &R)
 where
     R: Fn(usize, &mut [u8; 64]) + Sync,
 {
@@ -97,9 +97,9 @@ where
     while start < leaves {
         let count = size.min(leaves - start);
         if trees.len() == number {
-            trees.push((0, Tree::default()));
+            trees.push(Tree::default());
         }
-        if let Some((known, tree)) = trees.get_mut(number) {
+        if let Some(tree) = trees.get_mut(number) {
             let last = count.div_ceil(2) - 1;
             // Pair j of this tree has the second leaf of pair `before + j` and the first one of the pair after it.
             let before = start / 2;
@@ -118,10 +118,6 @@ where
                     own.push(place as u32);
                 }
             }
-            if *known != count && own.last() != Some(&(last as u32)) {
-                own.push(last as u32);
-            }
-            *known = count;
             tree.update(count, &mut own, |place, pair| {
                 let (mut low, mut high) = ([0; 64], [0; 64]);
                 read(before + place, &mut low);

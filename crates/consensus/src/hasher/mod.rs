@@ -19,6 +19,7 @@ use fields::Memories;
 use crate::containers::BeaconState;
 use crate::primitives::Root;
 use crate::spec::{Preset, Shape};
+use crate::ssz::proof::Proof;
 use crate::state::State;
 use crate::transition::{StateRoots, TransitionError, Violation};
 
@@ -40,6 +41,16 @@ impl StateHasher {
     /// The root of each field of a state, in order. An error where roots were taken on trust and are missing.
     pub fn field_roots(&mut self, state: &State) -> Result<Vec<[u8; 32]>, TransitionError> {
         self.roots_of(&*state.complete()?, &state.shape())
+    }
+
+    /// Proves a part of a state by its generalized index. `None` where there is no such part. An error where roots were
+    /// taken on trust and are missing.
+    pub fn prove(&mut self, state: &State, index: u64) -> Result<Option<Proof>, TransitionError> {
+        let data = state.complete()?;
+        let roots = self.roots_of(&data, &state.shape())?;
+        let mut branch = Vec::new();
+        let leaf = data.prove_with(&roots, index, &state.shape(), &mut branch);
+        Ok(leaf.map(|leaf| Proof { index, leaf, branch }))
     }
 
     /// Bytes of memory that the hasher holds, without what single elements of lists point to.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::containers::*;
 use crate::spec::Fork;
+use crate::ssz::proof::Step;
 use crate::ssz::{Bits, Bytes, Column, Ssz};
 
 /// A generator of numbers that are the same on every run.
@@ -239,4 +240,22 @@ fn a_hasher_does_not_make_writers_copy() {
     let before = state.balances.as_ptr();
     state.balances.get_mut(3).into_iter().for_each(|balance| *balance += 1);
     assert_eq!(before, state.balances.as_ptr());
+}
+
+#[test]
+fn proofs_from_kept_roots_are_those_from_nothing() {
+    let spec = crate::spec::Network::Mainnet.spec();
+    let data = Numbers(1).state(&spec.preset, 50);
+    let state = State::new(spec.into(), Fork::Electra, data).expect("columns that fit");
+    let mut hasher = StateHasher::new();
+    let index = |path: &[Step<'_>]| BeaconState::generalized_index(path, &state.shape()).expect("a part");
+    for index in [1, index(&[Step::Field("next_sync_committee")]), {
+        index(&[Step::Field("finalized_checkpoint"), Step::Field("root")])
+    }] {
+        let proof = hasher.prove(&state, index).expect("a complete state");
+        assert_eq!(proof, Proof::at(&state.data, index, &state.shape()));
+        assert!(
+            proof.is_some_and(|proof| Ok(true) == state.hash_tree_root().map(|root| proof.is_valid(&root)))
+        );
+    }
 }

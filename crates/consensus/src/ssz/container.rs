@@ -190,9 +190,70 @@ macro_rules! container {
             fn hash_tree_root(&self, shape: &$crate::spec::Shape<'_>) -> [u8; 32] {
                 Self::root_of_fields(self.field_roots(shape), shape)
             }
+
+            fn generalized_index(
+                path: &[$crate::ssz::proof::Step<'_>],
+                shape: &$crate::spec::Shape<'_>,
+            ) -> Option<u64> {
+                let [step, rest @ ..] = path else { return Some(1) };
+                let mut place = 0_u64;
+                $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
+                    if *step == $crate::ssz::proof::Step::Field(stringify!($field)) {
+                        let inner = <$type as $crate::ssz::Ssz>::generalized_index(rest, shape)?;
+                        return $crate::ssz::proof::join(Self::layout(shape).index_of(place)?, inner);
+                    }
+                    place += 1;
+                } )*
+                let _ = (place, rest);
+                None
+            }
+
+            fn prove(
+                &self,
+                index: u64,
+                shape: &$crate::spec::Shape<'_>,
+                branch: &mut Vec<[u8; 32]>,
+            ) -> Option<[u8; 32]> {
+                self.prove_with(&self.field_roots(shape), index, shape, branch)
+            }
         }
 
         impl $name {
+            /// How the fields lie in the tree.
+            fn layout(shape: &$crate::spec::Shape<'_>) -> $crate::ssz::proof::Layout {
+                $( if $crate::container!(@present shape, $progressive) {
+                    return $crate::ssz::proof::Layout::of_progressive_fields();
+                } )?
+                $crate::ssz::proof::Layout::of_fields(Self::field_names(shape).len())
+            }
+
+            /// Proves a part by its generalized index, from the roots of the fields.
+            pub fn prove_with(
+                &self,
+                roots: &[[u8; 32]],
+                index: u64,
+                shape: &$crate::spec::Shape<'_>,
+                branch: &mut Vec<[u8; 32]>,
+            ) -> Option<[u8; 32]> {
+                if index == 1 {
+                    return Some(Self::root_of_fields(roots.to_vec(), shape));
+                }
+                let label = Some($crate::ssz::merkle::active_fields(roots.len()));
+                let layout = Self::layout(shape);
+                let label = label.filter(|_| layout.index_of_label().is_some());
+                $crate::ssz::proof::prove_leaf(layout, roots, label, index, branch, |place, rest, branch| {
+                    let mut number = 0_usize;
+                    $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
+                        if number == place {
+                            return $crate::ssz::Ssz::prove(&self.$field, rest, shape, branch);
+                        }
+                        number += 1;
+                    } )*
+                    let _ = (number, rest, branch);
+                    None
+                })
+            }
+
             /// The hash tree root, from the roots of the fields.
             pub fn root_of_fields(roots: Vec<[u8; 32]>, shape: &$crate::spec::Shape<'_>) -> [u8; 32] {
                 let _ = shape;

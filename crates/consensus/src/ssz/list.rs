@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use super::proof::{self, Step};
 use super::{Json, JsonError, Size, Ssz, SszError, items};
 use crate::spec::Shape;
 
@@ -82,6 +83,14 @@ impl<T: Ssz, S: Size> Ssz for List<T, S> {
 
     fn hash_tree_root(&self, shape: &Shape<'_>) -> [u8; 32] {
         items::hash_tree_root::<T, S>(&self.items, shape)
+    }
+
+    fn generalized_index(path: &[Step<'_>], shape: &Shape<'_>) -> Option<u64> {
+        proof::index_of_item::<T, S>(path, shape)
+    }
+
+    fn prove(&self, index: u64, shape: &Shape<'_>, branch: &mut Vec<[u8; 32]>) -> Option<[u8; 32]> {
+        proof::prove_item::<T, S>(&self.items, index, shape, branch)
     }
 }
 

@@ -123,6 +123,16 @@ pub fn mix_in_length(root: &[u8; 32], length: u64) -> [u8; 32] {
 /// The root of a progressive tree (EIP-7916): subtrees of 1, 4, 16, … chunks, each the left
 /// child of a node whose right child holds the ones after it.
 pub fn merkleize_progressive(chunks: &[[u8; 32]]) -> [u8; 32] {
+    join_growing(&growing_trees(chunks))
+}
+
+/// The root of a row of subtrees.
+pub(super) fn join_growing(trees: &[[u8; 32]]) -> [u8; 32] {
+    trees.iter().rev().fold([0; 32], |after, tree| hash_pair(tree, &after))
+}
+
+/// The root of each of the subtrees of 1, 4, 16, … chunks.
+pub(super) fn growing_trees(chunks: &[[u8; 32]]) -> Vec<[u8; 32]> {
     let mut parts = Vec::new();
     let mut rest = chunks;
     let mut width: usize = 1;
@@ -132,7 +142,7 @@ pub fn merkleize_progressive(chunks: &[[u8; 32]]) -> [u8; 32] {
         rest = after;
         width = width.saturating_mul(4);
     }
-    parts.iter().rev().fold([0; 32], |after, part| hash_pair(part, &after))
+    parts
 }
 
 /// The siblings on the way from the leaf at `index` up to the root of a tree of `depth` levels.
@@ -154,12 +164,17 @@ pub fn branch(leaves: &[[u8; 32]], depth: u32, index: u64) -> Vec<[u8; 32]> {
 
 /// The root of a progressive container (EIP-7495) whose first fields are all in use, from the roots of its fields.
 pub fn progressive_container(fields: &[[u8; 32]]) -> [u8; 32] {
+    hash_pair(&merkleize_progressive(fields), &active_fields(fields.len()))
+}
+
+/// The label of a progressive container whose first fields are all in use.
+pub fn active_fields(count: usize) -> [u8; 32] {
     let mut active = [0; 32];
     for (number, byte) in active.iter_mut().enumerate() {
-        let bits = fields.len().saturating_sub(number * 8).min(8);
+        let bits = count.saturating_sub(number * 8).min(8);
         *byte = ((1_u16 << bits) - 1) as u8;
     }
-    hash_pair(&merkleize_progressive(fields), &active)
+    active
 }
 
 /// Whether `branch` leads from `leaf` at `index` to `root`.

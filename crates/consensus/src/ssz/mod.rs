@@ -18,6 +18,9 @@ mod list;
 pub mod merkle;
 mod pairs;
 mod progressive;
+pub mod proof;
+#[cfg(test)]
+mod proof_tests;
 
 pub use bits::Bits;
 pub use bytes::{ByteList, Bytes, Uint256};
@@ -28,6 +31,8 @@ pub use error::{SszError, SszErrorKind};
 pub use json::{Json, JsonError};
 pub use list::List;
 pub use progressive::{ProgressiveBits, ProgressiveByteList, ProgressiveList, Unbounded};
+
+use proof::Step;
 
 use crate::spec::Shape;
 
@@ -47,6 +52,20 @@ pub trait Ssz: Sized {
 
     /// The hash tree root.
     fn hash_tree_root(&self, shape: &Shape<'_>) -> [u8; 32];
+
+    /// The generalized index of a part. `None` where values of this type have no such part.
+    ///
+    /// Source: `ssz/merkle-proofs.md` `get_generalized_index`.
+    fn generalized_index(path: &[Step<'_>], _: &Shape<'_>) -> Option<u64> {
+        path.is_empty().then_some(1)
+    }
+
+    /// The node of a part, by its generalized index, with its siblings appended to `branch`, lowest first. `None` where
+    /// there is no such part; see [`Proof`](proof::Proof).
+    fn prove(&self, index: u64, shape: &Shape<'_>, branch: &mut Vec<[u8; 32]>) -> Option<[u8; 32]> {
+        let _ = branch;
+        (index == 1).then(|| self.hash_tree_root(shape))
+    }
 
     /// The encoding, by itself.
     fn to_ssz(&self, shape: &Shape<'_>) -> Vec<u8> {

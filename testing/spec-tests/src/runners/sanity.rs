@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use consensus::containers::SignedBeaconBlock;
+use consensus::hasher::StateHasher;
 use consensus::state::State;
-use consensus::transition::{Checks, FromScratch, TransitionError, process_slots, state_transition};
+use consensus::transition::{Checks, TransitionError, process_slots, state_transition};
 use serde_json::Value;
 
 use super::states::{checks, expect_state, meta, need_number, pre};
@@ -30,7 +31,7 @@ fn slots(context: &Context<'_>) -> Result<(), Failure> {
     let slots = context.case.need_yaml("slots")?;
     let slots = slots.as_u64().ok_or_else(|| Failure::new("slots.yaml is no number"))?;
     let target = state.slot.checked_add(slots).ok_or_else(|| Failure::new("slots.yaml: too many"))?;
-    let outcome = process_slots(&mut state, target, &mut FromScratch).map(|()| state);
+    let outcome = process_slots(&mut state, target, &mut StateHasher::new()).map(|()| state);
     expect_state(context, "post", outcome)
 }
 
@@ -61,8 +62,9 @@ pub(super) fn apply(
     blocks: &[Arc<SignedBeaconBlock>],
     checks: Checks,
 ) -> Result<State, TransitionError> {
+    let mut hasher = StateHasher::new();
     for block in blocks {
-        state_transition(&mut state, block, checks, &mut FromScratch, &mut ())?;
+        state_transition(&mut state, block, checks, &mut hasher, &mut ())?;
     }
     Ok(state)
 }
