@@ -1,8 +1,12 @@
-//! Where blocks come from: block-reward JSON files and Beacon API nodes.
+//! Where blocks come from: recordings, era files, standard Beacon API nodes, and block-reward JSON.
 //!
 //! ```text
+//! Beacon API node ─▶ beacon_api ─▶ record ─▶ recording ─┐
+//!                        └─▶ events                     ├─▶ chain: blocks in order and the state to begin with
+//!                                            era file ──┘
+//!
 //! file, directory ─▶ inputs ─▶ rewards ─▶ BlockObservation ─┐
-//! Beacon API node ─▶ fetch ─▶ files            ▲            ├─▶ place: whatever was named, part by part
+//! Lighthouse node ─▶ fetch ─▶ files            ▲            ├─▶ place: whatever was named, part by part
 //!                └─▶ node_blocks ──────────────┘────────────┘
 //! ```
 

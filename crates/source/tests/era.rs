@@ -244,6 +244,23 @@ fn other_records_are_passed_over() {
 }
 
 #[test]
+fn empty_slots_may_point_to_the_start_of_the_file() {
+    let Some(chain) = Chain::get() else { return };
+    let whole = chain.bytes(1..=1);
+    let groups = chain.read(whole.clone(), BrokenIndex::Refuse).expect("a file").groups().to_vec();
+    let index = whole.len() - 32 - 24 - 8 * SLOTS as usize;
+    let mut bytes = whole.clone();
+    for entry in (0..SLOTS as usize).map(|entry| index + 16 + 8 * entry) {
+        if bytes[entry..entry + 8] == [0; 8] {
+            bytes[entry..entry + 8].copy_from_slice(&(index as u64).wrapping_neg().to_le_bytes());
+        }
+    }
+    assert_ne!(bytes, whole);
+    let reader = chain.read(bytes, BrokenIndex::Refuse).expect("a file");
+    assert_eq!((reader.groups(), reader.index()), (&groups[..], &IndexFate::Sound));
+}
+
+#[test]
 fn broken_files_are_described() {
     let Some(chain) = Chain::get() else { return };
     let whole = chain.bytes(1..=1);

@@ -55,10 +55,12 @@ impl SlotIndex {
             .take(count as usize)
             .enumerate()
             .map(|(entry, offset)| {
-                if offset == 0 {
+                let place = start.checked_add_signed(offset).filter(|place| *place < start);
+                // No record but the version lies at the start of the file. Files written by Nimbus point there for
+                // a slot without a block.
+                if offset == 0 || place == Some(0) {
                     return Ok(None);
                 }
-                let place = start.checked_add_signed(offset).filter(|place| *place < start);
                 place.map(Some).ok_or_else(|| {
                     broken(format!(
                         "entry {entry} points {offset} bytes from byte {start}, not to a record before it"
