@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Beacon API node ─▶ beacon_api ─▶ record ─▶ recording ─┐
-//!                        └─▶ events                     ├─▶ chain: blocks in order and the state to begin with
+//!                        └─▶ events                     ├─▶ chain_input: a state, and the blocks after it
 //!                                            era file ──┘
 //!
 //! file, directory ─▶ inputs ─▶ rewards ─▶ BlockObservation ─┐
@@ -13,6 +13,7 @@
 pub mod beacon_api;
 pub mod beacon_node;
 pub mod chain;
+pub mod chain_input;
 pub mod compression;
 pub mod era;
 pub mod fetch;

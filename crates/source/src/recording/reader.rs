@@ -144,15 +144,28 @@ impl Recording {
     /// The blocks from `first` to `last`, both included, ascending, decoded ahead on another thread. What can't be
     /// read comes as an error in its place.
     pub fn blocks(&self, first: Slot, last: Slot) -> ReadAhead<Result<ChainBlock, RecordingError>> {
+        ReadAhead::start(self.blocks_here(first, last), self.limits.read_ahead)
+    }
+
+    /// As [`Self::blocks`], decoded when they are asked for.
+    pub fn blocks_here(
+        &self,
+        first: Slot,
+        last: Slot,
+    ) -> impl Iterator<Item = Result<ChainBlock, RecordingError>> + Send + use<> {
         let (root, spec, limit) = (Arc::clone(&self.root), Arc::clone(&self.spec), self.limits.block_bytes);
         let blocks = Arc::clone(&self.blocks);
         let mut next = (first <= last).then_some(first.0);
-        let items = std::iter::from_fn(move || {
+        std::iter::from_fn(move || {
             let (slot, compression) = blocks.range(next?..=last.0).next()?;
             next = slot.checked_add(1).filter(|next| *next <= last.0);
             Some(read_block(&root, &spec, Slot(*slot), *compression, limit))
-        });
-        ReadAhead::start(items, self.limits.read_ahead)
+        })
+    }
+
+    /// What is taken of it at most.
+    pub fn limits(&self) -> &RecordingLimits {
+        &self.limits
     }
 
     /// All blocks, as [`Self::blocks`].

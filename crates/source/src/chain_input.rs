@@ -1,0 +1,281 @@
+//! Whatever holds a stretch of a chain on disk, as a state and the blocks after it: recordings and era files.
+//!
+//! An era file ends with its state, so its blocks follow the state of the era before. That one is looked for in the
+//! file itself, then in the files beside it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use consensus::Slot;
+use consensus::spec::{ConfigError, Network, Spec};
+use consensus::state::State;
+
+use crate::chain::{ChainBlock, ReadAhead};
+use crate::compression::Compression;
+use crate::era::{BrokenIndex, EraError, EraLimits, EraName, EraReader, IndexFate};
+use crate::recording::{CONFIG_FILE, Recording, RecordingError, RecordingLimits};
+
+/// A configuration is a few kilobytes.
+const CONFIG_BYTES: u64 = 4 << 20;
+
+/// A stretch of a chain on disk.
+#[derive(Clone, Debug)]
+pub enum ChainInput {
+    /// A recording.
+    Recording(Recording),
+    /// An era file, or a directory of them.
+    Eras(Eras),
+}
+
+/// A state, and the blocks that follow it.
+#[derive(Debug)]
+pub struct Replay {
+    /// The state to begin with. It may lie before the slot that was asked for.
+    pub state: State,
+    /// The blocks after the state up to the last slot that was asked for, ascending, decoded ahead on another thread.
+    pub blocks: ReadAhead<Result<ChainBlock, ChainInputError>>,
+}
+
+/// Why a stretch of a chain can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainInputError {
+    /// A recording can't be read.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// An era file can't be read.
+    #[error(transparent)]
+    Era(#[from] EraError),
+    /// A file or directory can't be read.
+    #[error("\"{}\" can't be read, because {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// It holds no chain.
+    #[error(
+        "\"{}\" is neither a recording (a directory with config.yaml and blocks/) nor an era file or a directory of them",
+        path.display()
+    )]
+    Unrecognised {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The name of an era file is none.
+    #[error("\"{}\" is not named as era files are: <network>-<five digits>-<eight digits>.era", path.display())]
+    EraName {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The network is not built in.
+    #[error("\"{}\" is of the network {network:?}, which is not built in; put its config.yaml beside it", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// The network's name.
+        network: String,
+    },
+    /// The network is not described in a way that can be used.
+    #[error("\"{}\": {error}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+    /// There is no state to begin with.
+    #[error(
+        "\"{}\" has no state before slot {slot}; put the era file of era {era} beside it, which ends with that state",
+        path.display()
+    )]
+    NoState {
+        /// The file or directory.
+        path: PathBuf,
+        /// The first slot.
+        slot: Slot,
+        /// The era whose state it is.
+        era: u64,
+    },
+}
+
+impl ChainInput {
+    /// Whether a path looks like a stretch of a chain.
+    pub fn recognise(path: &Path) -> bool {
+        Recording::recognise(path)
+            || is_era(path)
+            || (path.is_dir() && !era_files(path).unwrap_or_default().is_empty())
+    }
+
+    /// Opens what a path stands for.
+    pub fn open(path: &Path) -> Result<Self, ChainInputError> {
+        if Recording::recognise(path) {
+            return Ok(Self::Recording(Recording::open(path, RecordingLimits::default())?));
+        }
+        if path.is_dir() {
+            let files = era_files(path)?;
+            if !files.is_empty() {
+                return Ok(Self::Eras(Eras::new(path, files.clone(), files)?));
+            }
+        } else if is_era(path) {
+            let name = era_name(path).ok_or_else(|| ChainInputError::EraName { path: path.to_owned() })?;
+            let folder =
+                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mut beside = era_files(folder)?;
+            beside.retain(|_, file| era_name(file).is_some_and(|other| other.network == name.network));
+            beside.insert(name.era, path.to_owned());
+            return Ok(Self::Eras(Eras::new(path, BTreeMap::from([(name.era, path.to_owned())]), beside)?));
+        }
+        Err(ChainInputError::Unrecognised { path: path.to_owned() })
+    }
+
+    /// The network.
+    pub fn spec(&self) -> &Arc<Spec> {
+        match self {
+            Self::Recording(recording) => recording.spec(),
+            Self::Eras(eras) => &eras.spec,
+        }
+    }
+
+    /// The first and last slot that may have a block.
+    pub fn slots(&self) -> Option<(Slot, Slot)> {
+        match self {
+            Self::Recording(recording) => {
+                let mut slots = recording.block_slots();
+                let first = slots.next()?;
+                Some((first, slots.next_back().unwrap_or(first)))
+            }
+            Self::Eras(eras) => eras.slots(),
+        }
+    }
+
+    /// The latest state before a slot, and the blocks after that state up to `last`, included.
+    pub fn replay(&self, first: Slot, last: Slot) -> Result<Replay, ChainInputError> {
+        match self {
+            Self::Recording(recording) => {
+                let first = recording.block_slots().find(|slot| *slot >= first).unwrap_or(first);
+                let state = recording.state_before(first)?;
+                let blocks = recording.clone();
+                let after = Slot(state.slot.saturating_add(1));
+                let items = blocks.blocks_here(after, last).map(|block| block.map_err(ChainInputError::from));
+                Ok(Replay { state, blocks: ReadAhead::start(items, recording.limits().read_ahead) })
+            }
+            Self::Eras(eras) => eras.replay(first, last),
+        }
+    }
+
+    /// Everything there is.
+    pub fn replay_all(&self) -> Result<Replay, ChainInputError> {
+        let first = self.slots().map_or(Slot(1), |(first, _)| Slot(first.0.max(1)));
+        self.replay(first, Slot(u64::MAX))
+    }
+}
+
+/// Era files of one network.
+#[derive(Clone, Debug)]
+pub struct Eras {
+    path: PathBuf,
+    spec: Arc<Spec>,
+    /// Those that were named, by their first era.
+    files: BTreeMap<u64, PathBuf>,
+    /// Those and the ones beside them, for their states.
+    beside: BTreeMap<u64, PathBuf>,
+}
+
+impl Eras {
+    fn new(
+        path: &Path,
+        files: BTreeMap<u64, PathBuf>,
+        beside: BTreeMap<u64, PathBuf>,
+    ) -> Result<Self, ChainInputError> {
+        let first = files.values().next().cloned().unwrap_or_default();
+        Ok(Self { path: path.to_owned(), spec: Arc::new(spec_beside(&first)?), files, beside })
+    }
+
+    fn slots(&self) -> Option<(Slot, Slot)> {
+        let per_era = self.spec.preset.slots_per_historical_root;
+        let first = self.files.keys().next()?.saturating_sub(1).saturating_mul(per_era);
+        let (_, last) = self.files.last_key_value()?;
+        let reader = open_era(last, &self.spec).ok()?;
+        let last = reader.groups().last()?.era.saturating_mul(per_era).saturating_sub(1);
+        Some((Slot(first), Slot(last)))
+    }
+
+    fn replay(&self, first: Slot, last: Slot) -> Result<Replay, ChainInputError> {
+        let per_era = self.spec.preset.slots_per_historical_root;
+        // The state of era n is of the first slot behind it, with that slot's block.
+        let era = first.0.saturating_sub(1).checked_div(per_era).unwrap_or_default();
+        let no_state = || ChainInputError::NoState { path: self.path.clone(), slot: first, era };
+        let (_, file) = self.beside.range(..=era).next_back().ok_or_else(no_state)?;
+        let mut reader = open_era(file, &self.spec)?;
+        let end = Slot(era.saturating_mul(per_era));
+        if !reader.groups().iter().any(|group| group.state.is_some_and(|(slot, _)| slot == end)) {
+            return Err(no_state());
+        }
+        let state = reader.state(end)?;
+        let after = Slot(end.0.saturating_add(1));
+        let spec = Arc::clone(&self.spec);
+        let files = self.files.clone().into_values();
+        let blocks = files.flat_map(move |file| blocks_of(&file, &spec, after, last));
+        Ok(Replay { state, blocks: ReadAhead::start(blocks, EraLimits::default().read_ahead) })
+    }
+}
+
+type Blocks = Box<dyn Iterator<Item = Result<ChainBlock, ChainInputError>> + Send>;
+
+fn blocks_of(file: &Path, spec: &Arc<Spec>, first: Slot, last: Slot) -> Blocks {
+    match open_era(file, spec) {
+        Ok(reader) => {
+            Box::new(reader.into_blocks(first, last).map(|block| block.map_err(ChainInputError::from)))
+        }
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
+}
+
+fn open_era(file: &Path, spec: &Arc<Spec>) -> Result<EraReader<File>, ChainInputError> {
+    let reader = EraReader::open(file, Arc::clone(spec), EraLimits::default(), BrokenIndex::Rebuild)?;
+    if let IndexFate::Rebuilt { reason } = reader.index() {
+        tracing::warn!(file = %file.display(), reason, "The index of an era file is broken and was rebuilt");
+    }
+    Ok(reader)
+}
+
+fn is_era(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("era")) && path.is_file()
+}
+
+fn era_name(path: &Path) -> Option<EraName> {
+    EraName::parse(path.file_name()?.to_str()?)
+}
+
+/// The era files in a directory, by their first era. Of two with the same, the last by name.
+fn era_files(folder: &Path) -> Result<BTreeMap<u64, PathBuf>, ChainInputError> {
+    let unreadable = |error| ChainInputError::Read { path: folder.to_owned(), error };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.sort();
+    Ok(paths.into_iter().filter_map(|path| Some((era_name(&path)?.era, path))).collect())
+}
+
+/// The network of an era file: that of the configuration beside it, or the built-in one of its name.
+fn spec_beside(file: &Path) -> Result<Spec, ChainInputError> {
+    let path = file.with_file_name(CONFIG_FILE);
+    if path.is_file() {
+        let unreadable = |error| ChainInputError::Read { path: path.clone(), error };
+        let opened = File::open(&path).map_err(unreadable)?;
+        let bytes = Compression::None.unpack(opened, CONFIG_BYTES);
+        let bytes = bytes.map_err(|error| unreadable(std::io::Error::other(error.to_string())))?;
+        let text = String::from_utf8_lossy(&bytes);
+        return Spec::parse(&text).map_err(|error| ChainInputError::Config { path, error });
+    }
+    let name = era_name(file).ok_or_else(|| ChainInputError::EraName { path: file.to_owned() })?;
+    match Network::named(&name.network) {
+        Some(network) => Ok(network.spec()),
+        None => Err(ChainInputError::Network { path: file.to_owned(), network: name.network }),
+    }
+}
