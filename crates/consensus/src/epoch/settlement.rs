@@ -55,16 +55,7 @@ pub(super) fn settle(state: &mut State, survey: &Survey) -> Result<Vec<u32>, Tra
         .zip(balances.chunks_mut(BLOCK));
     let mut first = 0_u32;
     for (((marks, stakes), scores), balances) in blocks {
-        let concerned = paid && marks.iter().fold(0, |all, mark| all | mark) & ELIGIBLE != 0;
-        let mut quiet = true;
-        if concerned {
-            quiet = rules.scores.keeps_zero() && scores.iter().fold(0, |all, score| all | score) == 0;
-            if !quiet {
-                move_scores(&rules, marks, scores)?;
-            }
-        }
-        let scores: &[u64] = if quiet { &[] } else { scores };
-        if concerned {
+        if paid && marks.iter().fold(0, |all, mark| all | mark) & ELIGIBLE != 0 {
             pay(&rules, first, marks, stakes, scores, balances, &mut movers)?;
         } else {
             let all = (first..).zip(balances.iter().zip(stakes));
@@ -114,49 +105,50 @@ fn table(flags: &[FlagRule; 3], largest: u16) -> Result<Vec<Entry>, TransitionEr
     Ok(table)
 }
 
-fn move_scores(rules: &Rules, marks: &[u8], scores: &mut [u64]) -> Result<(), TransitionError> {
-    for (score, mark) in scores.iter_mut().zip(marks) {
-        *score = rules.scores.next(*score, *mark).ok_or(Violation::Range("an inactivity score"))?;
-    }
-    Ok(())
-}
-
-/// Pays and fines a block of validators, and notes whose effective balance may move. Without scores nobody has one.
+/// Moves the scores of a block of validators, pays and fines them, and notes whose effective balance may move.
 fn pay(
     rules: &Rules,
     first: u32,
     marks: &[u8],
     stakes: &[u16],
-    scores: &[u64],
+    scores: &mut [u64],
     balances: &mut [u64],
     movers: &mut Vec<u32>,
 ) -> Result<(), TransitionError> {
+    let all_scores_move = !rules.scores.keeps_zero();
     let mut out_of_range = false;
-    for (offset, ((balance, mark), stake)) in balances.iter_mut().zip(marks).zip(stakes).enumerate() {
+    let columns = balances.iter_mut().zip(scores).zip(marks.iter().zip(stakes));
+    for (validator, ((balance, score), (mark, stake))) in (first..).zip(columns) {
         // Whom rewards do not concern has no increments here: the first row of the table is empty.
         let concerned = usize::from(mark >> 7).wrapping_neg();
         let place = (usize::from(*stake) * SETS + usize::from(mark & FLAGS)) & concerned;
         let entry = rules.table.get(place).copied().unwrap_or_default();
         let mut loss = entry.loss;
-        let score = scores.get(offset).copied().unwrap_or_default();
-        if score != 0 && mark & (ELIGIBLE | TARGET) == ELIGIBLE {
-            loss = add(loss, rules.inactivity(*stake, score)?, "a penalty")?;
+        if *score != 0 || all_scores_move {
+            loss = add(loss, rules.move_score(score, *mark, *stake)?, "a penalty")?;
         }
         if *balance < loss {
-            *balance = rules.pay_in_order(*balance, *mark, *stake, score)?;
+            *balance = rules.pay_in_order(*balance, *mark, *stake, *score)?;
         } else {
             let (after, over) = (*balance - loss).overflowing_add(entry.gain);
             out_of_range |= over;
             *balance = after;
         }
         if rules.may_move(*balance, *stake) {
-            movers.push(first.saturating_add(offset as u32));
+            movers.push(validator);
         }
     }
     if out_of_range { Err(Violation::Range("a balance").into()) } else { Ok(()) }
 }
 
 impl Rules {
+    /// Moves a score. What it costs the validator then, gwei.
+    #[inline(never)]
+    fn move_score(&self, score: &mut u64, mark: u8, stake: u16) -> Result<u64, TransitionError> {
+        *score = self.scores.next(*score, mark).ok_or(Violation::Range("an inactivity score"))?;
+        if mark & (ELIGIBLE | TARGET) == ELIGIBLE { self.inactivity(stake, *score) } else { Ok(0) }
+    }
+
     fn inactivity(&self, stake: u16, score: u64) -> Result<u64, TransitionError> {
         let what = "an inactivity penalty";
         let balance = mul(u64::from(stake), self.increment, what)?;
