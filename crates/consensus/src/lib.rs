@@ -4,6 +4,7 @@ pub mod block;
 pub mod bls;
 pub mod containers;
 pub mod epoch;
+pub mod fork_choice;
 pub mod genesis;
 pub mod hasher;
 pub mod light_client;

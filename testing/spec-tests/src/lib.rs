@@ -10,6 +10,7 @@ mod case;
 mod failure;
 mod input;
 mod known;
+mod kzg;
 mod network;
 mod run;
 pub mod runners;

@@ -65,7 +65,7 @@ pub fn process_attestation<R: Recorder>(
     recorder.attestation(inclusion.position, data);
     check_data(state, data)?;
     let shuffling = state.shuffling(data.target.epoch)?;
-    let parts = parts(state, attestation, &shuffling)?;
+    let parts = parts(state.fork, attestation, &shuffling)?;
     if checks.signatures == Signatures::Verify {
         let mut members: Vec<u32> = attesters(&parts, attestation).collect();
         members.sort_unstable();
@@ -138,7 +138,7 @@ fn check_data(state: &State, data: &AttestationData) -> Result<(), TransitionErr
 
 /// The committees of an attestation. Refuses bits that do not fit them.
 fn parts<'a>(
-    state: &State,
+    fork: Fork,
     attestation: &Attestation,
     shuffling: &'a Shuffling,
 ) -> Result<Vec<Part<'a>>, TransitionError> {
@@ -148,8 +148,8 @@ fn parts<'a>(
     };
     let mut parts = Vec::new();
     let mut first_bit = 0_usize;
-    if state.fork >= Fork::Electra {
-        if state.fork < Fork::Gloas {
+    if fork >= Fork::Electra {
+        if fork < Fork::Gloas {
             ensure!(data.index == 0, "the committee index is not 0");
         } else {
             ensure!(data.index < 2, "the vote on the payload is neither 0 nor 1");
@@ -388,8 +388,26 @@ fn record_pending<R: Recorder>(
     Ok(())
 }
 
+/// Who takes part in an attestation, by the committees of a state at its target. One that names committees has the
+/// form of Electra, whatever the fork of the state.
+///
+/// Source: phase0 and electra `get_attesting_indices`.
+pub(crate) fn attesting_indices(
+    state: &mut State,
+    attestation: &Attestation,
+) -> Result<Vec<u32>, TransitionError> {
+    let fork = if attestation.committee_bits.is_empty() {
+        state.fork.min(Fork::Deneb)
+    } else {
+        state.fork.max(Fork::Electra)
+    };
+    let shuffling = state.shuffling(attestation.data.target.epoch)?;
+    let parts = parts(fork, attestation, &shuffling)?;
+    Ok(attesters(&parts, attestation).collect())
+}
+
 /// Whether an aggregate signature of attesters is valid.
-fn verify_attesters(
+pub(crate) fn verify_attesters(
     state: &State,
     members: &[u32],
     data: &AttestationData,

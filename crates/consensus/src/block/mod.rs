@@ -23,8 +23,8 @@ use crate::spec::Fork;
 use crate::state::State;
 use crate::transition::{Checks, Recorder, TransitionError, ensure};
 
-pub(crate) use attestation::participation_flags;
 pub use attestation::{Inclusion, check_indexed_attestation, process_attestation};
+pub(crate) use attestation::{attesting_indices, participation_flags, verify_attesters};
 pub use bid::process_execution_payload_bid;
 pub(crate) use builders::add_builder;
 pub use builders::{process_builder_deposit_request, process_builder_exit_request};

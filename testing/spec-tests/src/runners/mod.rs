@@ -2,6 +2,7 @@
 
 mod bls;
 mod epoch_processing;
+mod fork_choice;
 mod genesis;
 mod light_client;
 mod merkle_proof;
@@ -63,6 +64,7 @@ const RUNNERS: &[(&str, Handlers)] = &[
     ("epoch_processing", epoch_processing::handler),
     ("finality", sanity::chains),
     ("fork", transition::forks),
+    ("fork_choice", fork_choice::handler),
     ("genesis", genesis::handler),
     ("light_client", light_client::handler),
     ("merkle_proof", merkle_proof::handler),
