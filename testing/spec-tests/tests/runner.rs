@@ -124,6 +124,45 @@ fn a_state_that_differs_and_a_verdict_that_differs_fail() {
     assert!(valid > 0 && invalid > 0, "{valid} valid, {invalid} invalid");
 }
 
+/// A text with the digit behind the last occurrence of a pattern changed.
+fn changed_after(text: &str, pattern: &str) -> String {
+    let at = text.rfind(pattern).unwrap() + pattern.len();
+    let digit = if text[at..].starts_with('0') { "1" } else { "0" };
+    format!("{}{digit}{}", &text[..at], &text[at + 1..])
+}
+
+#[test]
+fn every_answer_of_a_store_is_judged() {
+    let Some(folder) = support::vectors() else { return };
+    let cases = Batch::Archive(folder.join("minimal-deneb.tar.zst")).load().unwrap().cases;
+    let find = |name: &str| {
+        let mut cases = cases.iter().filter(|case| case.name.runner == "fork_choice");
+        let case = cases.find(|case| case.name.case == name).unwrap();
+        (case.name.clone(), parts(case), case.text("steps.yaml").unwrap().unwrap())
+    };
+    let with = |name: CaseName, mut parts: BTreeMap<String, Part>, steps: String| {
+        parts.insert("steps.yaml".to_owned(), Part::Memory(steps.into_bytes()));
+        Case::new(name, parts)
+    };
+    let (name, parts, steps) = find("basic_is_parent_root");
+    for (pattern, reason) in [
+        ("get_proposer_head: '0x", "get_proposer_head: root: expected"),
+        ("proposer_boost_root: '0x", "proposer_boost_root: root: expected"),
+        ("head:\n      slot: ", "head: slot: expected"),
+        ("justified_checkpoint:\n      epoch: ", "justified_checkpoint: checkpoint"),
+        ("finalized_checkpoint:\n      epoch: ", "finalized_checkpoint: checkpoint"),
+        ("    time: ", "time: seconds"),
+    ] {
+        fails(&with(name.clone(), parts.clone(), changed_after(&steps, pattern)), reason);
+    }
+    let (name, parts, steps) = find("invalid_incorrect_proof");
+    let steps = steps.replace("valid: false", "valid: true");
+    fails(&with(name, parts, steps), "blobs, commitments and proofs do not fit each other");
+    let (name, parts, steps) = find("on_block_future_block");
+    let steps = steps.replace("valid: false", "valid: true");
+    fails(&with(name, parts, steps), "is too early");
+}
+
 /// The official archives have no cases of these types. The roots come from a second implementation.
 #[test]
 fn types_without_official_cases_have_the_roots_of_a_second_implementation() {

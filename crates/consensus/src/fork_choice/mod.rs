@@ -17,6 +17,8 @@ mod error;
 mod head;
 mod reorg;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod votes;
 

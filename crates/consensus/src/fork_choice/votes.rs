@@ -47,7 +47,7 @@ impl Votes {
     /// Takes a vote that is later than the one before.
     ///
     /// Source: phase0 `update_latest_messages`.
-    fn take(&mut self, validator: u32, place: usize, epoch: u64) {
+    pub(super) fn take(&mut self, validator: u32, place: usize, epoch: u64) {
         let validator = validator as usize;
         if self.is_equivocating(validator) {
             return;
@@ -65,7 +65,7 @@ impl Votes {
         }
     }
 
-    fn mark_equivocating(&mut self, validator: usize) {
+    pub(super) fn mark_equivocating(&mut self, validator: usize) {
         if self.equivocating.len() <= validator {
             self.equivocating.resize(validator + 1, false);
         }

@@ -8,10 +8,11 @@ use consensus::containers::{
     SignedBeaconBlock,
 };
 use consensus::fork_choice::{DataAvailability, DataProblem, Origin, Store, check_data_column_sidecar};
+use consensus::hasher::StateHasher;
 use consensus::spec::sizes::MaxBlobCommitmentsPerBlock;
 use consensus::spec::{Fork, Spec};
 use consensus::ssz::{Json, List};
-use consensus::transition::{Checks, FromScratch, Signatures};
+use consensus::transition::{Checks, Signatures};
 use serde_json::Value;
 
 use super::states::{checks, meta, need_state};
@@ -85,7 +86,7 @@ fn follow(context: &Context<'_>) -> Result<(), Failure> {
     checks(&meta(context)?)?;
     let state = need_state(context, "anchor_state", &context.spec, context.fork)?;
     let block: BeaconBlock = context.case.need_ssz("anchor_block", &context.shape())?;
-    let mut store = Store::new(state, &block, Box::new(FromScratch)).within("the anchor")?;
+    let mut store = Store::new(state, &block, Box::new(StateHasher::new())).within("the anchor")?;
     let steps = context.case.need_yaml("steps")?;
     for (number, step) in steps.as_array().into_iter().flatten().enumerate() {
         take(context, &mut store, step).within(format!("step {number}"))?;
