@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// Milliseconds since the slot began.
-    fn into_slot(&self) -> u64 {
+    fn ms_of_slot(&self) -> u64 {
         self.since_genesis().checked_rem(self.spec.config.slot_duration_ms).unwrap_or_default()
     }
 
@@ -75,13 +75,13 @@ impl Store {
     /// Source: phase0 `record_block_timeliness`.
     pub(super) fn arrival(&self, slot: u64) -> Arrival {
         let due = self.part_of_slot(self.spec.config.attestation_due_bps);
-        if slot == self.current_slot() && self.into_slot() < due { Arrival::Timely } else { Arrival::Late }
+        if slot == self.current_slot() && self.ms_of_slot() < due { Arrival::Timely } else { Arrival::Late }
     }
 
     /// Whether it is early enough in the slot to propose a block that displaces the one before.
     ///
     /// Source: phase0 `is_proposing_on_time`.
     pub(super) fn is_proposing_on_time(&self) -> bool {
-        self.into_slot() <= self.part_of_slot(self.spec.config.proposer_reorg_cutoff_bps)
+        self.ms_of_slot() <= self.part_of_slot(self.spec.config.proposer_reorg_cutoff_bps)
     }
 }
