@@ -43,6 +43,11 @@ impl StateHasher {
         self.roots_of(&*state.complete()?, &state.shape())
     }
 
+    /// The root of the fields of a state. An error where the columns of the validators differ in length.
+    pub fn root_of_fields(&mut self, data: &BeaconState, shape: &Shape<'_>) -> Result<Root, TransitionError> {
+        Ok(Root(BeaconState::root_of_fields(self.roots_of(data, shape)?, shape)))
+    }
+
     /// Proves a part of a state by its generalized index. `None` where there is no such part. An error where roots were
     /// taken on trust and are missing.
     pub fn prove(&mut self, state: &State, index: u64) -> Result<Option<Proof>, TransitionError> {
@@ -76,7 +81,6 @@ impl StateHasher {
 
 impl StateRoots for StateHasher {
     fn state_root(&mut self, state: &State) -> Result<Root, TransitionError> {
-        let roots = self.field_roots(state)?;
-        Ok(Root(BeaconState::root_of_fields(roots, &state.shape())))
+        self.root_of_fields(&*state.complete()?, &state.shape())
     }
 }
