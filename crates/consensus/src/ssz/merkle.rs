@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+pub(crate) use super::pairs::hash_padded;
 pub use super::pairs::hash_pairs;
 
 /// Levels for which the root of a tree of zeros is kept: one more than any limit of the specification needs.

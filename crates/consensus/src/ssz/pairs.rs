@@ -1,4 +1,4 @@
-//! SHA-256 of many pairs of nodes at once.
+//! SHA-256 of many pairs of nodes, or of other short messages, at once.
 //!
 //! Where the processor has wide vectors, sixteen pairs are hashed side by side, one in each lane: per pair that takes
 //! about half the time of the processor's SHA instructions. The code is plain arithmetic on arrays, compiled once for
@@ -6,7 +6,7 @@
 
 use multiversion::multiversion;
 
-use super::merkle::{INITIAL, hash_block};
+use super::merkle::{INITIAL, digest_of, hash_block};
 
 /// Pairs that are hashed side by side.
 const LANES: usize = 16;
@@ -56,33 +56,53 @@ const fn next_word(two: u32, seven: u32, fifteen: u32, sixteen: u32) -> u32 {
     sixteen.wrapping_add(low).wrapping_add(seven).wrapping_add(high)
 }
 
+/// Where the padding of a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Padding {
+    /// In a block after the one with the message.
+    Follows,
+    /// In the block with the message.
+    Within,
+}
+
 /// Writes SHA-256 of each 64 bytes to the place with the same number, as far as both reach.
 pub fn hash_pairs(pairs: &[[u8; 64]], out: &mut [[u8; 32]]) {
-    if !lanes_pay() {
-        return one_by_one(pairs, out);
-    }
-    let (blocks, rest) = pairs.as_chunks();
-    let Some((to, rest_to)) = out.split_at_mut_checked(blocks.len() * LANES) else {
-        return one_by_one(pairs, out);
+    hash_all(pairs, Padding::Follows, out);
+}
+
+/// Writes SHA-256 of each message that fills one block together with its padding to the place with the same number, as
+/// far as both reach.
+pub(crate) fn hash_padded(blocks: &[[u8; 64]], out: &mut [[u8; 32]]) {
+    hash_all(blocks, Padding::Within, out);
+}
+
+fn hash_all(messages: &[[u8; 64]], padding: Padding, out: &mut [[u8; 32]]) {
+    let messages = messages.get(..out.len()).unwrap_or(messages);
+    let (blocks, rest) = messages.as_chunks();
+    let (true, Some((to, rest_to))) = (lanes_pay(), out.split_at_mut_checked(blocks.len() * LANES)) else {
+        return one_by_one(messages, padding, out);
     };
-    hash_lanes(blocks, to.as_chunks_mut().0);
+    hash_lanes(blocks, padding, to.as_chunks_mut().0);
     if rest.len() < WORTH_FILLING {
-        return one_by_one(rest, rest_to);
+        return one_by_one(rest, padding, rest_to);
     }
     let mut block = [[[0; 64]; LANES]];
     let mut digests = [[[0; 32]; LANES]];
     for (to, from) in block.as_flattened_mut().iter_mut().zip(rest) {
         *to = *from;
     }
-    hash_lanes(&block, &mut digests);
+    hash_lanes(&block, padding, &mut digests);
     for (to, from) in rest_to.iter_mut().zip(digests.as_flattened().iter().take(rest.len())) {
         *to = *from;
     }
 }
 
-fn one_by_one(pairs: &[[u8; 64]], out: &mut [[u8; 32]]) {
-    for (to, pair) in out.iter_mut().zip(pairs) {
-        *to = hash_block(pair);
+fn one_by_one(messages: &[[u8; 64]], padding: Padding, out: &mut [[u8; 32]]) {
+    for (to, message) in out.iter_mut().zip(messages) {
+        *to = match padding {
+            Padding::Follows => hash_block(message),
+            Padding::Within => digest_of(&[*message]),
+        };
     }
 }
 
@@ -137,7 +157,7 @@ macro_rules! eight_rounds {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
-fn hash_lanes(blocks: &[[[u8; 64]; LANES]], out: &mut [[[u8; 32]; LANES]]) {
+fn hash_lanes(blocks: &[[[u8; 64]; LANES]], padding: Padding, out: &mut [[[u8; 32]; LANES]]) {
     for (block, out) in blocks.iter().zip(out) {
         let mut words = [[0; LANES]; 16];
         for (lane, pair) in block.iter().enumerate() {
@@ -145,7 +165,7 @@ fn hash_lanes(blocks: &[[[u8; 64]; LANES]], out: &mut [[[u8; 32]; LANES]]) {
                 word[lane] = u32::from_be_bytes(*bytes);
             }
         }
-        let state = compress(&mut words);
+        let state = compress(&mut words, padding);
         for (lane, digest) in out.iter_mut().enumerate() {
             for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(&state) {
                 *bytes = word[lane].to_be_bytes();
@@ -154,9 +174,9 @@ fn hash_lanes(blocks: &[[[u8; 64]; LANES]], out: &mut [[[u8; 32]; LANES]]) {
     }
 }
 
-/// Both blocks of a message of 64 bytes: its words, then the padding.
+/// The block of a message, by its words, and the block of its padding, if it has one.
 #[inline(always)]
-fn compress(words: &mut [Lanes; 16]) -> [Lanes; 8] {
+fn compress(words: &mut [Lanes; 16], padding: Padding) -> [Lanes; 8] {
     let mut state = INITIAL.map(|word| [word; LANES]);
     for (eight, constants) in ROUNDS.as_chunks::<8>().0.iter().enumerate() {
         let first = eight % 2 * 8;
@@ -173,6 +193,9 @@ fn compress(words: &mut [Lanes; 16]) -> [Lanes; 8] {
     }
     for (lanes, initial) in state.iter_mut().zip(INITIAL) {
         lanes.iter_mut().for_each(|word| *word = word.wrapping_add(initial));
+    }
+    if padding == Padding::Within {
+        return state;
     }
     let middle = state;
     for constants in PADDING_ROUNDS.as_chunks::<8>().0 {
@@ -207,9 +230,13 @@ mod tests {
         fn lanes_hash_as_single_messages_are(bytes in proptest::collection::vec(any::<u8>(), 64 * LANES)) {
             let blocks = bytes.as_chunks().0.as_chunks().0;
             let mut out = [[[0; 32]; LANES]];
-            hash_lanes(blocks, &mut out);
+            hash_lanes(blocks, Padding::Follows, &mut out);
             for (pair, digest) in blocks.as_flattened().iter().zip(out.as_flattened()) {
                 prop_assert_eq!(hash(pair), *digest);
+            }
+            hash_lanes(blocks, Padding::Within, &mut out);
+            for (block, digest) in blocks.as_flattened().iter().zip(out.as_flattened()) {
+                prop_assert_eq!(digest_of(&[*block]), *digest);
             }
         }
     }

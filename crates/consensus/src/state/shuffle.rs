@@ -12,6 +12,9 @@ const BLOCK: usize = 16;
 /// Positions whose bits come from one digest.
 const WINDOW: usize = 256;
 
+/// Digests that are computed in one go.
+const BATCH: usize = 64;
+
 /// Hashes `seed ‖ round ‖ window`, whose length fits one block of SHA-256.
 struct BitSource {
     block: [u8; 64],
@@ -39,8 +42,8 @@ impl BitSource {
         u64::from_le_bytes(head).checked_rem(count).unwrap_or_default()
     }
 
-    /// The bits of 256 positions.
-    fn window(&self, round: u8, window: u32) -> [u8; 32] {
+    /// The message whose digest is the bits of 256 positions, padded.
+    fn window(&self, round: u8, window: u32) -> [u8; 64] {
         let mut block = self.block;
         block[32] = round;
         let [a, b, c, d] = window.to_le_bytes();
@@ -52,7 +55,7 @@ impl BitSource {
         // 37 bytes are 296 bits.
         block[62] = 0x01;
         block[63] = 0x28;
-        merkle::digest_of(&[block])
+        block
     }
 }
 
@@ -69,7 +72,7 @@ pub fn compute_shuffled_index(index: u64, count: u64, seed: &[u8; 32], rounds: u
             .checked_rem(u128::from(count))
             .unwrap_or_default() as u64;
         let position = index.max(flip);
-        let digest = source.window(round, (position / WINDOW as u64) as u32);
+        let digest = merkle::digest_of(&[source.window(round, (position / WINDOW as u64) as u32)]);
         let byte = digest.get((position as usize % WINDOW) / 8).copied().unwrap_or_default();
         if byte >> (position % 8) & 1 == 1 {
             index = flip;
@@ -179,8 +182,15 @@ fn exchange_block(left: &mut [u32; BLOCK], right: &mut [u32; BLOCK], mask: u16) 
 /// wide vector code in one function is slow.
 #[inline(never)]
 fn hash_windows(start: usize, end: usize, round: u8, source: &BitSource, bits: &mut Vec<[u8; 32]>) {
-    bits.clear();
-    bits.extend((start / WINDOW..=(end - 1) / WINDOW).map(|window| source.window(round, window as u32)));
+    let first = start / WINDOW;
+    bits.resize((end - 1) / WINDOW - first + 1, [0; 32]);
+    let mut messages = [[0; 64]; BATCH];
+    for (bits, first) in bits.chunks_mut(BATCH).zip((first..).step_by(BATCH)) {
+        for (message, window) in messages.iter_mut().zip(first..first + bits.len()) {
+            *message = source.window(round, window as u32);
+        }
+        merkle::hash_padded(&messages, bits);
+    }
 }
 
 #[cfg(test)]
