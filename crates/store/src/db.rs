@@ -39,6 +39,12 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// Options of the connections that read. In a database of 13 million blocks a cache of 64 MB takes a third off the
+/// time of a question about a validator, whose blocks lie everywhere. It is filled as pages are read.
+fn reading(path: &Path) -> SqliteConnectOptions {
+    options(path).pragma("cache_size", "-65536")
+}
+
 impl Database {
     pub(crate) async fn open(url: StoreUrl, mode: OpenMode) -> Result<Self, StoreError> {
         let path = url.path();
@@ -66,11 +72,11 @@ impl Database {
     }
 
     async fn open_reading(url: StoreUrl) -> Result<Self, StoreError> {
-        let readers = pool(options(url.path()).read_only(true));
+        let readers = pool(reading(url.path()).read_only(true));
         // A file in a directory that cannot be written has no place for the lock files of a write-ahead log.
         let readers = match readers.acquire().await {
             Ok(_) => readers,
-            Err(_) => pool(options(url.path()).read_only(true).immutable(true)),
+            Err(_) => pool(reading(url.path()).read_only(true).immutable(true)),
         };
         readers.acquire().await.map_err(|error| opening(url.path(), error))?;
         Ok(Self { url, readers, writer: None, version_found: SCHEMA_VERSION })
@@ -80,7 +86,7 @@ impl Database {
         let path = url.path();
         let mut writer = connect_writer(path).await?;
         let version_found = schema::migrate(&mut writer, path).await?;
-        let readers = pool(options(path).pragma("query_only", "ON").pragma("cache_size", "-16384"));
+        let readers = pool(reading(path).pragma("query_only", "ON"));
         readers.acquire().await.map_err(|error| opening(path, error))?;
         Ok(Self { url, readers, writer: Some(Mutex::new(writer)), version_found })
     }
