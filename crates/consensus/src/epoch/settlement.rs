@@ -106,6 +106,9 @@ fn table(flags: &[FlagRule; 3], largest: u16) -> Result<Vec<Entry>, TransitionEr
 }
 
 /// Moves the scores of a block of validators, pays and fines them, and notes whose effective balance may move.
+///
+/// The loop itself deals with those that have no score and stay where they are, which is nearly everybody. The others
+/// are looked at afterwards: so it needs few registers and no branch that is hard to foresee.
 fn pay(
     rules: &Rules,
     first: u32,
@@ -115,38 +118,55 @@ fn pay(
     balances: &mut [u64],
     movers: &mut Vec<u32>,
 ) -> Result<(), TransitionError> {
-    let all_scores_move = !rules.scores.keeps_zero();
-    let mut out_of_range = false;
-    let columns = balances.iter_mut().zip(scores).zip(marks.iter().zip(stakes));
-    for (validator, ((balance, score), (mark, stake))) in (first..).zip(columns) {
-        // Whom rewards do not concern has no increments here: the first row of the table is empty.
-        let concerned = usize::from(mark >> 7).wrapping_neg();
-        let place = (usize::from(*stake) * SETS + usize::from(mark & FLAGS)) & concerned;
-        let entry = rules.table.get(place).copied().unwrap_or_default();
-        let mut loss = entry.loss;
-        if *score != 0 || all_scores_move {
-            loss = add(loss, rules.move_score(score, *mark, *stake)?, "a penalty")?;
-        }
-        if *balance < loss {
-            *balance = rules.pay_in_order(*balance, *mark, *stake, *score)?;
+    let absent_get_scores = !rules.scores.keeps_zero();
+    let mut others = [0_u16; BLOCK];
+    let mut count = 0_usize;
+    let columns = balances.iter_mut().zip(scores.iter()).zip(marks.iter().zip(stakes));
+    for (place, ((balance, score), (mark, stake))) in columns.enumerate() {
+        let entry = rules.entry(*mark, *stake);
+        // A sum that wraps around is far from any effective balance.
+        let after = balance.wrapping_sub(entry.loss).wrapping_add(entry.gain);
+        let gets_score = absent_get_scores & (mark & (ELIGIBLE | TARGET) == ELIGIBLE);
+        if (*score != 0) | gets_score | (*balance < entry.loss) | rules.may_move(after, *stake) {
+            if let Some(other) = others.get_mut(count) {
+                *other = place as u16;
+            }
+            count += 1;
         } else {
-            let (after, over) = (*balance - loss).overflowing_add(entry.gain);
-            out_of_range |= over;
             *balance = after;
         }
+    }
+    for place in others.iter().take(count).map(|place| usize::from(*place)) {
+        let (Some(balance), Some(score)) = (balances.get_mut(place), scores.get_mut(place)) else { continue };
+        let (Some(mark), Some(stake)) = (marks.get(place), stakes.get(place)) else { continue };
+        *score = rules.scores.next(*score, *mark).ok_or(Violation::Range("an inactivity score"))?;
+        *balance = rules.pay_one(*balance, *mark, *stake, *score)?;
         if rules.may_move(*balance, *stake) {
-            movers.push(validator);
+            movers.push(first.saturating_add(place as u32));
         }
     }
-    if out_of_range { Err(Violation::Range("a balance").into()) } else { Ok(()) }
+    Ok(())
 }
 
 impl Rules {
-    /// Moves a score. What it costs the validator then, gwei.
-    #[inline(never)]
-    fn move_score(&self, score: &mut u64, mark: u8, stake: u16) -> Result<u64, TransitionError> {
-        *score = self.scores.next(*score, mark).ok_or(Violation::Range("an inactivity score"))?;
-        if mark & (ELIGIBLE | TARGET) == ELIGIBLE { self.inactivity(stake, *score) } else { Ok(0) }
+    /// What a validator gains and loses for its flags.
+    #[inline]
+    fn entry(&self, mark: u8, stake: u16) -> Entry {
+        // Whom rewards do not concern has no increments here: the first row of the table is empty.
+        let concerned = usize::from(mark >> 7).wrapping_neg();
+        let place = (usize::from(stake) * SETS + usize::from(mark & FLAGS)) & concerned;
+        self.table.get(place).copied().unwrap_or_default()
+    }
+
+    /// The balance of a validator after rewards and penalties, with its score moved already.
+    fn pay_one(&self, balance: u64, mark: u8, stake: u16, score: u64) -> Result<u64, TransitionError> {
+        let entry = self.entry(mark, stake);
+        let absent = mark & (ELIGIBLE | TARGET) == ELIGIBLE;
+        let penalty = if absent { self.inactivity(stake, score)? } else { 0 };
+        match balance.checked_sub(add(entry.loss, penalty, "a penalty")?) {
+            Some(rest) => add(rest, entry.gain, "a balance"),
+            None => self.pay_in_order(balance, mark, stake, penalty),
+        }
     }
 
     fn inactivity(&self, stake: u16, score: u64) -> Result<u64, TransitionError> {
@@ -157,7 +177,7 @@ impl Rules {
 
     /// Pays and fines one validator step by step, for a balance that may go down to nothing between them.
     #[cold]
-    fn pay_in_order(&self, balance: u64, mark: u8, stake: u16, score: u64) -> Result<u64, TransitionError> {
+    fn pay_in_order(&self, balance: u64, mark: u8, stake: u16, penalty: u64) -> Result<u64, TransitionError> {
         let mut balance = balance;
         for (flag, rule) in self.flags.iter().enumerate() {
             balance = if mark >> flag & 1 == 1 {
@@ -166,7 +186,6 @@ impl Rules {
                 balance.saturating_sub(rule.penalty(u64::from(stake))?)
             };
         }
-        let penalty = if mark & TARGET == 0 { self.inactivity(stake, score)? } else { 0 };
         Ok(balance.saturating_sub(penalty))
     }
 
