@@ -355,8 +355,6 @@ async fn a_fork_that_nobody_names_follows_from_the_slot() {
 #[tokio::test]
 async fn stalls_breaks_and_halves_are_told_apart() {
     let Some((_, spec, answers)) = recorded(MINIMAL) else { return };
-    let (text, _) = block_error(&answers, &spec, 3, Fault::Stall).await;
-    assert_eq!(text, "nothing came for 1.5 s (asked 3 times)");
     let (text, problem) = block_error(&answers, &spec, 3, Fault::Break).await;
     assert!(matches!(problem, ApiProblem::BrokenOff { .. }), "{text}");
     assert!(
@@ -381,6 +379,20 @@ async fn stalls_breaks_and_halves_are_told_apart() {
     assert_eq!(text, "it refused with status 400: no luck today");
     let (text, _) = block_error(&answers, &spec, 3, Fault::Status(401)).await;
     assert_eq!(text, "it wants other credentials (status 401); give them in the URL as user:password@");
+}
+
+#[tokio::test]
+async fn a_node_that_stalls_is_given_up() {
+    let Some((_, spec, answers)) = recorded(MINIMAL) else { return };
+    let patience = ApiOptions { read_timeout: Duration::from_millis(500), ..options() };
+    let stalling = FakeNode::scripted(&answers, |_| Some(Fault::Stall)).await;
+    let (alone, _) = api_with(&[&stalling.url], patience);
+    let error = alone.block(Slot(3).into(), &spec).await.expect_err("nothing").to_string();
+    assert!(error.ends_with(": nothing came for 0.5 s (asked 3 times)"), "{error}");
+    let honest = FakeNode::honest(&answers).await;
+    let (both, _) = api_with(&[&stalling.url, &honest.url], patience);
+    let block = both.block(Slot(3).into(), &spec).await.expect("an answer").expect("a block");
+    assert_eq!(&*block.node, honest.url);
 }
 
 #[tokio::test]
@@ -428,7 +440,6 @@ async fn another_node_helps_out() {
         Fault::Version("deneb"),
         Fault::Instead("/eth/v2/beacon/blocks/2".to_owned()),
         Fault::Zeros(65 << 20),
-        Fault::Stall,
     ] {
         let shown = format!("{fault:?}");
         let bad = FakeNode::scripted(&answers, move |_| Some(fault.clone())).await;

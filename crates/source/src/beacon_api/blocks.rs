@@ -150,3 +150,32 @@ pub(super) fn check_slot(id: BlockId, slot: Slot) -> Result<(), ApiProblem> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use consensus::spec::Network;
+
+    use super::*;
+
+    #[test]
+    fn every_fork_is_known_by_name_and_must_be_the_one_of_the_slot() {
+        let mut spec = Network::Mainnet.spec();
+        for (epoch, fork) in (0..).zip(Fork::ALL) {
+            spec.config.set_fork_epoch(fork, epoch * 10);
+        }
+        for fork in Fork::ALL {
+            let slot = spec.start_slot(spec.config.fork_epoch(fork));
+            for name in Fork::ALL.map(Fork::name) {
+                let agreed = agreed_fork(&spec, slot, &[(VERSION, Some(name)), ("version", None)]);
+                assert_eq!(agreed.is_ok(), name == fork.name(), "{name} at slot {slot}");
+            }
+            assert_eq!(agreed_fork(&spec, slot, &[(VERSION, None)]), Ok(fork));
+            let before = slot.saturating_sub(1);
+            assert_eq!(agreed_fork(&spec, before, &[]), Ok(fork.previous().unwrap_or(Fork::Phase0)));
+            let error =
+                agreed_fork(&spec, slot, &[(VERSION, Some("heze"))]).expect_err("unknown").to_string();
+            let expected = format!("wrong for slot {slot}: {VERSION} is heze, where {fork}, which holds");
+            assert!(error.contains(&expected), "{error}");
+        }
+    }
+}

@@ -1,311 +1,40 @@
-//! Makes a recording of what nodes have: a state, and the blocks after it. To be continued at any time.
-//!
-//! Blocks are asked for several at a time and stored in order, each only when it names the one before it as its
-//! parent. So what is stored is always one chain, and a slot counts as empty only when the block after it says so.
-//! Where a block does not fit, the nodes have changed to another branch, or do not tell the truth: what is stored
-//! is compared with what they say now, back to the last block that both know, and recorded anew from there.
+//! The recording itself: the state first, then slot after slot, and back where the chain changed.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use consensus::spec::Spec;
 use consensus::{Root, Slot};
 use futures::{Stream, StreamExt};
 
-use crate::beacon_api::{ApiBlock, ApiError, BeaconApi, BlockId, NodeReport, StateId};
+use super::{RecordError, RecordPlan, RecordProgress, SlotOutcome, StartState, off_the_loop};
+use crate::beacon_api::{ApiBlock, BeaconApi, BlockId, StateId};
 use crate::chain::{ChainBlock, Genesis};
-use crate::compression::Compression;
-use crate::fetch::StopSwitch;
-use crate::recording::{Identity, Manifest, RecordingError, RecordingWriter, head_root};
+use crate::recording::{RecordingWriter, head_root};
 
 /// How far back a branch is followed: four epochs of mainnet, beyond which blocks are usually finalized.
 const DEEPEST_BRANCH: u64 = 128;
 /// How often a recording goes back to another branch before it gives up.
 const MOST_BRANCHES: u32 = 3;
 
-/// The state that a recording begins with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StartState {
-    /// That of the slot before the first.
-    #[default]
-    BeforeStart,
-    /// That of a slot before the first, where the node has none later. Blocks are recorded from there on.
-    Slot(Slot),
-    /// The latest finalized one. Blocks are recorded from there on, whatever the first slot is.
-    Finalized,
-    /// None.
-    Without,
-}
-
-/// What to record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordPlan {
-    /// First slot. Slot 0 is the genesis block, which nobody signed: recording begins at 1.
-    pub start: Slot,
-    /// Last slot, included.
-    pub end: Slot,
-    /// Where the recording goes; made if needed, continued if there.
-    pub directory: PathBuf,
-    /// The state to begin with.
-    pub state: StartState,
-    /// How blocks and states are compressed.
-    pub compression: Compression,
-    /// Requests at the same time.
-    pub parallel: usize,
-}
-
-impl RecordPlan {
-    /// A plan with the state before the first slot, zstd, eight requests at a time.
-    pub fn new(start: Slot, end: Slot, directory: impl Into<PathBuf>) -> Self {
-        Self {
-            start,
-            end,
-            directory: directory.into(),
-            state: StartState::default(),
-            compression: Compression::default(),
-            parallel: 8,
-        }
-    }
-}
-
-/// Hears how a recording goes. Called from the recording itself: be quick.
-pub trait RecordProgress: Sync {
-    /// Begins with the blocks: so many slots in all.
-    fn start(&self, _slots: u64) {}
-    /// The state to begin with is stored.
-    fn state(&self, _slot: Slot, _size_bytes: u64) {}
-    /// A slot is done.
-    fn slot(&self, _slot: Slot, _outcome: SlotOutcome) {}
-    /// The chain changed: what was recorded after a slot is recorded anew.
-    fn back_to(&self, _slot: Slot) {}
-}
-
-/// No progress shown.
+/// What was done so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoRecordProgress;
-
-impl RecordProgress for NoRecordProgress {}
-
-/// What became of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotOutcome {
-    /// Its block is stored.
-    Stored,
-    /// It has no block.
-    Empty,
-    /// It was done before.
-    Kept,
+pub(super) struct Counts {
+    pub(super) stored: u64,
+    pub(super) empty: u64,
+    pub(super) kept: u64,
 }
 
-/// What a recording came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordReport {
-    /// The first slot that was asked for, behind the state.
-    pub first: Slot,
-    /// The last slot.
-    pub last: Slot,
-    /// Blocks stored by this call.
-    pub stored: u64,
-    /// Slots without a block, found by this call.
-    pub empty: u64,
-    /// Slots that were done before.
-    pub kept: u64,
-    /// The slot of the state to begin with.
-    pub state: Option<Slot>,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
-    /// What the recording says of itself.
-    pub manifest: Manifest,
-}
-
-/// Why nothing more was recorded. What was stored before stays, and the same call continues.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The end lies before the start.
-    #[error("slots {start} to {end} are no range: the end is before the start")]
-    Range {
-        /// First slot.
-        start: Slot,
-        /// Last slot.
-        end: Slot,
-    },
-    /// Only the genesis block was asked for.
-    #[error("slot 0 is the genesis block, which nobody signed; begin at slot 1")]
-    OnlyGenesis,
-    /// A node has no answer.
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    /// The state to begin with can't be had.
-    #[error(
-        "{0}; nodes keep few states of old slots: name the slot of one that it keeps, begin at a later slot, or record without a state"
-    )]
-    State(#[source] ApiError),
-    /// The recording can't be written or continued.
-    #[error(transparent)]
-    Recording(#[from] RecordingError),
-    /// The nodes are of different networks.
-    #[error(
-        "the beacon nodes are of different networks: genesis_validators_root is {first} at {first_node}, and {second} at {second_node}"
-    )]
-    Networks {
-        /// One node.
-        first_node: String,
-        /// Its network.
-        first: Root,
-        /// Another node.
-        second_node: String,
-        /// Its network.
-        second: Root,
-    },
-    /// The end is not reached yet.
-    #[error("slot {end} is not there yet: the beacon nodes are at slot {head}")]
-    NotYet {
-        /// The last slot.
-        end: Slot,
-        /// The slot of the head.
-        head: Slot,
-    },
-    /// The state to begin with is of another chain.
-    #[error(
-        "the state of slot {slot} from the beacon node at {node} is wrong: genesis_validators_root is {found}, where {expected} was expected"
-    )]
-    OtherChain {
-        /// The node.
-        node: String,
-        /// The slot of the state.
-        slot: Slot,
-        /// The network of the nodes.
-        expected: Root,
-        /// The network of the state.
-        found: Root,
-    },
-    /// A block does not follow what is stored, and asking again does not help.
-    #[error(
-        "the block of slot {slot} from the beacon node at {node} does not fit: parent_root is {found}, and the block before it, of slot {before}, is {expected}"
-    )]
-    Branch {
-        /// The node.
-        node: String,
-        /// The block's slot.
-        slot: Slot,
-        /// The slot of the block that is stored before it.
-        before: Slot,
-        /// The root of that one.
-        expected: Root,
-        /// The parent that the block names.
-        found: Root,
-    },
-    /// Work beside the requests failed.
-    #[error("the recording stopped in the middle: {0}")]
-    Failed(String),
-}
-
-/// Records a range. Dropping the future stops it as [`StopSwitch::stop`] does.
-pub async fn record(
-    plan: &RecordPlan,
-    api: &BeaconApi,
-    progress: &dyn RecordProgress,
-    stop: &StopSwitch,
-) -> Result<RecordReport, RecordError> {
-    if plan.end < plan.start {
-        return Err(RecordError::Range { start: plan.start, end: plan.end });
-    }
-    if plan.end.0 == 0 {
-        return Err(RecordError::OnlyGenesis);
-    }
-    let reports = api.survey().await;
-    one_network(&reports)?;
-    let (spec, config) = api.spec().await?;
-    let genesis = api.genesis().await?;
-    let head = api.syncing().await?.head_slot;
-    if head < plan.end {
-        return Err(RecordError::NotYet { end: plan.end, head });
-    }
-    let (directory, compression) = (plan.directory.clone(), plan.compression);
-    let writer = off_the_loop(move || {
-        Ok(RecordingWriter::open(directory, Identity { config: &config, genesis }, compression)?)
-    })
-    .await?;
-    for report in &reports {
-        writer.note_origin(&report.node);
-        if let Ok(version) = &report.version {
-            writer.note_client_version(version);
-        }
-    }
-    let mut run = Run {
-        plan,
-        api,
-        progress,
-        writer: Arc::new(writer),
-        spec: Arc::new(spec),
-        genesis,
-        first: Slot(plan.start.0.max(1)),
-        report: Counts::default(),
-    };
-    let work = run.all();
-    let result = tokio::select! {
-        biased;
-        () = stop.stopped() => Ok(None),
-        result = work => result.map(Some),
-    };
-    // What was stored is told by the manifest, whatever came.
-    let (first, counts) = (run.first, run.report);
-    let writer = run.writer;
-    let manifest = off_the_loop(move || Ok(writer.write_progress()?)).await?;
-    let state = result?;
-    Ok(RecordReport {
-        first,
-        last: plan.end,
-        stored: counts.stored,
-        empty: counts.empty,
-        kept: counts.kept,
-        state: state.flatten(),
-        stopped: state.is_none(),
-        manifest,
-    })
-}
-
-fn one_network(reports: &[NodeReport]) -> Result<(), RecordError> {
-    let mut roots = reports
-        .iter()
-        .filter_map(|report| Some((&report.node, report.genesis.as_ref().ok()?.validators_root)));
-    let Some((first_node, first)) = roots.next() else { return Ok(()) };
-    match roots.find(|(_, root)| *root != first) {
-        None => Ok(()),
-        Some((second_node, second)) => Err(RecordError::Networks {
-            first_node: first_node.to_string(),
-            first,
-            second_node: second_node.to_string(),
-            second,
-        }),
-    }
-}
-
-/// Work that would hold up the requests.
-async fn off_the_loop<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RecordError> + Send + 'static,
-) -> Result<T, RecordError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(RecordError::Failed(error.to_string())))
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    stored: u64,
-    empty: u64,
-    kept: u64,
-}
-
-struct Run<'a> {
-    plan: &'a RecordPlan,
-    api: &'a BeaconApi,
-    progress: &'a dyn RecordProgress,
-    writer: Arc<RecordingWriter>,
-    spec: Arc<Spec>,
-    genesis: Genesis,
-    first: Slot,
-    report: Counts,
+/// A recording under way.
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a RecordPlan,
+    pub(super) api: &'a BeaconApi,
+    pub(super) progress: &'a dyn RecordProgress,
+    pub(super) writer: Arc<RecordingWriter>,
+    pub(super) spec: Arc<Spec>,
+    pub(super) genesis: Genesis,
+    pub(super) first: Slot,
+    pub(super) report: Counts,
 }
 
 /// What is known of a slot.
@@ -339,7 +68,7 @@ enum Passed {
 
 impl Run<'_> {
     /// Returns the slot of the state.
-    async fn all(&mut self) -> Result<Option<Slot>, RecordError> {
+    pub(super) async fn all(&mut self) -> Result<Option<Slot>, RecordError> {
         let state = self.start_state().await?;
         let start = state.map_or(Before::Anything, |(slot, root)| Before::Known(slot, root));
         self.progress.start((self.plan.end.0 - self.first.0).saturating_add(1));
