@@ -113,7 +113,8 @@ pub(crate) fn unpack_framed(file: impl Read, limit: u64) -> Result<Vec<u8>, Unpa
 fn unpack_snappy(mut file: impl Read, limit: u64) -> Result<Vec<u8>, UnpackError> {
     let mut head = Vec::with_capacity(SNAPPY_STREAM.len());
     file.by_ref().take(SNAPPY_STREAM.len() as u64).read_to_end(&mut head)?;
-    let framed = head == SNAPPY_STREAM;
+    // Nothing, framed, is nothing.
+    let framed = head.is_empty() || head == SNAPPY_STREAM;
     let whole = head.as_slice().chain(file);
     if framed {
         return unpack_framed(whole, limit);
@@ -173,6 +174,14 @@ mod tests {
         assert!(matches!(Compression::Snappy.unpack(liar, 1 << 20), Err(UnpackError::TooLarge { .. })));
         let error = Compression::Snappy.unpack(liar, 1 << 40).expect_err("it can't be");
         assert!(error.to_string().contains("larger than its bytes"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_packed_and_unpacked() {
+        for compression in Compression::ALL {
+            let packed = compression.pack(b"").expect("packed");
+            assert_eq!(compression.unpack(packed.as_slice(), 0).expect("unpacked"), b"", "{compression}");
+        }
     }
 
     #[test]
