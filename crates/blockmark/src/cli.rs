@@ -13,7 +13,8 @@ use fingerprint::Client;
     about = "Tells who built each Ethereum block",
     long_about = "Tells who built each Ethereum block: from block rewards to named features, a verdict per block, \
                   a database, an API and a dashboard.\n\nStart with: blockmark demo",
-    after_help = "INPUT is a file or directory of block-reward JSON (any historical shape, plain or .gz), or \
+    after_help = "INPUT is a file or directory of block-reward JSON (any historical shape, plain or .gz), a recording, \
+                  an era file, a folder of era files, or \
                   http(s)://… of a node that still serves block rewards, with --start and --end. \
                   See: blockmark help inputs",
     disable_help_subcommand = true
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Store block rewards of a slot range as files; an interrupted run continues where it was.
     Fetch(FetchArgs),
+    /// Print block rewards of a recording or era file, in Lighthouse's shape.
+    Rewards(RewardsArgs),
     /// Print feature rows, named.
     Features(FeaturesArgs),
     /// Make a training set of the blocks whose graffiti tells the client.
@@ -85,8 +88,13 @@ pub(crate) enum Command {
     Db(DbCommand),
     /// Serve API and dashboard over a database.
     Serve(ServeArgs),
+    /// Make a simulated chain as a recording.
+    Simulate(SimulateArgs),
     /// Measure speed and memory on this machine.
     Bench(BenchArgs),
+    /// Reproduce one step of the beacon chain on files.
+    #[command(subcommand)]
+    Debug(DebugCommand),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -167,6 +175,101 @@ pub(crate) struct FetchArgs {
     /// Fetch again what is already there.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// `blockmark rewards`.
+#[derive(Debug, Args)]
+pub(crate) struct RewardsArgs {
+    /// A recording, an era file, a folder of era files, or block-reward JSON.
+    pub(crate) input: PathBuf,
+    /// Name what each attestation voted for.
+    #[arg(long)]
+    pub(crate) include_attestations: bool,
+    /// legacy: Lighthouse's until 2025, 1/512; corrected: 1/448; spec: what the chain pays.
+    #[arg(long, default_value = "legacy", value_name = "SCALE")]
+    pub(crate) scale: consensus::rewards::Scale,
+}
+
+/// `blockmark simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Active validators.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
+    pub(crate) validators: u32,
+    /// Slots after genesis.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) slots: u64,
+    /// Directory of the recording.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Seed of everything random; the same seed makes the same chain.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The fork of the whole chain: altair to fulu.
+    #[arg(long, default_value = "electra", value_name = "FORK")]
+    pub(crate) fork: consensus::spec::Fork,
+    /// The preset: mainnet, minimal or gnosis.
+    #[arg(long, default_value = "mainnet", value_name = "NAME")]
+    pub(crate) preset: String,
+    /// Make valid signatures.
+    #[arg(long)]
+    pub(crate) signed: bool,
+    /// Slots without a block, in thousandths.
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=999))]
+    pub(crate) missed_permille: u16,
+    /// Random bytes of transactions in each payload.
+    #[arg(long, default_value_t = 0, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=8_388_608))]
+    pub(crate) payload_bytes: u32,
+}
+
+/// `blockmark debug …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugCommand {
+    /// Run official test vectors of the consensus specification.
+    SpecTest {
+        /// A folder in the official layout, or anything in or above one; archives (.tar.zst) too.
+        dir: PathBuf,
+    },
+    /// Apply a signed block to the state before it.
+    Transition {
+        /// The state, SSZ, at or before the block's slot.
+        pre: PathBuf,
+        /// The signed block, SSZ.
+        block: PathBuf,
+        /// Where the state after it goes.
+        #[arg(long, value_name = "FILE")]
+        post: Option<PathBuf>,
+        /// Do not verify signatures.
+        #[arg(long)]
+        no_signatures: bool,
+        /// Which network.
+        #[command(flatten)]
+        network: NetworkArgs,
+    },
+    /// Decode an SSZ object and print it as JSON with its hash tree root.
+    Ssz {
+        /// The name in the specification, for example BeaconState or SignedBeaconBlock.
+        object: String,
+        /// The file, plain or snappy (.ssz_snappy).
+        file: PathBuf,
+        /// The fork.
+        #[arg(long, value_name = "FORK")]
+        fork: consensus::spec::Fork,
+        /// Which network.
+        #[command(flatten)]
+        network: NetworkArgs,
+    },
+}
+
+/// Which network.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NetworkArgs {
+    /// A built-in network: mainnet, hoodi, sepolia or gnosis.
+    #[arg(long, default_value = "mainnet", value_name = "NAME")]
+    pub(crate) network: String,
+    /// A configuration file of the specification (config.yaml), or a node's /eth/v1/config/spec.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// `blockmark features`.
@@ -430,7 +533,7 @@ pub(crate) enum ExportFormat {
 /// `blockmark bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// features, open, knn, store, serve; all when absent.
+    /// features, open, knn, store, serve, replay; all when absent.
     pub(crate) name: Option<String>,
     /// Rows of the big measurements.
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u64).range(20_000..))]
@@ -447,6 +550,15 @@ pub(crate) struct BenchArgs {
     /// A block-reward file to measure reading with; generated when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// A recording or era file to replay; simulated when absent.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) recording: Option<PathBuf>,
+    /// Validators of the simulated chain of replay.
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(32..=4_000_000))]
+    pub(crate) validators: u32,
+    /// Slots of the simulated chain of replay.
+    #[arg(long, default_value_t = 192, value_name = "N", value_parser = clap::value_parser!(u64).range(64..=100_000))]
+    pub(crate) slots: u64,
 }
 
 #[cfg(test)]

@@ -94,6 +94,9 @@ pub enum InputError {
         /// What it holds, as a sentence.
         holds: String,
     },
+    /// A recording or an era file that can't be used.
+    #[error(transparent)]
+    Chain(#[from] Box<crate::chain_input::ChainInputError>),
     /// The node that was named gives no blocks.
     #[error(transparent)]
     Node(#[from] NodeError),

@@ -24,6 +24,7 @@ mod part_file;
 pub mod place;
 pub mod record;
 pub mod recording;
+pub mod replay;
 pub mod rewards;
 
 pub use beacon_node::{BeaconNode, NodeError, NodeOptions, Retry};
@@ -31,6 +32,7 @@ pub use fetch::{FetchError, FetchPlan, FetchProgress, FetchReport, StopSwitch, f
 pub use inputs::{InputError, InputFile, InputKind, Inputs};
 pub use node_blocks::{NodeBatch, NodeBlocks};
 pub use place::{Part, PartError, Parts, Place, PlaceError, Reading};
+pub use replay::{Links, Replay, ReplayError, ReplayedBlock};
 pub use rewards::{
     FileError, KeepText, Limits, Reason, RewardError, RewardReader, RewardRecord, parse_block_reward,
     parse_block_rewards,

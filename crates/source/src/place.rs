@@ -10,9 +10,11 @@ use fingerprint::Client;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::beacon_node::{BeaconNode, NodeError, NodeOptions};
+use crate::chain_input::{self, ChainInput, ChainInputError};
 use crate::fetch::BatchError;
 use crate::inputs::{InputError, InputFile, Inputs};
 use crate::node_blocks::NodeBlocks;
+use crate::replay::{Links, Replay, ReplayError};
 use crate::rewards::{KeepText, Limits, RewardError, RewardRecord};
 
 /// Files from this size on are read a bit at a time; smaller ones may be held whole.
@@ -21,7 +23,7 @@ const LARGE_BYTES: u64 = 64 << 20;
 /// Where blocks are.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// A file or directory of block-reward JSON.
+    /// A file or directory of block-reward JSON, a recording, an era file or a folder of them.
     Path(PathBuf),
     /// A Beacon API node.
     Node {
@@ -94,6 +96,14 @@ impl Place {
     /// Finds what is there; blocks are read later.
     pub fn parts(&self) -> Result<Parts, InputError> {
         Ok(match self {
+            Self::Path(path) if ChainInput::recognise(path) => {
+                let chain = ChainInput::open(path).map_err(Box::new)?;
+                let total =
+                    chain.slots().map_or(0, |(first, last)| last.0.saturating_sub(first.0).saturating_add(1));
+                let replay = chain.replay_all().map_err(Box::new)?;
+                let part = Part::of_chain(path.display().to_string(), total, replay);
+                Parts { total, unit: "slots", rest: Rest::Chain(Some(Box::new(part))) }
+            }
             Self::Path(path) => {
                 let files = Inputs::find(path)?.files;
                 Parts { total: files.len() as u64, unit: "files", rest: Rest::Files(files.into_iter()) }
@@ -124,6 +134,7 @@ pub struct Parts {
 #[derive(Debug)]
 enum Rest {
     Files(std::vec::IntoIter<InputFile>),
+    Chain(Option<Box<Part>>),
     Node {
         blocks: Box<NodeBlocks>,
         /// Made when first needed, which is where the thread may wait.
@@ -147,6 +158,7 @@ impl Parts {
     pub fn next_part(&mut self) -> Result<Option<Part>, InputError> {
         match &mut self.rest {
             Rest::Files(files) => Ok(files.next().map(Part::of_file)),
+            Rest::Chain(part) => Ok(part.take().map(|part| *part)),
             Rest::Node { blocks, runtime } => next_of_node(blocks, runtime),
         }
     }
@@ -207,6 +219,7 @@ pub struct Part {
 enum Content {
     File(InputFile),
     Records(Vec<RewardRecord>),
+    Chain(Box<chain_input::Replay>),
     Unusable(BatchError),
 }
 
@@ -222,6 +235,9 @@ pub enum PartError {
     /// An answer can't be used.
     #[error(transparent)]
     Answer(BatchError),
+    /// A chain can't be replayed further.
+    #[error(transparent)]
+    Replay(#[from] Box<ReplayError<ChainInputError>>),
 }
 
 /// The blocks of a part.
@@ -238,6 +254,10 @@ impl Part {
         }
     }
 
+    fn of_chain(name: String, units: u64, replay: chain_input::Replay) -> Self {
+        Self { name, label: None, units, reading: Reading::Alone, content: Content::Chain(Box::new(replay)) }
+    }
+
     /// Its blocks in order, bad ones as errors.
     pub fn blocks(self, limits: Limits) -> PartBlocks {
         match self.content {
@@ -245,6 +265,12 @@ impl Part {
                 Ok(reader) => Box::new(reader.map(|block| block.map_err(PartError::Block))),
                 Err(error) => Box::new(std::iter::once(Err(PartError::Open(error)))),
             },
+            Content::Chain(chain) => {
+                Box::new(Replay::new(chain.state, chain.blocks, Links::Check).map(|block| match block {
+                    Ok(block) => Ok(RewardRecord { observation: block.observation(), text: None }),
+                    Err(error) => Err(PartError::Replay(Box::new(error))),
+                }))
+            }
             Content::Records(records) => Box::new(records.into_iter().map(Ok)),
             Content::Unusable(error) => Box::new(std::iter::once(Err(PartError::Answer(error)))),
         }

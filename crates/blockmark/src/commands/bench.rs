@@ -1,5 +1,6 @@
 //! `blockmark bench`: the published measurements, on this machine.
 
+mod replay;
 mod serve;
 mod verdicts;
 
@@ -20,7 +21,7 @@ use crate::cli::BenchArgs;
 use crate::failure::{Outcome, usage};
 
 /// Names, in the order they run.
-const NAMES: [&str; 5] = ["features", "open", "knn", "store", "serve"];
+const NAMES: [&str; 6] = ["features", "open", "knn", "store", "serve", "replay"];
 
 /// Runs one measurement, or all.
 pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
@@ -69,6 +70,9 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
             serve::measure(&runtime, &store, args.rows, load, &print)?;
         }
         runtime.block_on(store.close())?;
+    }
+    if wanted("replay") {
+        replay::measure(args, &print)?;
     }
     Ok(Outcome::Done)
 }

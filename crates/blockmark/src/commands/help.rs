@@ -9,14 +9,17 @@ use crate::cli::Cli;
 use crate::failure::{Outcome, usage};
 
 const INPUTS: &str = "\
-INPUT of features, classify and db build is one of
+INPUT of rewards, features, classify and db build is one of
+
+  DIR        a recording: config.yaml, states/SLOT.ssz, blocks/SLOT.ssz (blockmark simulate)
+  FILE.era   an era file; the era before it lies in the same folder. A folder of them, too
 
   FILE       block-reward JSON in any shape Lighthouse ever wrote, plain or gzip:
              an array, one object, or objects one after the other
   DIR        a directory of such files (.json, .json.gz), searched to its depth
   CLIENT/…   a directory of CLIENT/ROOT.json files: the old form of a training set
   http(s)…   a node that still serves /lighthouse/analysis/block_rewards,
-             with --start SLOT and --end SLOT (both inclusive)
+             with --start SLOT and --end SLOT (both inclusive); not for rewards
 
 DATA of train, evaluate and plot is a Parquet file written by `blockmark label`,
 or a directory CLIENT/ROOT.json.

@@ -3,6 +3,7 @@
 mod bench;
 mod classify;
 mod db;
+mod debug;
 mod demo;
 mod evaluate;
 mod features;
@@ -12,7 +13,9 @@ mod input;
 mod label;
 mod model;
 mod plot;
+mod rewards;
 mod serve;
+mod simulate;
 mod train;
 
 use anyhow::Result;
@@ -36,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Demo(args) => demo::run(&context, &args),
         Command::Fetch(args) => fetch::run(&context, &args),
+        Command::Rewards(args) => rewards::run(&context, &args),
         Command::Features(args) => features::run(&context, &args),
         Command::Label(args) => label::run(&context, &args),
         Command::Train(args) => train::run(&context, &args),
@@ -44,6 +48,8 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Plot(args) => plot::run(&context, &args),
         Command::Db(command) => db::run(&context, &command),
         Command::Serve(args) => serve::run(&context, &args),
+        Command::Simulate(args) => simulate::run(&context, &args),
+        Command::Debug(command) => debug::run(&context, &command),
         Command::Bench(args) => bench::run(&context, &args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "blockmark", &mut std::io::stdout());

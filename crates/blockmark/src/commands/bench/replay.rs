@@ -1,0 +1,258 @@
+//! Replaying blocks: a simulated chain of a million validators, or any recording.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use consensus::containers::SignedBeaconBlock;
+use consensus::hasher::StateHasher;
+use consensus::rewards::RewardLog;
+use consensus::spec::{Fork, Network};
+use consensus::ssz::Ssz as _;
+use consensus::state::{Shuffling, State};
+use consensus::transition::{
+    Checks, FromScratch, apply_signed_block, process_slots, process_slots_trusting, state_transition,
+};
+use simulate::chain::{Chain, ChainPlan, Signing};
+use source::chain::ChainBlock;
+use source::chain_input::ChainInput;
+use source::{Links, Replay};
+
+use super::{Print, percentile};
+use crate::cli::BenchArgs;
+
+/// Bytes of transactions in the payload of a simulated block: what a block of mainnet had in 2025, on average.
+const PAYLOAD_BYTES: usize = 100_000;
+
+/// Blocks whose state roots are verified.
+const VERIFIED_BLOCKS: usize = 48;
+
+/// A chain in memory: the state before it and its blocks.
+struct Input {
+    state: State,
+    blocks: Vec<Arc<SignedBeaconBlock>>,
+    name: String,
+}
+
+/// Measures everything on one chain.
+pub(super) fn measure(args: &BenchArgs, print: Print<'_>) -> Result<()> {
+    let input = match &args.recording {
+        Some(path) => recorded(path)?,
+        None => simulated(args, print)?,
+    };
+    let Some(last) = input.blocks.last().map(|block| block.message.slot) else {
+        bail!("{} has no blocks", input.name);
+    };
+    let slots = last.saturating_sub(input.state.slot);
+    let name = &input.name;
+    decode(&input, print)?;
+    columns(&input.state, print, name);
+    shuffle(&input.state, print, name)?;
+    by_part(&input, print)?;
+    sustained(&input, slots, print)?;
+    verified(&input, print)?;
+    if let Some(peak) = peak_bytes() {
+        print(
+            "replay: peak memory",
+            "MB",
+            peak as f64 / 1e6,
+            &format!("{name}, all of its blocks in memory"),
+        );
+    }
+    Ok(())
+}
+
+fn recorded(path: &std::path::Path) -> Result<Input> {
+    let chain = ChainInput::open(path)?.replay_all()?;
+    let blocks: Result<Vec<_>, _> = chain.blocks.map(|block| block.map(|block| block.block)).collect();
+    Ok(Input { state: chain.state, blocks: blocks?, name: path.display().to_string() })
+}
+
+fn simulated(args: &BenchArgs, print: Print<'_>) -> Result<Input> {
+    let plan = ChainPlan {
+        spec: Network::Mainnet.spec(),
+        fork: Fork::Electra,
+        validators: args.validators,
+        seed: 1,
+        signing: Signing::Unsigned,
+        missed_permille: 10,
+        payload_bytes: PAYLOAD_BYTES,
+        genesis_time: 1_704_067_200,
+    };
+    let name =
+        format!("simulated, electra, mainnet preset, {} validators, {} slots", args.validators, args.slots);
+    let begun = Instant::now();
+    let mut chain = Chain::new(plan)?;
+    let state = chain.state().clone();
+    let mut roots = StateHasher::default();
+    let mut blocks = Vec::new();
+    for _ in 0..args.slots {
+        blocks.extend(chain.advance(&mut roots)?);
+    }
+    print("replay: making the chain", "s", begun.elapsed().as_secs_f64(), &name);
+    Ok(Input { state, blocks, name })
+}
+
+/// The floor: unpacking and decoding the same blocks, and nothing else.
+fn decode(input: &Input, print: Print<'_>) -> Result<()> {
+    let spec = input.state.spec();
+    let shape = spec.shape(input.state.fork_name());
+    let mut encoder = snap::raw::Encoder::new();
+    let mut packed = Vec::new();
+    let mut bytes = 0;
+    for block in &input.blocks {
+        let ssz = block.to_ssz(&shape);
+        bytes += ssz.len();
+        packed.push(encoder.compress_vec(&ssz)?);
+    }
+    let mut times = Vec::new();
+    let mut decoder = snap::raw::Decoder::new();
+    for block in &packed {
+        let begun = Instant::now();
+        let ssz = decoder.decompress_vec(block)?;
+        black_box(ChainBlock::decode(spec, &ssz)?);
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    let input = format!("{}, {:.0} kB each", input.name, bytes as f64 / packed.len().max(1) as f64 / 1e3);
+    print("floor: snappy and SSZ of a block", "ms", percentile(&mut times, 0.5), &input);
+    Ok(())
+}
+
+/// The other floor: one pass over the columns that the end of an epoch must look at.
+fn columns(state: &State, print: Print<'_>, input: &str) {
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let validators = &state.validators;
+        let mut sum = 0_u64;
+        for ((((balance, effective), flags), score), (start, end)) in state
+            .balances
+            .iter()
+            .zip(validators.effective_balances.iter())
+            .zip(state.current_epoch_participation.iter())
+            .zip(state.inactivity_scores.iter())
+            .zip(validators.activation_epochs.iter().zip(validators.exit_epochs.iter()))
+        {
+            sum = sum
+                .wrapping_add(*balance)
+                .wrapping_add(*effective)
+                .wrapping_add(u64::from(*flags))
+                .wrapping_add(*score)
+                .wrapping_add(start ^ end);
+        }
+        black_box(sum);
+        best = best.min(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    print("floor: a pass over the columns", "ms", best, input);
+    let mut copies = Vec::new();
+    for _ in 0..1_000 {
+        let begun = Instant::now();
+        black_box(state.clone());
+        copies.push(begun.elapsed().as_secs_f64() * 1e6);
+    }
+    print("copy of a state that is only read", "us", percentile(&mut copies, 0.5), input);
+}
+
+fn shuffle(state: &State, print: Print<'_>, input: &str) -> Result<()> {
+    let mut times = Vec::new();
+    for round in 0..7 {
+        let begun = Instant::now();
+        black_box(Shuffling::compute(state.spec(), &state.validators, 0, [round; 32]));
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    print("shuffling, one core", "ms", percentile(&mut times, 0.5), input);
+    Ok(())
+}
+
+/// Blocks and ends of epochs one by one, on one thread, the shuffling of the next epoch done before the clock runs.
+fn by_part(input: &Input, print: Print<'_>) -> Result<()> {
+    let mut state = input.state.clone();
+    let (mut blocks, mut epochs, mut attesters) = (Vec::new(), Vec::new(), 0_usize);
+    let mut log = RewardLog::default();
+    let per_epoch = state.spec().preset.slots_per_epoch;
+    for block in &input.blocks {
+        let slot = block.message.slot;
+        let boundary = state.slot / per_epoch != slot / per_epoch;
+        if boundary {
+            state.prepare_next_shuffling()?.run();
+        }
+        let begun = Instant::now();
+        process_slots_trusting(&mut state, slot, block.message.parent_root)?;
+        if boundary {
+            epochs.push(begun.elapsed().as_secs_f64() * 1e3);
+            let epoch = slot / per_epoch;
+            black_box(state.shuffling(epoch)?);
+        }
+        log.clear();
+        let begun = Instant::now();
+        apply_signed_block(&mut state, block, Checks::TRUST, &mut FromScratch, &mut log)?;
+        blocks.push(begun.elapsed().as_secs_f64() * 1e3);
+        attesters += log.attestations.iter().map(|attestation| attestation.attesters.len()).sum::<usize>();
+    }
+    let each = attesters / blocks.len().max(1);
+    let name = format!("{}, {each} rewarded attesters a block", input.name);
+    print("block with rewards, median", "ms", percentile(&mut blocks, 0.5), &name);
+    print("block with rewards, p99", "ms", percentile(&mut blocks, 0.99), &name);
+    if !epochs.is_empty() {
+        print("epoch transition, median", "ms", percentile(&mut epochs, 0.5), &input.name);
+        print("epoch transition, largest", "ms", percentile(&mut epochs, 1.0), &input.name);
+    }
+    Ok(())
+}
+
+/// The replay as commands run it: encoded blocks, decoded ahead, the shuffling on the other core.
+fn sustained(input: &Input, slots: u64, print: Print<'_>) -> Result<()> {
+    let spec = Arc::clone(input.state.spec());
+    let shape = spec.shape(input.state.fork_name());
+    let mut encoder = snap::raw::Encoder::new();
+    let mut packed = Vec::new();
+    for block in &input.blocks {
+        packed.push(encoder.compress_vec(&block.to_ssz(&shape))?);
+    }
+    let reader = Arc::clone(&spec);
+    let blocks = packed.into_iter().map(move |packed| -> Result<ChainBlock, std::io::Error> {
+        let ssz = snap::raw::Decoder::new().decompress_vec(&packed).map_err(std::io::Error::other)?;
+        ChainBlock::decode(&reader, &ssz).map_err(std::io::Error::other)
+    });
+    let ahead = source::chain::ReadAhead::start(blocks, 64);
+    let begun = Instant::now();
+    let mut paid = 0_u64;
+    for block in Replay::new(input.state.clone(), ahead, Links::Trust) {
+        paid = paid.wrapping_add(block?.log.sync_paid());
+    }
+    black_box(paid);
+    let seconds = begun.elapsed().as_secs_f64();
+    print("replay, decoding and epochs included", "slots/s", slots as f64 / seconds, &input.name);
+    print("a year of mainnet at that rate", "min", 2_629_800.0 * seconds / slots as f64 / 60.0, &input.name);
+    Ok(())
+}
+
+/// Blocks with their state roots computed and compared, signatures skipped.
+fn verified(input: &Input, print: Print<'_>) -> Result<()> {
+    let mut state = input.state.clone();
+    let mut hasher = StateHasher::default();
+    let Some((first, rest)) = input.blocks.split_first() else { return Ok(()) };
+    let begun = Instant::now();
+    process_slots(&mut state, first.message.slot, &mut hasher)?;
+    print("first root of the state", "ms", begun.elapsed().as_secs_f64() * 1e3, &input.name);
+    apply_signed_block(&mut state, first, Checks::ROOTS, &mut hasher, &mut ())?;
+    let mut times = Vec::new();
+    for block in rest.iter().take(VERIFIED_BLOCKS) {
+        let begun = Instant::now();
+        state_transition(&mut state, block, Checks::ROOTS, &mut hasher, &mut ())?;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    let name = format!("{}, the first {} blocks", input.name, times.len());
+    print("block with its state root verified, median", "ms", percentile(&mut times, 0.5), &name);
+    print("memory of the hasher", "MB", hasher.size_bytes() as f64 / 1e6, &input.name);
+    Ok(())
+}
+
+/// The largest memory that this process has had, from the system; only Linux tells.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
+}

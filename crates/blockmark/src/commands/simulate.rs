@@ -1,0 +1,89 @@
+//! `blockmark simulate`: a simulated chain as a recording.
+
+use anyhow::Result;
+use consensus::Slot;
+use consensus::hasher::StateHasher;
+use consensus::spec::{Fork, Network, Preset, Spec};
+use pipeline::Progress as _;
+use serde_json::json;
+use simulate::chain::{Chain, ChainPlan, Signing};
+use source::chain::{ChainBlock, Genesis};
+use source::compression::Compression;
+use source::recording::{Identity, RecordingWriter};
+
+use super::Context;
+use crate::cli::SimulateArgs;
+use crate::failure::{Outcome, usage};
+use crate::output::progress::Shown;
+
+/// The moment that simulated chains begin at: 2024-01-01, so that nothing depends on the clock.
+const GENESIS_TIME: u64 = 1_704_067_200;
+
+/// The plan of the arguments.
+pub(super) fn plan(args: &SimulateArgs) -> Result<ChainPlan> {
+    let (network, preset) = match args.preset.as_str() {
+        "mainnet" => (Network::Mainnet, Preset::MAINNET),
+        "minimal" => (Network::Mainnet, Preset::MINIMAL),
+        "gnosis" => (Network::Gnosis, Preset::GNOSIS),
+        other => {
+            return Err(usage(
+                format!("\"{other}\" is no preset; the presets are mainnet, minimal and gnosis"),
+                "blockmark simulate --validators 1000 --slots 64 --out chain --preset minimal",
+            ));
+        }
+    };
+    let mut config = network.spec().config;
+    config.config_name = "simulated".to_owned();
+    Ok(ChainPlan {
+        spec: Spec { preset, config },
+        fork: args.fork,
+        validators: args.validators,
+        seed: args.seed,
+        signing: if args.signed { Signing::Signed } else { Signing::Unsigned },
+        missed_permille: args.missed_permille,
+        payload_bytes: args.payload_bytes as usize,
+        genesis_time: GENESIS_TIME,
+    })
+}
+
+/// Makes the chain.
+pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
+    let mut chain = Chain::new(plan(args)?)?;
+    let spec = &chain.plan().spec;
+    let genesis = Genesis {
+        time: GENESIS_TIME,
+        validators_root: chain.state().genesis_validators_root,
+        fork_version: spec.config.fork_version(Fork::Phase0).0,
+    };
+    let config = serde_json::to_string_pretty(&spec.to_values())?;
+    let identity = Identity { config: &config, genesis };
+    let writer = RecordingWriter::open(&args.out, identity, Compression::Snappy)?;
+    writer.note_origin(&format!(
+        "blockmark simulate --validators {} --slots {} --seed {} --fork {} --preset {}",
+        args.validators, args.slots, args.seed, args.fork, args.preset
+    ));
+    writer.write_state(Slot(0), &chain.state().encode()?)?;
+    let progress = Shown::new();
+    progress.start("Simulating", Some(args.slots), "slots");
+    let mut roots = StateHasher::default();
+    let mut blocks = 0_u64;
+    for slot in 1..=args.slots {
+        match chain.advance(&mut roots)? {
+            Some(block) => {
+                writer.write_block(&ChainBlock { fork: args.fork, block })?;
+                blocks += 1;
+            }
+            None => writer.note_empty(Slot(slot))?,
+        }
+        progress.advance(1);
+    }
+    progress.finish("");
+    writer.finish()?;
+    let out = args.out.display();
+    if context.global.json {
+        println!("{}", json!({ "recording": out.to_string(), "slots": args.slots, "blocks": blocks }));
+    } else {
+        println!("{blocks} blocks in {} slots, simulated, in {out}", args.slots);
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,203 @@
+//! Blocks replayed on a state: what each of them earned its proposer.
+//!
+//! The state stands before the first block; each block is applied with nothing checked that rewards do not need,
+//! while a recorder notes what it pays. The shuffling of the next epoch is computed on another core.
+
+use consensus::rewards::{Attestations, BlockContext, BlockReward, RewardLog, Scale};
+use consensus::spec::Fork;
+use consensus::state::State;
+use consensus::transition::{
+    Checks, FromScratch, TransitionError, apply_signed_block, process_slots_trusting,
+};
+use consensus::{Gwei, Root, Slot, ValidatorIndex};
+use fingerprint::{AttestationSummary, AttestationVote, BlockObservation};
+
+use crate::chain::ChainBlock;
+
+/// Why a replay ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError<E: std::error::Error + 'static> {
+    /// A block can't be read.
+    #[error(transparent)]
+    Read(E),
+    /// A block does not follow from the state.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// A block builds on another one than was replayed last.
+    #[error(
+        "slot {slot}: the block builds on {expected}, and the block before it here is {found}: one is missing"
+    )]
+    Broken {
+        /// The block's slot.
+        slot: Slot,
+        /// What it names as its parent.
+        expected: Root,
+        /// The block that was replayed last.
+        found: Root,
+    },
+}
+
+/// How the roots of blocks are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Each block is hashed, and the next one must name its root: no block can be missing.
+    Check,
+    /// The next block's word is taken, and only the last block is hashed: for sources that are known to be whole.
+    Trust,
+}
+
+/// A block that was replayed.
+#[derive(Clone, Debug)]
+pub struct ReplayedBlock {
+    /// The block.
+    pub block: ChainBlock,
+    /// Its root.
+    pub root: Root,
+    /// The slot of its parent.
+    pub parent_slot: Slot,
+    /// What it paid.
+    pub log: RewardLog,
+    slots_per_epoch: u64,
+}
+
+/// Replays blocks, one for each call of the iterator. After an error there is nothing more.
+#[derive(Debug)]
+pub struct Replay<I> {
+    blocks: I,
+    next: Option<ChainBlock>,
+    state: State,
+    /// The root of the block that was replayed last, where it was hashed or named by the block after it.
+    parent: Option<Root>,
+    links: Links,
+    skip_before: Slot,
+    done: bool,
+}
+
+impl<I, E> Replay<I>
+where
+    I: Iterator<Item = Result<ChainBlock, E>>,
+    E: std::error::Error + 'static,
+{
+    /// Blocks in order of their slots, on the state before the first of them. Blocks at or before the slot of the
+    /// state's latest block are passed over.
+    pub fn new(state: State, blocks: I, links: Links) -> Self {
+        let skip_before = Slot(state.latest_block_header.slot.saturating_add(u64::from(state.slot > 0)));
+        Self { blocks, next: None, state, parent: None, links, skip_before, done: false }
+    }
+
+    /// The state after the latest block.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn read(&mut self) -> Result<Option<ChainBlock>, ReplayError<E>> {
+        for block in self.blocks.by_ref() {
+            let block = block.map_err(ReplayError::Read)?;
+            if block.slot() >= self.skip_before.max(Slot(1)) {
+                return Ok(Some(block));
+            }
+        }
+        Ok(None)
+    }
+
+    fn step(&mut self) -> Result<Option<ReplayedBlock>, ReplayError<E>> {
+        let block = match self.next.take() {
+            Some(block) => block,
+            None => match self.read()? {
+                Some(block) => block,
+                None => return Ok(None),
+            },
+        };
+        let next = self.read()?;
+        let message = &block.block.message;
+        if let Some(found) = self.parent
+            && found != message.parent_root
+        {
+            return Err(ReplayError::Broken { slot: block.slot(), expected: message.parent_root, found });
+        }
+        let epoch = self.state.current_epoch();
+        process_slots_trusting(&mut self.state, message.slot, message.parent_root)?;
+        if self.state.current_epoch() != epoch {
+            let task = self.state.prepare_next_shuffling()?;
+            rayon::spawn(move || drop(task.run()));
+        }
+        let parent_slot = Slot(self.state.latest_block_header.slot);
+        let mut log = RewardLog::default();
+        apply_signed_block(&mut self.state, &block.block, Checks::TRUST, &mut FromScratch, &mut log)?;
+        let root = match (&next, self.links) {
+            (Some(next), Links::Trust) => next.block.message.parent_root,
+            _ => block.root(self.state.spec()),
+        };
+        self.parent = Some(root);
+        self.next = next;
+        let slots_per_epoch = self.state.spec().preset.slots_per_epoch;
+        Ok(Some(ReplayedBlock { block, root, parent_slot, log, slots_per_epoch }))
+    }
+}
+
+impl<I, E> Iterator for Replay<I>
+where
+    I: Iterator<Item = Result<ChainBlock, E>>,
+    E: std::error::Error + 'static,
+{
+    type Item = Result<ReplayedBlock, ReplayError<E>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let step = self.step().transpose();
+        self.done = !matches!(step, Some(Ok(_)));
+        step
+    }
+}
+
+impl ReplayedBlock {
+    /// The block's reward in Lighthouse's shape.
+    pub fn reward(&self, scale: Scale, attestations: Attestations) -> BlockReward {
+        self.log.block_reward(&self.context(), scale, attestations)
+    }
+
+    fn context(&self) -> BlockContext<'_> {
+        let message = &self.block.block.message;
+        BlockContext {
+            block_root: self.root,
+            slot: message.slot,
+            parent_slot: self.parent_slot.0,
+            proposer_index: message.proposer_index,
+            graffiti: &message.body.graffiti.0,
+            slots_per_epoch: self.slots_per_epoch,
+            phase0: self.block.fork == Fork::Phase0,
+        }
+    }
+
+    /// The block as features see it: what reading its reward in the legacy scale gives, without writing it.
+    pub fn observation(&self) -> BlockObservation {
+        let message = &self.block.block.message;
+        let reward = self.reward(Scale::Legacy, Attestations::Omit);
+        let rewards =
+            reward.attestation_rewards.per_attestation_rewards.iter().map(|map| AttestationSummary {
+                fresh_validators: u32::try_from(map.0.len()).unwrap_or(u32::MAX),
+                total: Gwei(map.0.iter().map(|(_, Gwei(gwei))| *gwei).fold(0, u64::saturating_add)),
+            });
+        BlockObservation {
+            block_root: self.root,
+            slot: Slot(message.slot),
+            parent_slot: self.parent_slot,
+            proposer_index: ValidatorIndex(message.proposer_index),
+            rewards: rewards.collect(),
+            attestation_total: reward.attestation_rewards.total,
+            graffiti: reward.meta.graffiti,
+            votes: self
+                .log
+                .attestations
+                .iter()
+                .map(|attestation| AttestationVote {
+                    slot: Slot(attestation.data.slot),
+                    index: attestation.data.index,
+                    beacon_block_root: attestation.data.beacon_block_root,
+                })
+                .collect(),
+        }
+    }
+}
