@@ -15,7 +15,7 @@ pub struct BadInput {
 }
 
 impl BadInput {
-    pub(crate) fn new(path: impl Into<String>, reason: impl fmt::Display) -> Self {
+    pub fn new(path: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self { path: path.into(), reason: reason.to_string() }
     }
 
