@@ -15,6 +15,7 @@ pub struct BadInput {
 }
 
 impl BadInput {
+    /// A file or node, and what is wrong with it.
     pub fn new(path: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self { path: path.into(), reason: reason.to_string() }
     }

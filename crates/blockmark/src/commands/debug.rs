@@ -13,7 +13,6 @@ use consensus::ssz::Ssz as _;
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, apply_signed_block, process_slots};
 use serde_json::json;
-use spec_tests::types::Value as _;
 
 use super::Context;
 use crate::cli::{DebugCommand, NetworkArgs};
