@@ -69,6 +69,8 @@ pub struct Replay<I> {
     /// The root of the block that was replayed last, where it was hashed or named by the block after it.
     parent: Option<Root>,
     links: Links,
+    /// Whether the next epoch's shuffling was begun.
+    ahead: bool,
     skip_before: Slot,
     done: bool,
 }
@@ -82,7 +84,7 @@ where
     /// state's latest block are passed over.
     pub fn new(state: State, blocks: I, links: Links) -> Self {
         let skip_before = Slot(state.latest_block_header.slot.saturating_add(u64::from(state.slot > 0)));
-        Self { blocks, next: None, state, parent: None, links, skip_before, done: false }
+        Self { blocks, next: None, state, parent: None, links, ahead: false, skip_before, done: false }
     }
 
     /// The state after the latest block.
@@ -117,9 +119,10 @@ where
         }
         let epoch = self.state.current_epoch();
         process_slots_trusting(&mut self.state, message.slot, message.parent_root)?;
-        if self.state.current_epoch() != epoch {
+        if self.state.current_epoch() != epoch || !self.ahead {
             let task = self.state.prepare_next_shuffling()?;
             rayon::spawn(move || drop(task.run()));
+            self.ahead = true;
         }
         let parent_slot = Slot(self.state.latest_block_header.slot);
         let mut log = RewardLog::default();
