@@ -1,7 +1,7 @@
 //! `blockmark debug`: one step of the beacon chain on files.
 
 use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,7 +71,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(snap::raw::Decoder::new().decompress_vec(bytes)?)
 }
 
-fn spec_test(context: &Context, dir: &PathBuf) -> Result<Outcome> {
+fn spec_test(context: &Context, dir: &Path) -> Result<Outcome> {
     let json = context.global.json;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut written = Ok(());

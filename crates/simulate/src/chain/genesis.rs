@@ -131,7 +131,7 @@ fn validator(plan: &ChainPlan, index: u32, key: &PublicKeyBytes, random: &mut im
     credentials[0] = if compounding {
         2
     } else {
-        u8::from(plan.fork >= Fork::Capella && index % BLS_CREDENTIALS_EVERY != 0)
+        u8::from(plan.fork >= Fork::Capella && !index.is_multiple_of(BLS_CREDENTIALS_EVERY))
     };
     let validator = Validator {
         pubkey: Bytes(key.0),
