@@ -4,13 +4,21 @@
 #![no_main]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{env, fs, process};
 
+use blockmark_fuzz::chain::spec;
 use blockmark_fuzz::models::{RULES, models, training_set};
+use consensus::spec::Fork;
+use consensus::ssz::Json;
+use consensus::transition::FromScratch;
 use fingerprint::{FeatureSet, RuleSet};
 use libfuzzer_sys::fuzz_target;
 use pipeline::write_training_set;
+use simulate::chain::{Chain, ChainPlan, Signing};
 use simulate::{GraffitiHabit, RewardPlan, Shape};
+use source::chain::ChainBlock;
+use source::era::{BlockRoots, EraWriter};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -56,7 +64,7 @@ fn write() -> Result<(), Failure> {
         blake3::Hasher::new().update(&[number]).finalize_xof().fill(&mut noise);
         fs::write(folder("classify")?.join(number.to_string()), noise)?;
     }
-    Ok(())
+    chains(&folder("chain_objects")?, &folder("era_file")?)
 }
 
 /// Single objects, arrays and streams of both shapes; a fuzzer gets further with small ones.
@@ -80,6 +88,54 @@ fn rewards(folder: &Path) -> Result<(), Failure> {
         fs::write(folder.join(format!("{name}_one")), one)?;
         fs::write(folder.join(format!("{name}_pretty")), serde_json::to_vec_pretty(&blocks[1])?)?;
         simulate::write_json(&blocks, fs::File::create(folder.join(format!("{name}_array")))?)?;
+    }
+    Ok(())
+}
+
+/// Blocks and states of simulated chains, and era files of them.
+fn chains(objects: &Path, eras: &Path) -> Result<(), Failure> {
+    for (number, fork) in (0_u8..).zip(Fork::ALL) {
+        if !(Fork::Altair..=Fork::Fulu).contains(&fork) {
+            continue;
+        }
+        let plan = ChainPlan {
+            spec: spec(fork),
+            fork,
+            validators: 16,
+            seed: 7,
+            signing: Signing::Unsigned,
+            missed_permille: 200,
+            payload_bytes: 64,
+            genesis_time: 1_700_000_000,
+        };
+        let mut chain = Chain::new(plan)?;
+        let network = Arc::clone(chain.state().spec());
+        let mut writer = EraWriter::create(eras, Arc::clone(&network), BlockRoots::Trust)?;
+        writer.begin(1)?;
+        let slots = network.preset.slots_per_historical_root;
+        let mut last = None;
+        for _ in 0..slots {
+            let Some(block) = chain.advance(&mut FromScratch)? else { continue };
+            let block = ChainBlock { fork, block };
+            if block.slot().0 < slots {
+                writer.block(&block)?;
+            }
+            last = Some(block);
+        }
+        if chain.state().slot == slots {
+            writer.end(chain.state())?;
+            writer.finish()?;
+        }
+        let shape = network.shape(fork);
+        let state = chain.state().encode()?;
+        let put = |kind: u8, bytes: &[u8]| {
+            fs::write(objects.join(format!("{fork}_{kind}")), [&[number << 2 | kind], bytes].concat())
+        };
+        put(1, &state)?;
+        if let Some(block) = last {
+            put(0, &block.encode(&network))?;
+            put(2, block.block.to_json(&shape).to_string().as_bytes())?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the fuzz targets and their first inputs share: small models, frames that are put right again, what a
 //! verdict must keep to.
 
+pub mod chain;
 pub mod frame;
 pub mod json;
 pub mod models;
