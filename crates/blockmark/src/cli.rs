@@ -1,9 +1,14 @@
 //! Exactly what was typed: commands and flags. Parsing does no I/O.
 
+#[path = "cli/nodes.rs"]
+mod nodes;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fingerprint::Client;
+
+pub(crate) use nodes::*;
 
 /// Tells who built each Ethereum block.
 #[derive(Debug, Parser)]
@@ -69,6 +74,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Store block rewards of a slot range as files; an interrupted run continues where it was.
     Fetch(FetchArgs),
+    /// Make a recording of a slot range: its blocks, and the state before them.
+    Record(RecordArgs),
     /// Print block rewards of a recording or era file, in Lighthouse's shape.
     Rewards(RewardsArgs),
     /// Print feature rows, named.
@@ -107,30 +114,6 @@ pub(crate) enum Command {
     },
 }
 
-/// Blocks to read.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct InputArgs {
-    /// A file or directory of block-reward JSON, or http(s)://… of a node.
-    pub(crate) input: String,
-    /// First slot, when INPUT is a node.
-    #[arg(long, value_name = "SLOT")]
-    pub(crate) start: Option<u64>,
-    /// Last slot (inclusive), when INPUT is a node.
-    #[arg(long, value_name = "SLOT")]
-    pub(crate) end: Option<u64>,
-    /// How patient to be with a node.
-    #[command(flatten)]
-    pub(crate) node: NodeArgs,
-}
-
-/// How patient to be with a node.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct NodeArgs {
-    /// How often a request to a node is made before it has failed.
-    #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) attempts: u32,
-}
-
 /// `blockmark demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -143,38 +126,6 @@ pub(crate) struct DemoArgs {
     /// Blocks to generate and judge; half as many again are trained on.
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub(crate) blocks: u32,
-}
-
-/// `blockmark fetch`.
-#[derive(Debug, Args)]
-pub(crate) struct FetchArgs {
-    /// First slot (inclusive).
-    pub(crate) start: u64,
-    /// Last slot (inclusive).
-    pub(crate) end: u64,
-    /// Where `slot_A_to_B.json` files go.
-    pub(crate) dir: PathBuf,
-    /// The node; it must serve /lighthouse/analysis/block_rewards.
-    #[arg(
-        long,
-        env = "BLOCKMARK_BEACON_NODE",
-        default_value = "http://localhost:5052",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub(crate) beacon_node: String,
-    /// Slots per file and request.
-    #[arg(long, env = "DEFAULT_BATCH_SIZE", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..=65_536))]
-    pub(crate) batch: u64,
-    /// Requests at the same time.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) parallel: u16,
-    /// How patient to be with the node.
-    #[command(flatten)]
-    pub(crate) node: NodeArgs,
-    /// Fetch again what is already there.
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 /// `blockmark rewards`.

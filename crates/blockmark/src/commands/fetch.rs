@@ -10,7 +10,7 @@ use source::fetch::{BatchDone, Existing};
 use source::{BeaconNode, FetchError, FetchPlan, FetchProgress, Retry, StopSwitch};
 
 use super::input::node_options;
-use super::{Context, runtime};
+use super::{Context, runtime, stop_on_ctrl_c};
 use crate::cli::FetchArgs;
 use crate::failure::{Outcome, hinted, quoted, usage};
 use crate::output::progress::Shown;
@@ -47,12 +47,7 @@ pub(crate) fn run(context: &Context, args: &FetchArgs) -> Result<Outcome> {
     let progress = Slots(Shown::new());
     let stop = StopSwitch::default();
     let report = runtime()?.block_on(async {
-        let switch = stop.clone();
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                switch.stop();
-            }
-        });
+        stop_on_ctrl_c(&stop);
         source::fetch(&plan, &node, &progress, &stop).await
     });
     let report = report.map_err(|error| match error {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use consensus::Slot;
+use source::beacon_api::ApiOptions;
 use source::{NodeOptions, Place, PlaceError};
 
 use crate::cli::{InputArgs, NodeArgs};
@@ -10,6 +11,11 @@ use crate::failure::{quoted, usage};
 /// How patient to be with a node.
 pub(crate) fn node_options(args: &NodeArgs) -> NodeOptions {
     NodeOptions { attempts: args.attempts, ..NodeOptions::default() }
+}
+
+/// As [`node_options`], for what only needs standard addresses.
+pub(crate) fn api_options(args: &NodeArgs) -> ApiOptions {
+    ApiOptions { rounds: args.attempts, ..ApiOptions::default() }
 }
 
 /// Recognises the input. `command` and `rest` are the words before and after it, for the example of a failure.

@@ -13,6 +13,7 @@ mod input;
 mod label;
 mod model;
 mod plot;
+mod record;
 mod rewards;
 mod serve;
 mod simulate;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Demo(args) => demo::run(&context, &args),
         Command::Fetch(args) => fetch::run(&context, &args),
+        Command::Record(args) => record::run(&context, &args),
         Command::Rewards(args) => rewards::run(&context, &args),
         Command::Features(args) => features::run(&context, &args),
         Command::Label(args) => label::run(&context, &args),
@@ -62,4 +64,14 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
 /// A runtime for the commands that wait for sockets or the database.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Stops what is under way at the first Ctrl-C. To be called inside of the runtime.
+pub(crate) fn stop_on_ctrl_c(stop: &source::StopSwitch) {
+    let switch = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            switch.stop();
+        }
+    });
 }
