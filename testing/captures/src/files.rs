@@ -1,5 +1,7 @@
 //! Finding and unpacking the files of the data.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,14 +21,39 @@ pub fn data() -> Option<PathBuf> {
     None
 }
 
+thread_local! {
+    static OPENED: RefCell<BTreeSet<PathBuf>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+fn opened(path: &Path) -> File {
+    OPENED.with_borrow_mut(|opened| opened.insert(path.to_owned()));
+    File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// The content of a gzip file.
 pub fn unpacked(path: &Path) -> Vec<u8> {
-    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
-    MultiGzDecoder::new(file)
+    MultiGzDecoder::new(opened(path))
         .read_to_end(&mut bytes)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     bytes
+}
+
+/// The content of a file of text.
+pub(crate) fn text(path: &Path) -> String {
+    std::io::read_to_string(opened(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files below a folder that this thread never opened.
+pub(crate) fn unopened(root: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut left: Vec<_> = paths
+        .flat_map(|path| if path.is_dir() { unopened(&path) } else { vec![path] })
+        .filter(|path| OPENED.with_borrow(|opened| !opened.contains(path)))
+        .collect();
+    left.sort();
+    left
 }
 
 /// The JSON in a gzip file.

@@ -136,6 +136,14 @@ pub(crate) fn block_rewards(root: &Path, maker: Maker) -> Vec<(Slot, Value)> {
     rewards.into_iter().map(|(slot, body)| (Slot(slot), body)).collect()
 }
 
+pub(crate) fn sync_rewards(root: &Path, maker: Maker) -> Vec<(Slot, Value)> {
+    let rewards = match maker {
+        Maker::Lodestar => numbered_lines(&root.join("rewards_sync_committee.jsonl.gz"), "slot"),
+        Maker::Lighthouse | Maker::Grandine => numbered_files(&root.join("rewards_sync_committee"), ""),
+    };
+    rewards.into_iter().map(|(slot, body)| (Slot(slot), body)).collect()
+}
+
 pub(crate) fn validators_file(maker: Maker) -> &'static str {
     match maker {
         Maker::Lodestar => "validators.json.gz",
@@ -165,7 +173,7 @@ fn numbered_lines(path: &Path, field: &str) -> Vec<(u64, Value)> {
 }
 
 /// Files with a number in their name, by number.
-fn numbered_files(path: &Path, start: &str) -> Vec<(u64, Value)> {
+pub(crate) fn numbered_files(path: &Path, start: &str) -> Vec<(u64, Value)> {
     let mut files: Vec<(u64, Value)> = folder(path, ".json.gz")
         .into_iter()
         .map(|(name, path)| (name.strip_prefix(start).expect(start).parse().expect("a number"), json(&path)))

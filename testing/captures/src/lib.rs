@@ -139,6 +139,41 @@ impl Capture {
         layout::block_rewards(&self.root, self.maker)
     }
 
+    /// The bodies of `/eth/v1/beacon/rewards/sync_committee/{slot}`, by slot.
+    pub fn sync_rewards(&self) -> Vec<(Slot, Value)> {
+        layout::sync_rewards(&self.root, self.maker)
+    }
+
+    /// A gzip file of the directory as JSON.
+    pub fn json(&self, file: &str) -> Value {
+        json(&self.root.join(file))
+    }
+
+    /// The lines of a gzip file of the directory as JSON.
+    pub fn lines(&self, file: &str) -> Vec<Value> {
+        lines(&self.root.join(file))
+    }
+
+    /// A file of the directory that is plain text.
+    pub fn text(&self, file: &str) -> String {
+        files::text(&self.root.join(file))
+    }
+
+    /// Whether the directory has this file or folder.
+    pub fn has(&self, file: &str) -> bool {
+        self.root.join(file).exists()
+    }
+
+    /// The numbered JSON files of a folder, by number; `start` is what stands before the number in their names.
+    pub fn numbered(&self, folder: &str, start: &str) -> Vec<(u64, Value)> {
+        layout::numbered_files(&self.root.join(folder), start)
+    }
+
+    /// The files of the directory that were not opened by this thread.
+    pub fn unopened(&self) -> Vec<PathBuf> {
+        files::unopened(&self.root)
+    }
+
     /// The body of `/eth/v1/beacon/states/{id}/validators` at the end.
     pub fn validators(&self) -> Value {
         json(&self.root.join(layout::validators_file(self.maker)))
