@@ -197,6 +197,14 @@ pub(crate) enum DebugCommand {
         #[command(flatten)]
         network: NetworkArgs,
     },
+    /// Apply every block of a recording or era file, with every state root recomputed, and print a line for each.
+    Replay {
+        /// A recording, an era file, or a folder of era files.
+        input: PathBuf,
+        /// Do not verify signatures.
+        #[arg(long)]
+        no_signatures: bool,
+    },
     /// Decode an SSZ object and print it as JSON with its hash tree root.
     Ssz {
         /// The name in the specification, for example BeaconState or SignedBeaconBlock.

@@ -1,5 +1,7 @@
 //! `blockmark debug`: one step of the beacon chain on files.
 
+mod replay;
+
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +30,9 @@ pub(crate) fn run(context: &Context, command: &DebugCommand) -> Result<Outcome> 
         DebugCommand::Transition { pre, block, post, no_signatures, network } => {
             let checks = if *no_signatures { Checks::ROOTS } else { Checks::ALL };
             transition(context, pre, block, post.as_deref(), checks, network)
+        }
+        DebugCommand::Replay { input, no_signatures } => {
+            replay::run(context, input, if *no_signatures { Checks::ROOTS } else { Checks::ALL })
         }
         DebugCommand::Ssz { object, file, fork, network } => ssz(object, file, *fork, network),
     }
