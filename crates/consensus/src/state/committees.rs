@@ -83,11 +83,17 @@ impl Shuffling {
 ///
 /// Source: phase0 `get_active_validator_indices`.
 pub(crate) fn active_indices(registry: &Registry, epoch: u64) -> Vec<u32> {
-    let mut active = Vec::with_capacity(registry.activation_epochs.len());
     let epochs = registry.activation_epochs.iter().zip(registry.exit_epochs.iter());
-    active.extend(
-        (0_u32..).zip(epochs).filter(|(_, (start, end))| **start <= epoch && epoch < **end).map(|(i, _)| i),
-    );
+    let mut active = vec![0_u32; registry.activation_epochs.len()];
+    // Each index is written where the next active one belongs: there is no branch to foresee.
+    let mut count = 0_usize;
+    for (validator, (start, end)) in (0_u32..).zip(epochs) {
+        if let Some(place) = active.get_mut(count) {
+            *place = validator;
+        }
+        count += usize::from((*start <= epoch) & (epoch < *end));
+    }
+    active.truncate(count);
     active
 }
 

@@ -125,57 +125,65 @@ fn exchange(
         place += 1;
         upper = below;
     }
-    // Now `low[..=upper]` mirrors `high`.
-    let Some(mut low) = low.get_mut(..=upper) else { return };
-    while !high.is_empty() {
-        let window = bits.get(place / WINDOW - first_window).copied().unwrap_or_default();
-        let offset = place % WINDOW;
-        if offset.is_multiple_of(BLOCK) && high.len() >= BLOCK && low.len() >= BLOCK {
-            let (right, rest) = high.split_at_mut(BLOCK);
-            let (before, left) = low.split_at_mut(low.len() - BLOCK);
-            let byte = offset / 8;
-            let mask = u16::from_le_bytes([
-                window.get(byte).copied().unwrap_or_default(),
-                window.get(byte + 1).copied().unwrap_or_default(),
-            ]);
-            if let (Ok(left), Ok(right)) = (left.try_into(), right.try_into()) {
-                exchange_block(left, right, mask);
-            }
-            high = rest;
-            low = before;
-            place += BLOCK;
-        } else {
-            let (Some((right, rest)), Some((left, before))) = (high.split_first_mut(), low.split_last_mut())
-            else {
-                return;
-            };
-            let byte = window.get(offset / 8).copied().unwrap_or_default();
-            let mask = 0_u32.wrapping_sub(u32::from(byte >> (offset % 8) & 1));
-            let change = (*left ^ *right) & mask;
-            *left ^= change;
-            *right ^= change;
-            high = rest;
-            low = before;
-            place += 1;
-        }
+    // Now the end of `low[..=upper]` mirrors `high`.
+    let Some(low) = low.get_mut((upper + 1).saturating_sub(high.len())..=upper) else { return };
+    if low.len() < high.len() {
+        return;
+    }
+    let bits = bits.as_flattened();
+    let from = first_window * WINDOW;
+    // The bits of a block of pairs are whole bytes where it begins at a multiple of its length.
+    let head = (place.next_multiple_of(BLOCK) - place).min(high.len());
+    let (first, high) = high.split_at_mut(head);
+    let (low, mirror) = low.split_at_mut(low.len() - head);
+    exchange_singly(mirror, first, bits, place - from);
+    place += head;
+    let (blocks, rest) = high.as_chunks_mut();
+    let (left, mirrored) = low.as_rchunks_mut();
+    exchange_blocks(mirrored, blocks, bits.get((place - from) / 8..).unwrap_or_default().as_chunks().0);
+    exchange_singly(left, rest, bits, place + blocks.len() * BLOCK - from);
+}
+
+/// Exchanges `high[k]` with the `k`-th of `low` from its end where the bit `first + k` is set.
+fn exchange_singly(low: &mut [u32], high: &mut [u32], bits: &[u8], first: usize) {
+    for (place, (left, right)) in (first..).zip(low.iter_mut().rev().zip(high)) {
+        let byte = bits.get(place / 8).copied().unwrap_or_default();
+        let mask = 0_u32.wrapping_sub(u32::from(byte >> (place % 8) & 1));
+        let change = (*left ^ *right) & mask;
+        *left ^= change;
+        *right ^= change;
     }
 }
 
-/// Exchanges `right[k]` with `left[15 - k]` where bit `k` is set.
-#[inline]
-fn exchange_block(left: &mut [u32; BLOCK], right: &mut [u32; BLOCK], mask: u16) {
-    let mut mirrored = *left;
-    mirrored.reverse();
-    let mut changes = [0; BLOCK];
-    for (bit, ((change, a), b)) in changes.iter_mut().zip(&mirrored).zip(right.iter()).enumerate() {
-        *change = (a ^ b) & 0_u32.wrapping_sub(u32::from(mask >> bit & 1));
+/// Exchanges whole blocks, the first of `high` with the last of `low`, each mirrored. Memory is the limit here, so
+/// vectors wider than those every processor has bring nothing; compiled for them, it is slower.
+#[inline(never)]
+fn exchange_blocks(low: &mut [[u32; BLOCK]], high: &mut [[u32; BLOCK]], masks: &[[u8; BLOCK / 8]]) {
+    /// The bit of each pair in a block.
+    const BIT: [u32; BLOCK] = {
+        let mut bits = [0; BLOCK];
+        let mut pair = 0;
+        while pair < BLOCK {
+            bits[pair] = 1 << pair;
+            pair += 1;
+        }
+        bits
+    };
+    for ((left, right), mask) in low.iter_mut().rev().zip(high).zip(masks) {
+        let mask = u32::from(u16::from_le_bytes(*mask));
+        let mut mirrored = *left;
+        mirrored.reverse();
+        let mut kept = *right;
+        for ((a, b), bit) in mirrored.iter_mut().zip(&mut kept).zip(BIT) {
+            let chosen = 0_u32.wrapping_sub(u32::from(mask & bit != 0));
+            let change = (*a ^ *b) & chosen;
+            *a ^= change;
+            *b ^= change;
+        }
+        mirrored.reverse();
+        *left = mirrored;
+        *right = kept;
     }
-    for ((a, b), change) in mirrored.iter_mut().zip(right.iter_mut()).zip(changes) {
-        *a ^= change;
-        *b ^= change;
-    }
-    mirrored.reverse();
-    *left = mirrored;
 }
 
 /// Hashes the bits of all positions in `start..end`. Kept apart from the exchange: mixing the SHA instructions with
