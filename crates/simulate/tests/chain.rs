@@ -7,7 +7,9 @@ use consensus::rewards::RewardLog;
 use consensus::spec::{Fork, Network, Preset, Spec};
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, process_slots, state_transition};
-use simulate::chain::{Chain, ChainError, ChainPlan, Signing};
+use fingerprint::Client;
+use simulate::GraffitiHabit;
+use simulate::chain::{Chain, ChainError, ChainPlan, Packers, Signing};
 
 fn plan(fork: Fork, signing: Signing) -> ChainPlan {
     let spec = Spec { preset: Preset::MINIMAL, config: Network::Mainnet.spec().config };
@@ -84,4 +86,50 @@ fn plans_that_can_t_be_carried_out_are_refused() {
     assert_eq!(refused, Err(ChainError::Fork(Fork::Phase0)));
     let few = ChainPlan { validators: 7, ..plan(Fork::Electra, Signing::Unsigned) };
     assert_eq!(Chain::new(few).map(|_| ()), Err(ChainError::Validators { found: 7, slots: 8 }));
+}
+
+#[test]
+fn each_client_packs_in_its_own_order_and_may_sign() {
+    let packers = |mix: Vec<(Client, f64)>, share| Packers { mix, graffiti: GraffitiHabit::Signed { share } };
+    let plan = ChainPlan { validators: 512, ..plan(Fork::Electra, Signing::Unsigned) };
+    let grow = |packers: Packers| -> Vec<(Client, Arc<SignedBeaconBlock>)> {
+        let mut chain = Chain::new(plan.clone()).unwrap().packed_by(packers);
+        let genesis = chain.state().clone();
+        let mut blocks = Vec::new();
+        for _ in 0..40 {
+            if let Some(block) = chain.advance(&mut FromScratch).unwrap() {
+                blocks.push((chain.packer(block.message.proposer_index).unwrap(), block));
+            }
+        }
+        // Valid, and it goes on being finalized.
+        let mut state = genesis;
+        for (_, block) in &blocks {
+            state_transition(&mut state, block, Checks::ROOTS, &mut FromScratch, &mut ()).unwrap();
+        }
+        assert!(state.finalized_checkpoint.epoch > 0);
+        blocks
+    };
+    let slots = |block: &SignedBeaconBlock| -> Vec<u64> {
+        block.message.body.attestations.iter().map(|attestation| attestation.data.slot).collect()
+    };
+    let falls = |slots: &[u64]| slots.windows(2).any(|pair| pair[1] < pair[0]);
+    let rises = |slots: &[u64]| slots.windows(2).any(|pair| pair[1] > pair[0]);
+    for (client, block) in grow(packers(vec![(Client::Grandine, 1.0)], 0.0)) {
+        assert_eq!(client, Client::Grandine);
+        assert!(!falls(&slots(&block)), "{:?}", slots(&block));
+        let graffiti = consensus::rewards::graffiti_text(&block.message.body.graffiti.0);
+        assert!(graffiti.starts_with("generated "), "{graffiti}");
+    }
+    assert!(grow(packers(vec![(Client::Teku, 1.0)], 0.0)).iter().all(|(_, block)| !rises(&slots(block))));
+    let nimbus = grow(packers(vec![(Client::Nimbus, 1.0)], 0.0));
+    assert!(nimbus.iter().any(|(_, block)| rises(&slots(block)) && falls(&slots(block))));
+    let rules = fingerprint::graffiti::GraffitiRules::built_in(fingerprint::graffiti::RuleSet::Blockmark);
+    let mix: Vec<_> = Client::NAMED.into_iter().map(|client| (client, 1.0)).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    for (client, block) in grow(packers(mix, 1.0)) {
+        let graffiti = consensus::rewards::graffiti_text(&block.message.body.graffiti.0);
+        assert_eq!(rules.guess(&graffiti, fingerprint::ClientSet::EMPTY), Some(client), "{graffiti}");
+        seen.insert(client);
+    }
+    assert!(seen.len() >= 5, "{seen:?}");
 }

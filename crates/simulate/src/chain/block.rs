@@ -26,6 +26,7 @@ const TRANSACTION_BYTES: usize = 512;
 pub(super) fn propose(
     plan: &ChainPlan,
     state: &mut State,
+    graffiti: Root,
     attestations: Vec<Attestation>,
     roots: &mut dyn StateRoots,
 ) -> Result<Arc<SignedBeaconBlock>, ChainError> {
@@ -38,7 +39,7 @@ pub(super) fn propose(
     let body = BeaconBlockBody {
         randao_reveal: randao(plan, slot, signer, || compute_signing_root(&epoch, randao_domain, &shape)),
         eth1_data: state.eth1_data.clone(),
-        graffiti: graffiti(),
+        graffiti,
         attestations: attestations.into(),
         sync_aggregate: sync_aggregate(plan, state)?,
         execution_payload: if plan.fork >= Fork::Bellatrix {
@@ -79,14 +80,6 @@ fn randao(
         plan.random(slot, 4).fill(&mut reveal.0[1..]);
     }
     reveal
-}
-
-fn graffiti() -> Root {
-    let mut graffiti = [0; 32];
-    for (to, from) in graffiti.iter_mut().zip(b"simulated") {
-        *to = *from;
-    }
-    Root(graffiti)
 }
 
 fn sync_aggregate(plan: &ChainPlan, state: &mut State) -> Result<SyncAggregate, TransitionError> {

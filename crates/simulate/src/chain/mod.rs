@@ -8,18 +8,23 @@
 mod block;
 mod genesis;
 mod keys;
+mod packers;
 mod votes;
 
 use std::sync::Arc;
 
+use consensus::Root;
 use consensus::containers::SignedBeaconBlock;
 use consensus::spec::{Fork, Spec};
 use consensus::state::State;
 use consensus::transition::{StateRoots, TransitionError};
+use fingerprint::Client;
 
 pub use keys::{Keys, Signing};
 
-use votes::Pool;
+pub use packers::Packers;
+
+use votes::{Choices, Pool};
 
 /// What a chain is made of. The same plan makes the same chain.
 #[derive(Clone, Debug)]
@@ -67,6 +72,7 @@ pub struct Chain {
     plan: ChainPlan,
     state: State,
     pool: Pool,
+    packers: Option<Packers>,
 }
 
 impl Chain {
@@ -85,7 +91,19 @@ impl Chain {
         }
         let keys = Keys::new(plan.validators);
         let state = genesis::genesis_state(&plan, &keys)?;
-        Ok(Self { plan, state, pool: Pool::default() })
+        Ok(Self { plan, state, pool: Pool::default(), packers: None })
+    }
+
+    /// Gives each validator a client, which decides how it packs its blocks and what it writes into their graffiti.
+    /// Votes come late and apart more often than in other chains, so that there is something to choose from.
+    pub fn packed_by(mut self, packers: Packers) -> Self {
+        self.packers = Some(packers);
+        self
+    }
+
+    /// The client whose packer makes the blocks of a proposer; `None` where proposers have no clients.
+    pub fn packer(&self, proposer: u64) -> Option<Client> {
+        self.packers.as_ref().map(|packers| packers.client(proposer, self.plan.seed))
     }
 
     /// The state after the latest slot.
@@ -110,11 +128,33 @@ impl Chain {
         let block = if missed {
             None
         } else {
-            let votes = self.pool.choose(&self.state);
-            Some(block::propose(&self.plan, &mut self.state, votes, roots)?)
+            let proposer = self.state.proposer_index()?;
+            let packer = self.packer(proposer);
+            let graffiti = self.graffiti(packer);
+            let votes = self.pool.choose(&self.plan, &self.state, packer);
+            Some(block::propose(&self.plan, &mut self.state, graffiti, votes, roots)?)
         };
-        self.pool.vote(&self.plan, &mut self.state, roots)?;
+        let choices = if self.packers.is_some() { Choices::Many } else { Choices::Few };
+        self.pool.vote(&self.plan, &mut self.state, roots, choices)?;
         Ok(block)
+    }
+
+    /// What the block of the state's slot says of itself.
+    fn graffiti(&self, packer: Option<Client>) -> Root {
+        let text = match (&self.packers, packer) {
+            (Some(packers), Some(client)) => {
+                let slot = self.state.slot;
+                let number = usize::try_from(slot).unwrap_or(usize::MAX);
+                let mut random = self.plan.random(slot, 8);
+                crate::rewards::write_graffiti(packers.graffiti, client, number, &mut random)
+            }
+            _ => "simulated".to_owned(),
+        };
+        let mut graffiti = [0; 32];
+        for (to, from) in graffiti.iter_mut().zip(text.as_bytes()) {
+            *to = *from;
+        }
+        Root(graffiti)
     }
 }
 

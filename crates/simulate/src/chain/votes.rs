@@ -1,6 +1,6 @@
 //! How the validators of a slot vote, and which votes a proposer finds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use consensus::Root;
 use consensus::containers::{Attestation, AttestationData, Checkpoint};
@@ -8,29 +8,40 @@ use consensus::spec::{DOMAIN_BEACON_ATTESTER, Fork};
 use consensus::ssz::{Bits, Ssz};
 use consensus::state::{State, compute_signing_root};
 use consensus::transition::{StateRoots, TransitionError, latest_header};
+use fingerprint::Client;
 use rand::Rng;
 
-use super::ChainPlan;
 use super::keys::sign;
+use super::{ChainPlan, packers};
 
-/// Of a thousand validators, how many do not vote.
-const ABSENT: u16 = 10;
-/// How many vote for the block before the head.
-const WRONG_HEAD: u16 = 5;
-/// How many vote on time but miss the aggregate and come with a second one.
-const SECOND_AGGREGATE: u16 = 15;
-/// How many come too late by one slot, by two, and so on.
-const LATE: [u16; 4] = [8, 4, 2, 1];
+/// How validators vote, of a thousand.
+struct Habits {
+    /// How many do not vote.
+    absent: u16,
+    /// How many vote for the block before the head.
+    wrong_head: u16,
+    /// How many vote on time but miss the aggregate and come with a second one.
+    second_aggregate: u16,
+    /// How many come too late by one slot, by two, and so on.
+    late: [u16; 4],
+}
+
+/// A healthy network.
+const CALM: Habits = Habits { absent: 10, wrong_head: 5, second_aggregate: 15, late: [8, 4, 2, 1] };
+/// A network whose proposers have something to choose from, so that their choices differ.
+const LIVELY: Habits = Habits { absent: 10, wrong_head: 40, second_aggregate: 80, late: [60, 30, 20, 10] };
 /// Of a thousand votes in the first aggregate, how many the second one repeats.
 const REPEATED: u16 = 600;
 
 /// Votes with one content that reach proposers at one time.
 #[derive(Clone, Debug)]
-struct Aggregate {
+pub(super) struct Aggregate {
     /// The first slot whose proposer has it.
     due: u64,
-    attestation: Attestation,
-    members: usize,
+    pub(super) attestation: Attestation,
+    pub(super) members: Vec<u32>,
+    /// Whether it votes for the head of its slot.
+    pub(super) right_head: bool,
 }
 
 /// Votes that no block has included.
@@ -39,6 +50,20 @@ pub(super) struct Pool {
     waiting: VecDeque<Aggregate>,
     /// The head of the slot before, and of the one before that.
     heads: [Root; 2],
+    /// By slot of the vote, validators whose vote is in a block. Kept for chains with packers only.
+    included: Included,
+}
+
+/// By slot of the vote, validators whose vote is in a block.
+pub(super) type Included = BTreeMap<u64, HashSet<u32>>;
+
+/// How much proposers have to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choices {
+    /// Nearly all votes of a slot are in one aggregate.
+    Few,
+    /// Many votes are late, apart, or for another head.
+    Many,
 }
 
 /// Which aggregate of its slot a validator's vote is in.
@@ -51,8 +76,14 @@ enum Group {
 }
 
 impl Pool {
-    /// The votes that a proposer at the state's slot includes: the newest and largest first, up to the limit.
-    pub(super) fn choose(&mut self, state: &State) -> Vec<Attestation> {
+    /// The votes that a proposer at the state's slot includes, up to the limit: as its client packs them; where
+    /// proposers have no clients, the newest and largest first.
+    pub(super) fn choose(
+        &mut self,
+        plan: &ChainPlan,
+        state: &State,
+        packer: Option<Client>,
+    ) -> Vec<Attestation> {
         let slot = state.slot;
         let spec = state.spec();
         let oldest = if state.fork_name() >= Fork::Deneb {
@@ -68,7 +99,29 @@ impl Pool {
         };
         let (mut due, later): (Vec<_>, Vec<_>) =
             self.waiting.drain(..).partition(|aggregate| aggregate.due <= slot);
-        due.sort_by_key(|aggregate| std::cmp::Reverse((aggregate.attestation.data.slot, aggregate.members)));
+        if let Some(client) = packer {
+            self.included = self.included.split_off(&oldest);
+            let mut random = plan.random(slot, 7);
+            let spec = &plan.spec.preset;
+            let order = packers::pack(client, &due, &self.included, slot, spec, limit as usize, &mut random);
+            for aggregate in order.iter().filter_map(|place| due.get(*place)) {
+                let included = self.included.entry(aggregate.attestation.data.slot).or_default();
+                included.extend(aggregate.members.iter().copied());
+            }
+            let chosen = order.iter().filter_map(|place| due.get(*place)).map(|one| one.attestation.clone());
+            let chosen = chosen.collect();
+            // What adds nothing any more is thrown away.
+            let included = &self.included;
+            due.retain(|aggregate| {
+                let seen = included.get(&aggregate.attestation.data.slot);
+                aggregate.members.iter().any(|member| seen.is_none_or(|seen| !seen.contains(member)))
+            });
+            self.waiting.extend(due.into_iter().chain(later));
+            return chosen;
+        }
+        due.sort_by_key(|aggregate| {
+            std::cmp::Reverse((aggregate.attestation.data.slot, aggregate.members.len()))
+        });
         let rest = due.split_off(due.len().min(limit as usize));
         self.waiting.extend(rest.into_iter().chain(later));
         due.into_iter().map(|aggregate| aggregate.attestation).collect()
@@ -80,6 +133,7 @@ impl Pool {
         plan: &ChainPlan,
         state: &mut State,
         roots: &mut dyn StateRoots,
+        choices: Choices,
     ) -> Result<(), TransitionError> {
         let slot = state.slot;
         let shape = plan.spec.shape(plan.fork);
@@ -103,13 +157,14 @@ impl Pool {
         let committees: Vec<&[u32]> = (0..shuffling.committees_per_slot())
             .filter_map(|committee| shuffling.committee(slot, committee))
             .collect();
-        let groups = self.draw(plan, slot, &committees);
+        let groups = self.draw(plan, slot, &committees, choices);
         let mut kinds = vec![Group::First, Group::Second, Group::WrongHead];
-        kinds.extend((0..LATE.len()).map(Group::Late));
+        kinds.extend((0..CALM.late.len()).map(Group::Late));
         let domain = state.domain(DOMAIN_BEACON_ATTESTER, epoch);
         let mut repeat = plan.random(slot, 3);
         for kind in kinds {
-            let root = if kind == Group::WrongHead { self.heads[1] } else { head };
+            let right_head = kind != Group::WrongHead;
+            let root = if right_head { head } else { self.heads[1] };
             let due = slot + 1 + if let Group::Late(by) = kind { by as u64 + 1 } else { 0 };
             let takes = |group: &Option<Group>, repeat: &mut rand_chacha::ChaCha8Rng| match group {
                 Some(group) if *group == kind => true,
@@ -151,7 +206,8 @@ impl Pool {
                 let signature = sign(plan.signing, members.iter().copied(), message);
                 self.waiting.push_back(Aggregate {
                     due,
-                    members: members.len(),
+                    members,
+                    right_head,
                     attestation: Attestation {
                         aggregation_bits: bits.into_iter().collect(),
                         data,
@@ -169,7 +225,17 @@ impl Pool {
     }
 
     /// Draws for every member of every committee which aggregate its vote is in; `None` where it does not vote.
-    fn draw(&self, plan: &ChainPlan, slot: u64, committees: &[&[u32]]) -> Vec<Vec<Option<Group>>> {
+    fn draw(
+        &self,
+        plan: &ChainPlan,
+        slot: u64,
+        committees: &[&[u32]],
+        choices: Choices,
+    ) -> Vec<Vec<Option<Group>>> {
+        let habits = match choices {
+            Choices::Few => CALM,
+            Choices::Many => LIVELY,
+        };
         let mut random = plan.random(slot, 2);
         let wrong_head = self.heads[1] != Root::default();
         let mut one = |_: &u32| {
@@ -179,16 +245,16 @@ impl Pool {
                 ticket = ticket.wrapping_sub(share);
                 wins
             };
-            if wins(ABSENT) {
+            if wins(habits.absent) {
                 return None;
             }
-            if wins(WRONG_HEAD) {
+            if wins(habits.wrong_head) {
                 return Some(if wrong_head { Group::WrongHead } else { Group::First });
             }
-            if wins(SECOND_AGGREGATE) {
+            if wins(habits.second_aggregate) {
                 return Some(Group::Second);
             }
-            for (by, share) in LATE.into_iter().enumerate() {
+            for (by, share) in habits.late.into_iter().enumerate() {
                 if wins(share) {
                     return Some(Group::Late(by));
                 }

@@ -18,7 +18,7 @@ pub enum GraffitiHabit {
 
 const EXECUTION_CODES: [&str; 6] = ["GE", "NM", "BU", "EG", "RH", "EJ"];
 
-pub(super) fn write(habit: GraffitiHabit, client: Client, number: usize, rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn write(habit: GraffitiHabit, client: Client, number: usize, rng: &mut ChaCha8Rng) -> String {
     let share = match habit {
         GraffitiHabit::Unsigned => 0.0,
         GraffitiHabit::Signed { share } if share.is_finite() => share.clamp(0.0, 1.0),

@@ -19,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use pool::{History, Pool};
 
 pub use graffiti::GraffitiHabit;
+pub(crate) use graffiti::write as write_graffiti;
 
 /// How many slots go by without a block.
 const MISSED_SHARE: f64 = 0.02;
@@ -151,7 +152,8 @@ pub fn write_json<'a>(
     out.write_all(b"]\n")
 }
 
-fn client_of_validator(validator: u64, seed: u64, mix: &[(Client, f64)]) -> Client {
+/// A validator keeps its client.
+pub(crate) fn client_of_validator(validator: u64, seed: u64, mix: &[(Client, f64)]) -> Client {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ validator.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let sum: f64 = mix.iter().map(|(_, weight)| weight).sum();
     let mut left = rng.random::<f64>() * sum;

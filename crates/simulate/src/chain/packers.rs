@@ -1,0 +1,179 @@
+//! How each client chooses and orders the aggregates of a simulated chain, as far as its blocks show it.
+//!
+//! These are sketches of published behaviour, enough to leave each client's signature in the order; they are not the
+//! clients' algorithms.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use consensus::spec::Preset;
+use fingerprint::Client;
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::votes::{Aggregate, Included};
+use crate::rewards::{GraffitiHabit, client_of_validator};
+
+/// Who packs the blocks of a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packers {
+    /// Clients with their weights. A validator keeps its client.
+    pub mix: Vec<(Client, f64)>,
+    /// How blocks sign themselves.
+    pub graffiti: GraffitiHabit,
+}
+
+impl Packers {
+    /// The client of a proposer. [`Client::Other`] without a positive weight.
+    pub(super) fn client(&self, proposer: u64, seed: u64) -> Client {
+        let weighed = |(_, weight): &&(Client, f64)| weight.is_finite() && *weight > 0.0;
+        let mix: Vec<(Client, f64)> = self.mix.iter().filter(weighed).copied().collect();
+        client_of_validator(proposer, seed, &mix)
+    }
+}
+
+/// The places of the aggregates that a client would put into its block, in its order.
+pub(super) fn pack(
+    client: Client,
+    pool: &[Aggregate],
+    included: &Included,
+    block_slot: u64,
+    preset: &Preset,
+    limit: usize,
+    random: &mut ChaCha8Rng,
+) -> Vec<usize> {
+    let view = View { pool, included, block_slot, preset };
+    let mut order = match client {
+        Client::Lighthouse => view.greedy(limit),
+        Client::Prysm => view.by_first_sight(|place| view.worth(place)),
+        Client::Teku => view.newest_first(limit, random),
+        Client::Nimbus => view.hashed(limit, random),
+        Client::Lodestar => view.by_first_sight(|place| view.unseen(place) * 1_000 / view.distance(place)),
+        Client::Grandine => view.oldest_first(limit),
+        Client::Other => {
+            let mut order: Vec<usize> = (0..pool.len()).collect();
+            order.shuffle(random);
+            order
+        }
+    };
+    order.truncate(limit);
+    order
+}
+
+/// What a proposer sees.
+struct View<'a> {
+    pool: &'a [Aggregate],
+    included: &'a Included,
+    block_slot: u64,
+    preset: &'a Preset,
+}
+
+/// Votes that the block in the making has, by slot and validator.
+type Covered = HashSet<(u64, u32)>;
+
+impl View<'_> {
+    fn slot(&self, place: usize) -> u64 {
+        self.pool.get(place).map_or(0, |aggregate| aggregate.attestation.data.slot)
+    }
+
+    fn distance(&self, place: usize) -> u64 {
+        self.block_slot.saturating_sub(self.slot(place)).max(1)
+    }
+
+    /// Validators that neither the chain nor the block in the making has.
+    fn fresh<'a>(&'a self, place: usize, covered: &'a Covered) -> impl Iterator<Item = u32> + 'a {
+        let slot = self.slot(place);
+        let seen = self.included.get(&slot);
+        let members = self.pool.get(place).map_or(&[][..], |aggregate| &aggregate.members);
+        members.iter().copied().filter(move |member| {
+            seen.is_none_or(|seen| !seen.contains(member)) && !covered.contains(&(slot, *member))
+        })
+    }
+
+    /// The weight of the flags that one vote of an aggregate brings.
+    fn weight(&self, place: usize) -> u64 {
+        let right_head = self.pool.get(place).is_some_and(|aggregate| aggregate.right_head);
+        match self.distance(place) {
+            1 if right_head => 54,
+            distance if distance <= self.preset.slots_per_epoch.isqrt() => 40,
+            _ => 26,
+        }
+    }
+
+    fn unseen(&self, place: usize) -> u64 {
+        self.fresh(place, &Covered::new()).count() as u64
+    }
+
+    /// What an aggregate brings on top of the chain, whatever else is in the block.
+    fn worth(&self, place: usize) -> u64 {
+        self.unseen(place) * self.weight(place)
+    }
+
+    fn cover(&self, place: usize, covered: &mut Covered) {
+        let slot = self.slot(place);
+        let members = self.pool.get(place).map_or(&[][..], |aggregate| &aggregate.members);
+        covered.extend(members.iter().map(|member| (slot, *member)));
+    }
+
+    /// Picks what adds most, again and again, and stops where nothing adds. Lighthouse keeps this order.
+    fn greedy(&self, limit: usize) -> Vec<usize> {
+        let mut covered = Covered::new();
+        let mut left: Vec<usize> = (0..self.pool.len()).collect();
+        let mut picked = Vec::new();
+        while picked.len() < limit {
+            let scores = left.iter().enumerate().map(|(at, place)| {
+                (self.fresh(*place, &covered).count() as u64 * self.weight(*place), Reverse(at))
+            });
+            let Some((1.., Reverse(at))) = scores.max() else { break };
+            let place = left.remove(at);
+            self.cover(place, &mut covered);
+            picked.push(place);
+        }
+        picked
+    }
+
+    /// Scores each aggregate once, against the chain alone: what another one repeats is counted again. So the second
+    /// aggregate of a slot comes early although it adds little.
+    fn by_first_sight(&self, score: impl Fn(usize) -> u64) -> Vec<usize> {
+        let mut scored: Vec<(u64, usize)> = (0..self.pool.len()).map(|place| (score(place), place)).collect();
+        scored.retain(|(score, _)| *score > 0);
+        scored.sort_by_key(|(score, place)| (Reverse(*score), *place));
+        scored.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// From the newest slot to the oldest; those of a slot come as a map has them.
+    fn newest_first(&self, limit: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.pool.len()).collect();
+        places.shuffle(random);
+        places.sort_by_key(|place| Reverse(self.slot(*place)));
+        let mut covered = Covered::new();
+        let mut order = Vec::new();
+        for place in places {
+            if order.len() < limit && self.fresh(place, &covered).next().is_some() {
+                self.cover(place, &mut covered);
+                order.push(place);
+            }
+        }
+        order
+    }
+
+    /// Picks well, and puts what it picked into a hash table: the block has the table's order.
+    fn hashed(&self, limit: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut order = self.greedy(limit);
+        let salt: u64 = random.random();
+        order.sort_by_key(|place| {
+            let key = self.slot(*place).rotate_left(24) ^ (*place as u64).rotate_left(48) ^ salt;
+            let key = (key ^ (key >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (key ^ (key >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 17
+        });
+        order
+    }
+
+    /// Solves each group of equal data for itself; the block has the groups oldest first.
+    fn oldest_first(&self, limit: usize) -> Vec<usize> {
+        let mut order = self.greedy(limit);
+        order.sort_by_key(|place| self.slot(*place));
+        order
+    }
+}
