@@ -70,7 +70,7 @@ pub(crate) enum ColorChoice {
 /// The commands, in the order a person meets them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Take generated block rewards through everything: verdicts, database, API, dashboard.
+    /// Take the recordings that come with the program through everything: verdicts, database, API, dashboard.
     Demo(DemoArgs),
     /// Store block rewards of a slot range as files; an interrupted run continues where it was.
     Fetch(FetchArgs),
@@ -123,9 +123,9 @@ pub(crate) struct DemoArgs {
     /// Exit after the table instead of serving.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Blocks to generate and judge; half as many again are trained on.
-    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=100_000))]
-    pub(crate) blocks: u32,
+    /// Judge only the last N blocks of each recording, at most half of them; those before are trained on.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) blocks: Option<u32>,
 }
 
 /// `blockmark rewards`.
@@ -168,6 +168,16 @@ pub(crate) struct SimulateArgs {
     /// Slots without a block, in thousandths.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=999))]
     pub(crate) missed_permille: u16,
+    /// How files are compressed: none, gz, zst or snappy.
+    #[arg(long, default_value = "snappy", value_name = "FORM", value_parser = nodes::parse_compression)]
+    pub(crate) compression: source::compression::Compression,
+    /// Pack blocks as clients do: a JSON file of clients with their weights, such as {"Lighthouse": 3, "Teku": 1}.
+    /// The packer of each block is then written to packers.jsonl in the recording.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mix: Option<PathBuf>,
+    /// With --mix, how many of a thousand blocks name their packer in the graffiti.
+    #[arg(long, default_value_t = 600, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1000), requires = "mix")]
+    pub(crate) signed_permille: u16,
     /// Random bytes of transactions in each payload.
     #[arg(long, default_value_t = 0, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=8_388_608))]
     pub(crate) payload_bytes: u32,

@@ -127,7 +127,7 @@ fn parse_start_state(text: &str) -> Result<StartState, String> {
     }
 }
 
-fn parse_compression(text: &str) -> Result<Compression, String> {
+pub(super) fn parse_compression(text: &str) -> Result<Compression, String> {
     match text {
         "none" => Ok(Compression::None),
         "gz" => Ok(Compression::Gzip),

@@ -1,4 +1,6 @@
-//! `blockmark demo`: generated block rewards through training, verdicts, database, API and dashboard.
+//! `blockmark demo`: two recorded chains through rewards, labels, training, verdicts, database, API and dashboard.
+
+mod recordings;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -7,13 +9,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use api::Settings;
-use consensus::Slot;
 use fingerprint::classifier::{Method, Model, ModelOrigin, TrainingOptions};
 use fingerprint::training::TrainingRow;
-use fingerprint::{BlockObservation, FeatureScratch, FeatureSet, TrainingSet};
+use fingerprint::{ClientSet, FeatureScratch, FeatureSet, GraffitiRules, RuleSet, TrainingSet};
 use pipeline::{ClientCounts, Evidence, judge, register_model};
-use simulate::{GraffitiHabit, LabelledReward, RewardPlan};
 use store::OpenMode;
+
+use recordings::{DemoBlock, DemoChain, SHIPPED, Shipped};
 
 use super::db::{open, short_hash};
 use super::{Context, runtime, serve};
@@ -21,9 +23,6 @@ use crate::cli::DemoArgs;
 use crate::failure::Outcome;
 use crate::output::table::thousands;
 use crate::output::{say, shares};
-
-const TRAINING_SEED: u64 = 1;
-const JUDGED_SEED: u64 = 2;
 
 /// Runs the demonstration.
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
@@ -37,23 +36,40 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
             format!("blockmark demo --port {}", next.port())
         }))?)
     };
-    let blocks = usize::try_from(args.blocks)?;
-    let model = train(blocks + blocks / 2)?;
-    let plan = RewardPlan {
-        blocks,
-        start_slot: Slot(32),
-        seed: JUDGED_SEED,
-        graffiti: GraffitiHabit::Signed { share: 0.6 },
-        ..RewardPlan::default()
-    };
+    let directory = context.global.data_dir.join("demo");
+    let mut chains = Vec::new();
+    for shipped in &SHIPPED {
+        chains.push(shipped.replay(&directory)?);
+    }
+    let rules = GraffitiRules::built_in(RuleSet::Blockmark);
+    let (mut training, mut judged) = (Vec::new(), Vec::new());
+    for (shipped, chain) in SHIPPED.iter().zip(&chains) {
+        let count = chain.blocks.len();
+        let last =
+            args.blocks.and_then(|blocks| usize::try_from(blocks).ok()).unwrap_or(count).min(count / 2);
+        let (before, after) = chain.blocks.split_at(count.saturating_sub(last));
+        let labelled = labels(before, &rules);
+        let what = introduce(shipped, chain, labelled.len(), after.len());
+        if context.global.json {
+            say::note(what);
+        } else {
+            say::result_line(what)?;
+        }
+        training.extend(labelled);
+        judged.extend(after);
+    }
+    let model = train(&training)?;
     let mut scratch = FeatureScratch::default();
     let mut counts = ClientCounts::default();
-    let mut rows = Vec::with_capacity(plan.blocks);
-    let mut right = 0_u64;
-    for generated in simulate::blocks(&plan) {
-        let row = judge(&model, &observation(&generated)?, Evidence::Store, &mut scratch)?;
-        counts.add(row.classification.best_guess_single);
-        right += u64::from(row.classification.best_guess_single == Some(generated.client));
+    let mut rows = Vec::with_capacity(judged.len());
+    let (mut right, mut known) = (0_u64, 0_u64);
+    for block in judged {
+        let mut row = judge(&model, &block.observation, Evidence::Store, &mut scratch)?;
+        row.parent_root = Some(block.parent_root);
+        let verdict = row.classification.best_guess_single;
+        counts.add(verdict);
+        known += u64::from(block.packer.is_some());
+        right += u64::from(block.packer.is_some() && verdict == block.packer);
         rows.push(row);
     }
     let path = context.global.data_dir.join("demo.sqlite");
@@ -67,51 +83,75 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     if context.global.json {
         say::result_line(serde_json::to_string(&shares::shares(&counts))?)?;
     } else {
-        let slots = rows.last().zip(rows.first()).map_or(0, |(last, first)| last.slot.0 - first.slot.0 + 1);
         say::result(format_args!(
-            "{} slots, {} generated blocks, {} missed. Model: {} (trained on generated blocks)\n\n{}\
-             {} of {} verdicts name the packer that made the block. These blocks are generated, not of any network.\n",
-            thousands(slots),
+            "\n{} blocks judged. Model: {}, trained on {} blocks that their graffiti names\n\n{}\
+             {} of {} verdicts on simulated blocks name the packer that made the block. The shares say nothing of any \
+             network.\n",
             thousands(rows.len() as u64),
-            thousands(slots - rows.len() as u64),
             model.name("demo"),
+            thousands(training.len() as u64),
             shares::table(context.style, &counts),
             thousands(right),
-            thousands(rows.len() as u64)
+            thousands(known)
         ))?;
     }
     say::note(format_args!(
-        "Done in {:.1} s. Model {}, database {}.",
+        "Done in {:.1} s. Model {}, database {}, recordings in {}.",
         begun.elapsed().as_secs_f64(),
         short_hash(&model),
-        path.display()
+        path.display(),
+        directory.display()
     ));
     if let Some(listener) = listener {
-        let settings = Settings { network: "generated".to_owned(), ..Settings::default() };
+        let network = "demonstration: a Lodestar devnet and a simulated chain".to_owned();
+        let settings = Settings { network, ..Settings::default() };
         runtime.block_on(serve::serve(listener, store, Some(Arc::new(model)), settings))?;
     }
     Ok(Outcome::Done)
 }
 
-/// A model of generated blocks whose packers are known.
-fn train(blocks: usize) -> Result<Model> {
-    let plan = RewardPlan {
-        blocks,
-        seed: TRAINING_SEED,
-        mix: fingerprint::Client::NAMED.into_iter().map(|client| (client, 1.0)).collect(),
-        graffiti: GraffitiHabit::Unsigned,
-        ..RewardPlan::default()
+/// What a chain is and what is done with it.
+fn introduce(shipped: &Shipped, chain: &DemoChain, labelled: usize, judged: usize) -> String {
+    let blocks = chain.blocks.len() as u64;
+    format!(
+        "{}: {}.\n  {} slots, {} blocks, {} missed, epoch {} finalized; {} blocks labelled by their graffiti for \
+         training, {} judged.",
+        shipped.name,
+        shipped.what,
+        thousands(chain.slots),
+        thousands(blocks),
+        thousands(chain.slots.saturating_sub(blocks)),
+        chain.finalized_epoch,
+        thousands(labelled as u64),
+        thousands(judged as u64)
+    )
+}
+
+/// A block with the client that its graffiti names.
+type Labelled<'a> = (&'a DemoBlock, fingerprint::Client);
+
+/// The blocks whose graffiti names a client.
+fn labels<'a>(blocks: &'a [DemoBlock], rules: &GraffitiRules) -> Vec<Labelled<'a>> {
+    let label = |block: &'a DemoBlock| {
+        rules.guess(&block.observation.graffiti, ClientSet::EMPTY).map(|client| (block, client))
     };
-    let features = FeatureSet::viable();
+    blocks.iter().filter_map(label).collect()
+}
+
+/// A model of labelled blocks. Blocks whose features can't be counted, such as those without attestations, are left out.
+fn train(blocks: &[Labelled<'_>]) -> Result<Model> {
+    let features = FeatureSet::default_four();
     let mut set = TrainingSet::new(features.clone());
-    for generated in simulate::blocks(&plan) {
-        let block = observation(&generated)?;
+    let mut scratch = FeatureScratch::default();
+    for (block, label) in blocks {
         let mut row = Vec::with_capacity(features.len());
-        features.compute(&block, &mut row)?;
+        if features.compute_with(&mut scratch, &block.observation, &mut row).is_err() {
+            continue;
+        }
         set.push(TrainingRow {
-            block_root: block.block_root,
-            slot: block.slot,
-            label: generated.client,
+            block_root: block.observation.block_root,
+            slot: block.observation.slot,
+            label: *label,
             features: row,
         })?;
     }
@@ -119,16 +159,14 @@ fn train(blocks: usize) -> Result<Model> {
     let options = TrainingOptions {
         method: Method::knn(),
         features,
-        graffiti_only: fingerprint::ClientSet::EMPTY,
-        note: ModelOrigin { trained_on: "generated blocks".to_owned(), evaluated_on: Vec::new() },
+        graffiti_only: ClientSet::EMPTY,
+        note: ModelOrigin {
+            trained_on: "a Lodestar devnet and a simulated chain".to_owned(),
+            evaluated_on: Vec::new(),
+        },
         ..TrainingOptions::default()
     };
     Ok(Model::train(&set, options)?)
-}
-
-/// Through JSON and the reader, as a block from a file would come.
-fn observation(generated: &LabelledReward) -> Result<BlockObservation> {
-    Ok(source::parse_block_reward(&serde_json::to_vec(&generated.reward)?)?)
 }
 
 fn remove_old(path: &Path) -> Result<()> {

@@ -1,14 +1,18 @@
 //! `blockmark simulate`: a simulated chain as a recording.
 
-use anyhow::Result;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
 use consensus::Slot;
 use consensus::hasher::StateHasher;
 use consensus::spec::{Fork, Network, Preset, Spec};
+use fingerprint::Client;
 use pipeline::Progress as _;
 use serde_json::json;
-use simulate::chain::{Chain, ChainPlan, Signing};
+use simulate::GraffitiHabit;
+use simulate::chain::{Chain, ChainPlan, Packers, Signing};
 use source::chain::{ChainBlock, Genesis};
-use source::compression::Compression;
 use source::recording::{Identity, RecordingWriter};
 
 use super::Context;
@@ -18,6 +22,26 @@ use crate::output::progress::Shown;
 
 /// The moment that simulated chains begin at: 2024-01-01, so that nothing depends on the clock.
 const GENESIS_TIME: u64 = 1_704_067_200;
+
+/// In a simulated recording: a line of JSON for each block, with its slot and its packer.
+pub(super) const PACKERS_FILE: &str = "packers.jsonl";
+
+/// Clients with their weights.
+fn mix(path: &Path) -> Result<Vec<(Client, f64)>> {
+    let named = || format!("\"{}\" is no object of clients with their weights", path.display());
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("\"{}\" can't be read", path.display()))?;
+    let weights: BTreeMap<String, f64> = serde_json::from_str(&text).with_context(named)?;
+    let mix: Vec<(Client, f64)> = weights
+        .into_iter()
+        .map(|(name, weight)| Ok((name.parse()?, weight)))
+        .collect::<Result<_, fingerprint::client::UnknownClient>>()
+        .with_context(named)?;
+    if mix.iter().any(|(_, weight)| *weight < 0.0) || !mix.iter().any(|(_, weight)| *weight > 0.0) {
+        return Err(anyhow!("no weight may be below 0, and one must be above")).with_context(named);
+    }
+    Ok(mix)
+}
 
 /// The plan of the arguments.
 pub(super) fn plan(args: &SimulateArgs) -> Result<ChainPlan> {
@@ -49,6 +73,10 @@ pub(super) fn plan(args: &SimulateArgs) -> Result<ChainPlan> {
 /// Makes the chain.
 pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     let mut chain = Chain::new(plan(args)?)?;
+    if let Some(path) = &args.mix {
+        let graffiti = GraffitiHabit::Signed { share: f64::from(args.signed_permille) / 1_000.0 };
+        chain = chain.packed_by(Packers { mix: mix(path)?, graffiti });
+    }
     let spec = &chain.plan().spec;
     let genesis = Genesis {
         time: GENESIS_TIME,
@@ -56,11 +84,17 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
         fork_version: spec.config.fork_version(Fork::Phase0).0,
     };
     let config = serde_json::to_string_pretty(&spec.to_values())?;
+    let mut packers = String::new();
     let identity = Identity { config: &config, genesis };
-    let writer = RecordingWriter::open(&args.out, identity, Compression::Snappy)?;
+    let writer = RecordingWriter::open(&args.out, identity, args.compression)?;
     writer.note_origin(&format!(
-        "blockmark simulate --validators {} --slots {} --seed {} --fork {} --preset {}",
-        args.validators, args.slots, args.seed, args.fork, args.preset
+        "blockmark simulate --validators {} --slots {} --seed {} --fork {} --preset {}{}",
+        args.validators,
+        args.slots,
+        args.seed,
+        args.fork,
+        args.preset,
+        if args.mix.is_some() { " --mix" } else { "" }
     ));
     writer.write_state(Slot(0), &chain.state().encode()?)?;
     let progress = Shown::new();
@@ -70,6 +104,10 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     for slot in 1..=args.slots {
         match chain.advance(&mut roots)? {
             Some(block) => {
+                if let Some(client) = chain.packer(block.message.proposer_index) {
+                    let line = json!({ "slot": slot, "packer": client.name() });
+                    packers.push_str(&format!("{line}\n"));
+                }
                 writer.write_block(&ChainBlock { fork: args.fork, block })?;
                 blocks += 1;
             }
@@ -79,6 +117,10 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     }
     progress.finish("");
     writer.finish()?;
+    if args.mix.is_some() {
+        let path = args.out.join(PACKERS_FILE);
+        std::fs::write(&path, packers).with_context(|| format!("\"{}\" can't be written", path.display()))?;
+    }
     let out = args.out.display();
     if context.global.json {
         println!("{}", json!({ "recording": out.to_string(), "slots": args.slots, "blocks": blocks }));

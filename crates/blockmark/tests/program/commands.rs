@@ -145,11 +145,63 @@ fn fetched_files_are_what_the_node_has() {
 #[test]
 fn the_demonstration_ends_with_a_table() {
     let place = Place::new();
-    let demo = ["demo", "--once", "--blocks", "20"];
-    place.run(&demo).exits(0).prints("20 verdicts name the packer").says("database blockmark-data");
-    let lines = &place.run(&[&demo[..], &["--json"]].concat()).exits(0).json()[0];
-    assert_eq!(lines[0]["n"], 20);
-    place.run(&["db", "check", "--db", "blockmark-data/demo.sqlite"]).exits(0).prints("20 blocks");
+    let ran = place.run(&["demo", "--once"]).exits(0).says("database blockmark-data");
+    let ran = ran.prints("recorded from a running Lodestar v1.5.1 node").prints("simulated, of no network");
+    let blocks = 48 + 376;
+    place
+        .run(&["db", "check", "--db", "blockmark-data/demo.sqlite"])
+        .exits(0)
+        .prints(&format!("{blocks} blocks"));
+    // All of the devnet is Lodestar's; of the simulated blocks most verdicts are right.
+    let (right, _) =
+        ran.stdout.split_once(" of 376 verdicts on simulated blocks name the packer").expect("a count");
+    let right: u64 =
+        right.rsplit(char::is_whitespace).next().and_then(|word| word.parse().ok()).expect("a number");
+    assert!(right > 190, "{right} of 376, where guessing Lighthouse gives about 100");
+    let few = ["demo", "--once", "--blocks", "20", "--json"];
+    let shares = &place.run(&few).exits(0).says("a running Lodestar").says("of no network").json()[0];
+    assert_eq!(shares[0]["n"], 40);
+}
+
+#[test]
+fn the_recordings_of_the_demonstration_follow_the_rules() {
+    let place = Place::new();
+    place.run(&["demo", "--once"]).exits(0);
+    let replay = ["debug", "replay", "blockmark-data/demo/lodestar-devnet"];
+    place
+        .run(&replay)
+        .exits(0)
+        .prints("96 blocks follow the rules, every state root is right; finalized epoch 10");
+    let replay = ["debug", "replay", "blockmark-data/demo/simulated", "--no-signatures"];
+    place
+        .run(&replay)
+        .exits(0)
+        .prints("752 blocks follow the rules, every state root is right; finalized epoch 94");
+    let lines = place.run(&[&replay[..], &["--json"]].concat()).exits(0).json();
+    assert_eq!(lines.len(), 752);
+    assert!(lines[0]["state_root"].as_str().is_some_and(|root| root.len() == 66), "{}", lines[0]);
+}
+
+#[test]
+fn a_simulated_chain_is_packed_as_clients_pack() {
+    let place = Place::new();
+    let simulate = ["simulate", "--validators", "64", "--slots", "16", "--preset", "minimal"];
+    let with = |more: &[&'static str]| -> Vec<&str> { simulate.iter().chain(more).copied().collect() };
+    place.write("mix.json", br#"{"Teku": 1, "Nimbus": 0}"#);
+    place.run(&with(&["--out", "chain", "--mix", "mix.json", "--compression", "none"])).exits(0);
+    let packers = std::fs::read_to_string(place.path("chain/packers.jsonl")).expect("the packers");
+    assert!(packers.lines().count() > 10 && packers.lines().all(|line| line.contains("Teku")), "{packers}");
+    assert!(place.path("chain/blocks/1.ssz").exists());
+    for (bad, what) in [
+        (&br#"{"Teku": 0}"#[..], "one must be above"),
+        (br#"{"Teku": -1, "Nimbus": 2}"#, "no weight may be below 0"),
+        (br#"{"Geth": 1}"#, "Geth"),
+        (b"[]", "is no object of clients"),
+    ] {
+        place.write("mix.json", bad);
+        place.run(&with(&["--out", "other", "--mix", "mix.json"])).exits(1).says("mix.json").says(what);
+    }
+    place.run(&with(&["--out", "other", "--mix", "absent.json"])).exits(1).says("absent.json");
 }
 
 #[test]
