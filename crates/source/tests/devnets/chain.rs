@@ -213,6 +213,15 @@ impl Chain {
         state
     }
 
+    /// The state of the chain that stayed at a slot, before the block of that slot: what an era ends with.
+    pub(crate) fn state_before_block_of(&mut self, slot: u64) -> State {
+        let mut state = self.state_at(slot.saturating_sub(1));
+        if state.slot < slot {
+            process_slots(&mut state, slot, &mut self.hasher).expect("an empty slot");
+        }
+        state
+    }
+
     /// Whether every file of the directory was read.
     pub(crate) fn all_was_read(&self) {
         let left = self.capture.unopened();

@@ -1,11 +1,14 @@
 //! Lodestar: a running node's chain of Capella, and chains of Electra and Fulu made with its libraries.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use consensus::Slot;
 use consensus::epoch::{AttestationDeltas, Deltas, attestation_deltas};
 use consensus::spec::Fork;
 use consensus::state::State;
 use serde_json::{Value, json};
+use source::era::{BlockRoots, BrokenIndex, EraLimits, EraReader, EraWriter};
 
 use crate::answers::{self, number, root};
 use crate::chain::Chain;
@@ -64,6 +67,9 @@ fn driven(name: &str, expected: &Expected) {
     let slot = validators["slot"].as_u64().expect("a slot");
     answers::validators(&validators, &chain.state_at(slot), &chain.place(slot));
     genesis(&mut chain);
+    if chain.spec.preset.slots_per_historical_root <= 128 {
+        era_file(&mut chain);
+    }
     summary(&mut chain, expected);
     chain.all_was_read();
     println!("{name}: {events:?}");
@@ -119,6 +125,33 @@ fn capella_of_a_running_node_is_that_of_lodestar() {
 fn same_balances(answer: &Value, state: &State) -> bool {
     let listed = answer["data"].as_array().expect("an array");
     listed.iter().zip(state.balances.iter()).all(|(entry, ours)| number(&entry["balance"]) == *ours)
+}
+
+/// The blocks and states as an era file, read back.
+fn era_file(chain: &mut Chain) {
+    let slots = chain.spec.preset.slots_per_historical_root;
+    let directory = tempfile::tempdir().expect("a directory");
+    let spec = || Arc::clone(&chain.spec);
+    let mut writer = EraWriter::create(directory.path(), spec(), BlockRoots::Verify).expect("a writer");
+    let blocks: Vec<_> = chain.blocks.iter().map(|block| block.from_ssz(&chain.spec)).collect();
+    let states: Vec<State> = (0..=128 / slots).map(|era| chain.state_before_block_of(era * slots)).collect();
+    for (era, state) in (0_u64..).zip(&states) {
+        writer.begin(era).expect("an era");
+        for block in blocks.iter().filter(|block| (block.slot().0 / slots) + 1 == era) {
+            writer.block(block).expect("a block");
+        }
+        writer.end(state).expect("a state");
+    }
+    let path = writer.finish().expect("a file");
+    let limits = EraLimits::default();
+    let mut reader =
+        EraReader::open(&path, Arc::clone(&chain.spec), limits, BrokenIndex::Refuse).expect("a file");
+    let mut read = 0;
+    for (era, state) in (0_u64..).zip(&states) {
+        read += reader.verify(era).expect("a good era").blocks;
+        assert_eq!(*reader.state(Slot(era * slots)).expect("a state"), **state, "era {era}");
+    }
+    assert_eq!(read, blocks.iter().filter(|block| block.slot().0 < 128).count() as u64);
 }
 
 /// The proposer's balance around each block.
