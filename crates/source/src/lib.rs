@@ -32,7 +32,7 @@ pub use fetch::{FetchError, FetchPlan, FetchProgress, FetchReport, StopSwitch, f
 pub use inputs::{InputError, InputFile, InputKind, Inputs};
 pub use node_blocks::{NodeBatch, NodeBlocks};
 pub use place::{Part, PartError, Parts, Place, PlaceError, Reading};
-pub use replay::{Links, Replay, ReplayError, ReplayedBlock};
+pub use replay::{Links, Replay, ReplayError, ReplayedBlock, ReusedLog};
 pub use rewards::{
     FileError, KeepText, Limits, Reason, RewardError, RewardReader, RewardRecord, parse_block_reward,
     parse_block_rewards,

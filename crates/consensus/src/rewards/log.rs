@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{AttestationRewards, BlockReward, BlockRewardMeta, Checkpoint, RewardMap, graffiti_text};
 use crate::containers;
-use crate::transition::{AttesterReward, Recorder, SlashingKind};
+use crate::transition::{AttesterReward, Recorder, SlashingKind, Worth};
 use crate::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 
 /// Divisor of the specification: the proposer's share of an attestation.
@@ -67,6 +67,8 @@ pub struct AttestationLog {
     pub data: containers::AttestationData,
     /// Attesters that gained a flag, in committee order.
     pub attesters: Vec<AttesterReward>,
+    /// What they are worth.
+    pub worth: Worth,
     /// What it paid the proposer, gwei.
     pub paid: u64,
 }
@@ -90,7 +92,18 @@ pub struct RewardLog {
 impl Recorder for RewardLog {
     fn attestation(&mut self, _: usize, data: &containers::AttestationData) {
         let attesters = self.spare.pop().unwrap_or_default();
-        self.attestations.push(AttestationLog { data: data.clone(), attesters, paid: 0 });
+        self.attestations.push(AttestationLog {
+            data: data.clone(),
+            attesters,
+            worth: Worth::Nothing,
+            paid: 0,
+        });
+    }
+
+    fn attesters_worth(&mut self, worth: Worth) {
+        if let Some(attestation) = self.attestations.last_mut() {
+            attestation.worth = worth;
+        }
     }
 
     #[inline]
@@ -218,29 +231,30 @@ impl AttestationLog {
         let entry = |attester: &AttesterReward, gwei| {
             (ValidatorIndex(u64::from(attester.validator_index)), Gwei(gwei))
         };
+        let numerator = |attester: &AttesterReward| self.worth.numerator(attester);
         if phase0 {
-            let map: Vec<_> = fresh().map(|attester| entry(attester, attester.numerator)).collect();
+            let map: Vec<_> = fresh().map(|attester| entry(attester, numerator(attester))).collect();
             let total = map.iter().map(|(_, Gwei(gwei))| *gwei).fold(0, u64::saturating_add);
             return (RewardMap(map), total);
         }
         match scale {
             Scale::Legacy => {
                 let map: Vec<_> = fresh()
-                    .map(|attester| entry(attester, attester.numerator / LEGACY_DIVISOR))
+                    .map(|attester| entry(attester, numerator(attester) / LEGACY_DIVISOR))
                     .filter(|(_, Gwei(gwei))| *gwei > 0)
                     .collect();
                 let total = map.iter().map(|(_, Gwei(gwei))| *gwei).fold(0, u64::saturating_add);
                 (RewardMap(map), total)
             }
             Scale::Corrected => {
-                let worth = || fresh().filter(|attester| attester.numerator > 0);
-                let sum = worth().map(|attester| attester.numerator).fold(0, u64::saturating_add);
+                let worth = || fresh().filter(|attester| numerator(attester) > 0);
+                let sum = worth().map(numerator).fold(0, u64::saturating_add);
                 let map =
-                    worth().map(|attester| entry(attester, attester.numerator / SPEC_DIVISOR)).collect();
+                    worth().map(|attester| entry(attester, numerator(attester) / SPEC_DIVISOR)).collect();
                 (RewardMap(map), sum / SPEC_DIVISOR)
             }
             Scale::Spec => {
-                let map = self.attesters.iter().map(|a| entry(a, a.numerator / SPEC_DIVISOR)).collect();
+                let map = self.attesters.iter().map(|a| entry(a, numerator(a) / SPEC_DIVISOR)).collect();
                 (RewardMap(map), self.paid)
             }
         }

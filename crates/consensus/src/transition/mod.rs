@@ -14,6 +14,7 @@ pub use apply::{apply_signed_block, state_transition};
 pub use checks::{Checks, PayloadStatus, Signatures, StateRoot};
 pub(crate) use error::ensure;
 pub use error::{TransitionError, Violation};
-pub use recorder::{AttesterReward, Recorder, SlashingKind};
+pub(crate) use recorder::weight_of;
+pub use recorder::{AttesterReward, Recorder, SlashingKind, Worth};
 pub(crate) use slots::version_of;
 pub use slots::{FromScratch, StateRoots, latest_header, process_slots, process_slots_trusting};
