@@ -83,7 +83,7 @@ async function stop() {
     child.stopping = true;
     if (child.over) continue;
     child.kill('SIGTERM');
-    await Promise.race([child.ended, sleep(10_000)]);
+    await Promise.race([child.ended, sleep(10_000, undefined, { ref: false })]);
     if (!child.over) child.kill('SIGKILL');
     await child.ended;
   }
