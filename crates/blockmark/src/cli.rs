@@ -502,7 +502,7 @@ pub(crate) enum ExportFormat {
 /// `blockmark bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// features, open, knn, store, serve, replay; all when absent.
+    /// features, open, knn, store, serve, replay, scaling; all when absent.
     pub(crate) name: Option<String>,
     /// Rows of the big measurements.
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u64).range(20_000..))]
@@ -528,6 +528,9 @@ pub(crate) struct BenchArgs {
     /// Slots of the simulated chain of replay.
     #[arg(long, default_value_t = 192, value_name = "N", value_parser = clap::value_parser!(u64).range(64..=100_000))]
     pub(crate) slots: u64,
+    /// Where scaling puts its picture; none when absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `blockmark bench`: the published measurements, on this machine.
 
 mod replay;
+mod scaling;
 mod serve;
 mod verdicts;
 
@@ -21,7 +22,7 @@ use crate::cli::BenchArgs;
 use crate::failure::{Outcome, usage};
 
 /// Names, in the order they run.
-const NAMES: [&str; 6] = ["features", "open", "knn", "store", "serve", "replay"];
+const NAMES: [&str; 7] = ["features", "open", "knn", "store", "serve", "replay", "scaling"];
 
 /// Runs one measurement, or all.
 pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
@@ -73,6 +74,9 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
     }
     if wanted("replay") {
         replay::measure(args, &print)?;
+    }
+    if wanted("scaling") {
+        scaling::measure(args, &print)?;
     }
     Ok(Outcome::Done)
 }

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod axis;
+mod cost;
 mod data;
 mod grid;
 mod heat_map;
@@ -26,6 +27,7 @@ use sample::Sample;
 use scatter::Dimension;
 
 pub use accuracy::accuracy_picture;
+pub use cost::{CostLine, CostPanel, Spacing, cost_picture};
 pub use data::{Confusion, PlotDataError, plot_data};
 pub use heat_map::heat_map;
 pub use svg::Theme;

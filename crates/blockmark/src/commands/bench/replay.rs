@@ -29,17 +29,33 @@ const PAYLOAD_BYTES: usize = 100_000;
 const VERIFIED_BLOCKS: usize = 48;
 
 /// A chain in memory: the state before it and its blocks.
-struct Input {
-    state: State,
-    blocks: Vec<Arc<SignedBeaconBlock>>,
+pub(super) struct Input {
+    pub(super) state: State,
+    pub(super) blocks: Vec<Arc<SignedBeaconBlock>>,
     name: String,
+}
+
+impl Input {
+    /// The same chain with other blocks.
+    pub(super) fn with_blocks(&self, blocks: Vec<Arc<SignedBeaconBlock>>) -> Self {
+        Self { state: self.state.clone(), blocks, name: self.name.clone() }
+    }
+}
+
+/// How long blocks and ends of epochs took, milliseconds.
+#[derive(Default)]
+pub(super) struct Times {
+    pub(super) blocks: Vec<f64>,
+    pub(super) epochs: Vec<f64>,
+    /// Attesters that were noted.
+    attesters: usize,
 }
 
 /// Measures everything on one chain.
 pub(super) fn measure(args: &BenchArgs, print: Print<'_>) -> Result<()> {
     let input = match &args.recording {
         Some(path) => recorded(path)?,
-        None => simulated(args, print)?,
+        None => simulated(args.validators, args.slots, print)?,
     };
     let Some(last) = input.blocks.last().map(|block| block.message.slot) else {
         bail!("{} has no blocks", input.name);
@@ -69,25 +85,25 @@ fn recorded(path: &std::path::Path) -> Result<Input> {
     Ok(Input { state: chain.state, blocks: blocks?, name: path.display().to_string() })
 }
 
-fn simulated(args: &BenchArgs, print: Print<'_>) -> Result<Input> {
+/// A chain of full blocks.
+pub(super) fn simulated(validators: u32, slots: u64, print: Print<'_>) -> Result<Input> {
     let plan = ChainPlan {
         spec: Network::Mainnet.spec(),
         fork: Fork::Electra,
-        validators: args.validators,
+        validators,
         seed: 1,
         signing: Signing::Unsigned,
         missed_permille: 10,
         payload_bytes: PAYLOAD_BYTES,
         genesis_time: 1_704_067_200,
     };
-    let name =
-        format!("simulated, electra, mainnet preset, {} validators, {} slots", args.validators, args.slots);
+    let name = format!("simulated, electra, mainnet preset, {validators} validators, {slots} slots");
     let begun = Instant::now();
     let mut chain = Chain::new(plan)?;
     let state = chain.state().clone();
     let mut roots = StateHasher::default();
     let mut blocks = Vec::new();
-    for _ in 0..args.slots {
+    for _ in 0..slots {
         blocks.extend(chain.advance(&mut roots)?);
     }
     print("replay: making the chain", "s", begun.elapsed().as_secs_f64(), &name);
@@ -155,20 +171,25 @@ fn columns(state: &State, print: Print<'_>, input: &str) {
 }
 
 fn shuffle(state: &State, print: Print<'_>, input: &str) -> Result<()> {
+    print("shuffling, one core", "ms", shuffling(state), input);
+    Ok(())
+}
+
+/// The median time of one shuffling, milliseconds.
+pub(super) fn shuffling(state: &State) -> f64 {
     let mut times = Vec::new();
     for round in 0..7 {
         let begun = Instant::now();
         black_box(Shuffling::compute(state.spec(), &state.validators, 0, [round; 32]));
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    print("shuffling, one core", "ms", percentile(&mut times, 0.5), input);
-    Ok(())
+    percentile(&mut times, 0.5)
 }
 
-/// Blocks and ends of epochs one by one, on one thread, the shuffling of the next epoch done before the clock runs.
-fn by_part(input: &Input, print: Print<'_>) -> Result<()> {
+/// Applies blocks one by one, on one thread, the shuffling of the next epoch done before the clock runs.
+pub(super) fn apply(input: &Input) -> Result<Times> {
     let mut state = input.state.clone();
-    let (mut blocks, mut epochs, mut attesters) = (Vec::new(), Vec::new(), 0_usize);
+    let mut times = Times::default();
     let mut log = RewardLog::default();
     let per_epoch = state.spec().preset.slots_per_epoch;
     for block in &input.blocks {
@@ -180,16 +201,22 @@ fn by_part(input: &Input, print: Print<'_>) -> Result<()> {
         let begun = Instant::now();
         process_slots_trusting(&mut state, slot, block.message.parent_root)?;
         if boundary {
-            epochs.push(begun.elapsed().as_secs_f64() * 1e3);
+            times.epochs.push(begun.elapsed().as_secs_f64() * 1e3);
             let epoch = slot / per_epoch;
             black_box(state.shuffling(epoch)?);
         }
         log.clear();
         let begun = Instant::now();
         apply_signed_block(&mut state, block, Checks::TRUST, &mut FromScratch, &mut log)?;
-        blocks.push(begun.elapsed().as_secs_f64() * 1e3);
-        attesters += log.attestations.iter().map(|attestation| attestation.attesters.len()).sum::<usize>();
+        times.blocks.push(begun.elapsed().as_secs_f64() * 1e3);
+        times.attesters +=
+            log.attestations.iter().map(|attestation| attestation.attesters.len()).sum::<usize>();
     }
+    Ok(times)
+}
+
+fn by_part(input: &Input, print: Print<'_>) -> Result<()> {
+    let Times { mut blocks, mut epochs, attesters } = apply(input)?;
     let each = attesters / blocks.len().max(1);
     let name = format!("{}, {each} rewarded attesters a block", input.name);
     print("block with rewards, median", "ms", percentile(&mut blocks, 0.5), &name);
