@@ -20,7 +20,7 @@ pub(crate) use nodes::*;
                   a database, an API and a dashboard.\n\nStart with: blockmark demo",
     after_help = "INPUT is a file or directory of block-reward JSON (any historical shape, plain or .gz), a recording, \
                   an era file, a folder of era files, or \
-                  http(s)://… of a node that still serves block rewards, with --start and --end. \
+                  http(s)://… of any Beacon API node, with --start and --end. \
                   See: blockmark help inputs",
     disable_help_subcommand = true
 )]
@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
     /// Make a recording of a slot range: its blocks, and the state before them.
     Record(RecordArgs),
-    /// Print block rewards of a recording or era file, in Lighthouse's shape.
+    /// Print block rewards of a recording, era file or node, in Lighthouse's shape.
     Rewards(RewardsArgs),
     /// Print feature rows, named.
     Features(FeaturesArgs),
@@ -131,8 +131,9 @@ pub(crate) struct DemoArgs {
 /// `blockmark rewards`.
 #[derive(Debug, Args)]
 pub(crate) struct RewardsArgs {
-    /// A recording, an era file, a folder of era files, or block-reward JSON.
-    pub(crate) input: PathBuf,
+    /// Blocks to read.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
     /// Name what each attestation voted for.
     #[arg(long)]
     pub(crate) include_attestations: bool,

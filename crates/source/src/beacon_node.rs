@@ -248,6 +248,12 @@ impl BeaconNode {
         }
     }
 
+    /// Whether it answers for one slot, asked once. Waits: not for an async task.
+    pub fn has_block_rewards(&self, slot: Slot) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.is_ok_and(|runtime| runtime.block_on(self.attempt(slot, slot, None, 1)).is_ok())
+    }
+
     /// As [`Self::block_rewards`], but into a file, which is made or overwritten. `on_retry` hears of
     /// attempts that failed.
     pub async fn block_rewards_to_file(

@@ -87,6 +87,20 @@ pub enum ChainInputError {
         /// What is wrong with it.
         error: ConfigError,
     },
+    /// A range that is not all there.
+    #[error("slots {start} to {end} are not all in \"{}\", which has slots {first} to {last}", path.display())]
+    Outside {
+        /// The file or directory.
+        path: PathBuf,
+        /// First slot asked for.
+        start: Slot,
+        /// Last slot asked for.
+        end: Slot,
+        /// The first slot that is there.
+        first: Slot,
+        /// The last one.
+        last: Slot,
+    },
     /// There is no state to begin with.
     #[error(
         "\"{}\" has no state before slot {slot}; put the era file of era {era} beside it, which ends with that state",
@@ -100,6 +114,16 @@ pub enum ChainInputError {
         /// The era whose state it is.
         era: u64,
     },
+}
+
+impl ChainInputError {
+    /// The slots that there are, where others were asked for.
+    pub fn available(&self) -> Option<(Slot, Slot)> {
+        match self {
+            Self::Outside { first, last, .. } => Some((*first, *last)),
+            _ => None,
+        }
+    }
 }
 
 impl ChainInput {
@@ -150,6 +174,17 @@ impl ChainInput {
             }
             Self::Eras(eras) => eras.slots(),
         }
+    }
+
+    /// The first and last slot that are known, with a block or without.
+    pub fn covered(&self) -> Option<(Slot, Slot)> {
+        let slots = self.slots();
+        let Self::Recording(recording) = self else { return slots };
+        let ranges = recording.manifest().map(|manifest| manifest.ranges.as_slice()).unwrap_or_default();
+        let (first, last) = slots?;
+        let first = ranges.first().map_or(first, |range| range.first.min(first));
+        let last = ranges.last().map_or(last, |range| range.last.max(last));
+        Some((first, last))
     }
 
     /// The latest state before a slot, and the blocks after that state up to `last`, included.

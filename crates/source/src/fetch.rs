@@ -15,6 +15,7 @@ use futures::StreamExt;
 use tokio::sync::Notify;
 
 use crate::beacon_node::{BeaconNode, NodeError, Retry};
+use crate::inputs::InputError;
 use crate::node_blocks::{Unusable, off_the_loop, read_range};
 use crate::part_file::PartFile;
 use crate::rewards::{Limits, RewardReader};
@@ -79,8 +80,24 @@ impl FetchPlan {
         })
     }
 
-    fn slots(&self) -> u64 {
+    pub(crate) fn slots(&self) -> u64 {
         (self.end.0 - self.first_slot().0).saturating_add(1)
+    }
+
+    /// Where a batch goes.
+    pub(crate) fn file(&self, first: Slot, last: Slot) -> PathBuf {
+        self.directory.join(format!("slot_{first}_to_{last}.json"))
+    }
+
+    /// Refuses what is no range.
+    pub(crate) fn check(&self) -> Result<(), FetchError> {
+        if self.end < self.start {
+            return Err(FetchError::Range { start: self.start, end: self.end });
+        }
+        if self.end.0 == 0 {
+            return Err(FetchError::OnlyGenesis);
+        }
+        Ok(())
     }
 }
 
@@ -185,6 +202,16 @@ pub enum BatchError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The rewards could not be computed, from some slot on.
+    #[error("the rewards of slots {first} to {last} can't be computed: {reason}")]
+    Computed {
+        /// First slot.
+        first: Slot,
+        /// Last slot.
+        last: Slot,
+        /// Why.
+        reason: String,
+    },
     /// A file could not be written.
     #[error("\"{}\" can't be written, because {error}", path.display())]
     Write {
@@ -216,6 +243,14 @@ pub enum FetchError {
         path: PathBuf,
         /// The system's reason.
         error: io::Error,
+    },
+    /// The nodes give nothing to compute rewards from.
+    #[error("{error}; {stored_slots} slots are stored, and the same command continues from there")]
+    Nodes {
+        /// The reason.
+        error: Box<InputError>,
+        /// Slots stored so far, by this and earlier calls.
+        stored_slots: u64,
     },
     /// A reason that the other batches share.
     #[error("{error}; {stored_slots} slots are stored, and the same command continues from there")]
@@ -266,12 +301,7 @@ pub async fn fetch(
     progress: &dyn FetchProgress,
     stop: &StopSwitch,
 ) -> Result<FetchReport, FetchError> {
-    if plan.end < plan.start {
-        return Err(FetchError::Range { start: plan.start, end: plan.end });
-    }
-    if plan.end.0 == 0 {
-        return Err(FetchError::OnlyGenesis);
-    }
+    plan.check()?;
     fs::create_dir_all(&plan.directory)
         .map_err(|error| FetchError::Directory { path: plan.directory.clone(), error })?;
     progress.start(plan.slots());
@@ -323,7 +353,7 @@ impl BatchError {
         match self {
             Self::Node(error) => error.concerns_the_node(),
             Self::Write { .. } => true,
-            Self::Answer { .. } => false,
+            Self::Answer { .. } | Self::Computed { .. } => false,
         }
     }
 }
@@ -335,7 +365,7 @@ async fn batch(
     last: Slot,
     progress: &dyn FetchProgress,
 ) -> Result<BatchOutcome, BatchError> {
-    let path = plan.directory.join(format!("slot_{first}_to_{last}.json"));
+    let path = plan.file(first, last);
     if plan.existing == Existing::Keep && is_complete(&path) {
         return Ok(BatchOutcome::Kept);
     }
@@ -368,7 +398,7 @@ fn answer_error(node: &BeaconNode, first: Slot, last: Slot, reason: String) -> B
 
 /// Whether a file is what a finished batch leaves: an array with both brackets. It was read through before
 /// it got its name, so its ends are enough to tell a file that something else has cut or filled with zeros.
-fn is_complete(path: &Path) -> bool {
+pub(crate) fn is_complete(path: &Path) -> bool {
     fn ends(path: &Path) -> io::Result<(u8, u8)> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();

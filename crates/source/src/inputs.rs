@@ -100,6 +100,9 @@ pub enum InputError {
     /// The node that was named gives no blocks.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// Nodes give no chain.
+    #[error(transparent)]
+    NodeChain(#[from] Box<crate::node_chain::NodeChainError>),
     /// Nothing can wait for a node.
     #[error("the network can't be used, because {0}")]
     Network(#[source] io::Error),

@@ -3,18 +3,22 @@
 //! A new kind is a variant of [`Place`], recognised in [`Place::recognise`], opened in [`Place::parts`] and cut
 //! into parts in [`Parts::next_part`]. What works on blocks sees [`Part`]s only.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use consensus::Slot;
+use consensus::rewards::{Attestations, Scale};
+use consensus::{Root, Slot};
 use fingerprint::Client;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::beacon_node::{BeaconNode, NodeError, NodeOptions};
-use crate::chain_input::{self, ChainInput, ChainInputError};
+use crate::beacon_node::NodeError;
+use crate::chain_input::{ChainInput, ChainInputError};
 use crate::fetch::BatchError;
 use crate::inputs::{InputError, InputFile, Inputs};
 use crate::node_blocks::NodeBlocks;
-use crate::replay::{Links, Replay, ReplayError};
+use crate::node_chain::NodeChainError;
+use crate::node_place::{NodeChoices, NodePlace, OpenNode};
+use crate::replay::{Links, Replay, ReplayError, ReplayedBlock};
 use crate::rewards::{KeepText, Limits, RewardError, RewardRecord};
 
 /// Files from this size on are read a bit at a time; smaller ones may be held whole.
@@ -24,16 +28,16 @@ const LARGE_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub enum Place {
     /// A file or directory of block-reward JSON, a recording, an era file or a folder of them.
-    Path(PathBuf),
-    /// A Beacon API node.
-    Node {
-        /// The node.
-        node: BeaconNode,
-        /// First slot.
-        start: Slot,
-        /// Last slot, included.
-        end: Slot,
+    Path {
+        /// The file or directory.
+        path: PathBuf,
+        /// First slot, of a chain.
+        start: Option<Slot>,
+        /// Last slot, included, of a chain.
+        end: Option<Slot>,
     },
+    /// Beacon API nodes.
+    Node(Box<NodePlace>),
 }
 
 /// Why a text names no place.
@@ -57,7 +61,7 @@ pub enum PlaceError {
     #[error("slot 0 is the genesis block, which has no rewards; begin at slot 1")]
     OnlyGenesis,
     /// A range of something that is read whole.
-    #[error("\"{}\" is read whole: --start and --end are for nodes (http:// or https://)", path.display())]
+    #[error("\"{}\" is read whole: --start and --end are for nodes, recordings and era files", path.display())]
     RangeOfPath {
         /// The file or directory.
         path: PathBuf,
@@ -68,58 +72,86 @@ pub enum PlaceError {
 }
 
 impl Place {
-    /// Tells what a text names: `http://` and `https://` begin a node, anything else is a path. Only a node
-    /// takes a range of slots, and needs one.
+    /// Tells what a text names: `http://` and `https://` begin a node, anything else is a path. A node needs a range
+    /// of slots; a chain on disk takes one.
     pub fn recognise(
         text: &str,
         start: Option<Slot>,
         end: Option<Slot>,
-        options: NodeOptions,
+        choices: NodeChoices,
     ) -> Result<Self, PlaceError> {
+        match (start, end) {
+            (Some(start), Some(end)) if end < start => return Err(PlaceError::Backwards { start, end }),
+            (_, Some(Slot(0))) => return Err(PlaceError::OnlyGenesis),
+            _ => {}
+        }
         let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         if !matches!(scheme.as_deref(), Some("http" | "https")) {
             let path = PathBuf::from(text);
-            return match (start, end) {
-                (None, None) => Ok(Self::Path(path)),
-                _ => Err(PlaceError::RangeOfPath { path }),
-            };
+            let ranged = start.is_some() || end.is_some();
+            if ranged && path.exists() && !ChainInput::recognise(&path) {
+                return Err(PlaceError::RangeOfPath { path });
+            }
+            return Ok(Self::Path { path, start, end });
         }
-        let node = BeaconNode::new(text, options)?;
-        match (start, end) {
-            (Some(start), Some(end)) if end < start => Err(PlaceError::Backwards { start, end }),
-            (Some(_), Some(Slot(0))) => Err(PlaceError::OnlyGenesis),
-            (Some(start), Some(end)) => Ok(Self::Node { node, start, end }),
-            _ => Err(PlaceError::NoRange { node: node.name().to_owned() }),
+        let range = (start.unwrap_or(Slot(1)), end.unwrap_or(Slot(1)));
+        let node = NodePlace::new(text, range.0, range.1, choices)?;
+        if start.is_none() || end.is_none() {
+            return Err(PlaceError::NoRange { node: node.name().to_owned() });
         }
+        Ok(Self::Node(Box::new(node)))
     }
 
-    /// Finds what is there; blocks are read later.
+    /// Finds what is there; blocks are read, and nodes asked, later.
     pub fn parts(&self) -> Result<Parts, InputError> {
+        self.parts_keeping(KeepText::No)
+    }
+
+    /// As [`Self::parts`], with the text of block-reward JSON kept where asked for.
+    pub fn parts_keeping(&self, keep: KeepText) -> Result<Parts, InputError> {
         Ok(match self {
-            Self::Path(path) if ChainInput::recognise(path) => {
-                let chain = ChainInput::open(path).map_err(Box::new)?;
-                let total =
-                    chain.slots().map_or(0, |(first, last)| last.0.saturating_sub(first.0).saturating_add(1));
-                let replay = chain.replay_all().map_err(Box::new)?;
-                let part = Part::of_chain(path.display().to_string(), total, replay);
-                Parts { total, unit: "slots", rest: Rest::Chain(Some(Box::new(part))) }
+            Self::Path { path, start, end } if ChainInput::recognise(path) => {
+                let (part, total) = chain_part(path, *start, *end)?;
+                Parts { total, unit: "slots", keep, rest: Rest::Chain(Some(Box::new(part))) }
             }
-            Self::Path(path) => {
+            Self::Path { path, .. } => {
                 let files = Inputs::find(path)?.files;
-                Parts { total: files.len() as u64, unit: "files", rest: Rest::Files(files.into_iter()) }
+                let total = files.len() as u64;
+                Parts { total, unit: "files", keep, rest: Rest::Files(files.into_iter()) }
             }
-            Self::Node { node, start, end } => {
-                let blocks = NodeBlocks::new(node.clone(), *start, *end, KeepText::No);
-                let total = blocks.slots();
-                Parts { total, unit: "slots", rest: Rest::Node { blocks: Box::new(blocks), runtime: None } }
+            Self::Node(node) => {
+                let total = node.end.0.saturating_sub(node.start.0).saturating_add(1);
+                Parts { total, unit: "slots", keep, rest: Rest::Node(node.clone()) }
             }
         })
     }
 }
 
+/// The chain at a path, from the first slot that is wanted, and how many slots that are.
+fn chain_part(
+    path: &std::path::Path,
+    start: Option<Slot>,
+    end: Option<Slot>,
+) -> Result<(Part, u64), InputError> {
+    let chain = ChainInput::open(path).map_err(Box::new)?;
+    let (first, last) = chain.covered().unwrap_or((Slot(1), Slot(1)));
+    let (start, end) = (start.unwrap_or(first.max(Slot(1))), end.unwrap_or(last));
+    // Slot 0 has no rewards, so that a range from it is one from slot 1.
+    let outside = start < first && start.0.saturating_add(1) < first.0 || end > last || end < start;
+    if outside {
+        let path = path.to_owned();
+        return Err(Box::new(ChainInputError::Outside { path, start, end, first, last }).into());
+    }
+    let replay = chain.replay(start, end).map_err(Box::new)?;
+    let blocks = Replay::new(replay.state, replay.blocks, Links::Check)
+        .map(|block| block.map_err(|error| PartError::Replay(Box::new(error))));
+    let total = end.0.saturating_sub(start.0).saturating_add(1);
+    Ok((Part::of_chain(path.display().to_string(), total, Replayed::from_slot(start, blocks)), total))
+}
+
 impl From<PathBuf> for Place {
     fn from(path: PathBuf) -> Self {
-        Self::Path(path)
+        Self::Path { path, start: None, end: None }
     }
 }
 
@@ -128,6 +160,7 @@ impl From<PathBuf> for Place {
 pub struct Parts {
     total: u64,
     unit: &'static str,
+    keep: KeepText,
     rest: Rest,
 }
 
@@ -135,10 +168,12 @@ pub struct Parts {
 enum Rest {
     Files(std::vec::IntoIter<InputFile>),
     Chain(Option<Box<Part>>),
-    Node {
+    /// Not asked yet.
+    Node(Box<NodePlace>),
+    /// Rewards as a node gives them.
+    Lighthouse {
         blocks: Box<NodeBlocks>,
-        /// Made when first needed, which is where the thread may wait.
-        runtime: Option<Runtime>,
+        runtime: Runtime,
     },
 }
 
@@ -156,22 +191,32 @@ impl Parts {
     /// The next part. A node is asked for it, so this may take minutes; call it where a thread may wait, not
     /// from an async task. An error ends the input: the rest can't be had.
     pub fn next_part(&mut self) -> Result<Option<Part>, InputError> {
+        if let Rest::Node(node) = &self.rest {
+            match node.open()? {
+                OpenNode::Computed(blocks) => {
+                    let name = format!("{}, slots {} to {}", node.name(), node.start, node.end);
+                    let part = Part::of_chain(name, self.total, blocks);
+                    self.rest = Rest::Chain(None);
+                    return Ok(Some(part));
+                }
+                OpenNode::Lighthouse(lighthouse) => {
+                    let blocks = NodeBlocks::new(*lighthouse, node.start, node.end, self.keep);
+                    let runtime = Builder::new_current_thread().enable_all().build();
+                    let runtime = runtime.map_err(InputError::Network)?;
+                    self.rest = Rest::Lighthouse { blocks: Box::new(blocks), runtime };
+                }
+            }
+        }
         match &mut self.rest {
-            Rest::Files(files) => Ok(files.next().map(Part::of_file)),
+            Rest::Files(files) => Ok(files.next().map(|file| Part::of_file(file, self.keep))),
             Rest::Chain(part) => Ok(part.take().map(|part| *part)),
-            Rest::Node { blocks, runtime } => next_of_node(blocks, runtime),
+            Rest::Lighthouse { blocks, runtime } => next_of_node(blocks, runtime),
+            Rest::Node(_) => Ok(None),
         }
     }
 }
 
-fn next_of_node(blocks: &mut NodeBlocks, runtime: &mut Option<Runtime>) -> Result<Option<Part>, InputError> {
-    let runtime = match runtime {
-        Some(runtime) => runtime,
-        None => {
-            let made = Builder::new_current_thread().enable_all().build().map_err(InputError::Network)?;
-            runtime.insert(made)
-        }
-    };
+fn next_of_node(blocks: &mut NodeBlocks, runtime: &Runtime) -> Result<Option<Part>, InputError> {
     let batch = runtime.block_on(blocks.next_batch());
     let (first, last, content) = match batch {
         None => return Ok(None),
@@ -217,9 +262,9 @@ pub struct Part {
 
 #[derive(Debug)]
 enum Content {
-    File(InputFile),
+    File(InputFile, KeepText),
     Records(Vec<RewardRecord>),
-    Chain(Box<chain_input::Replay>),
+    Chain(Replayed),
     Unusable(BatchError),
 }
 
@@ -238,39 +283,115 @@ pub enum PartError {
     /// A chain can't be replayed further.
     #[error(transparent)]
     Replay(#[from] Box<ReplayError<ChainInputError>>),
+    /// A chain from nodes can't be replayed further.
+    #[error(transparent)]
+    Node(#[from] Box<ReplayError<NodeChainError>>),
+    /// Rewards from blocks alone can't be computed further.
+    #[error(transparent)]
+    FromBlocks(#[from] Box<NodeChainError>),
+    /// A block can't be written as JSON.
+    #[error("slot {slot}: the reward can't be written as JSON, because {error}")]
+    Write {
+        /// The block's slot.
+        slot: Slot,
+        /// Why.
+        error: serde_json::Error,
+    },
+}
+
+/// Blocks of a chain with what they paid, computed here.
+pub struct Replayed(Box<dyn Iterator<Item = Result<ReplayedBlock, PartError>> + Send>);
+
+impl Replayed {
+    /// The blocks from a slot on. Those before it are replayed and left out.
+    pub fn from_slot(
+        first: Slot,
+        blocks: impl Iterator<Item = Result<ReplayedBlock, PartError>> + Send + 'static,
+    ) -> Self {
+        Self(Box::new(blocks.filter(move |block| !matches!(block, Ok(block) if block.block.slot() < first))))
+    }
+}
+
+impl Iterator for Replayed {
+    type Item = Result<ReplayedBlock, PartError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl fmt::Debug for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Replayed")
+    }
+}
+
+/// The reward of a block, as JSON in Lighthouse's shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RewardJson {
+    /// The block's slot.
+    pub slot: Slot,
+    /// The block's root.
+    pub block_root: Root,
+    /// The JSON.
+    pub text: Box<[u8]>,
 }
 
 /// The blocks of a part.
 pub type PartBlocks = Box<dyn Iterator<Item = Result<RewardRecord, PartError>> + Send>;
 
 impl Part {
-    fn of_file(file: InputFile) -> Self {
+    fn of_file(file: InputFile, keep: KeepText) -> Self {
         Self {
             name: file.path.display().to_string(),
             label: file.label,
             units: 1,
             reading: if file.size_bytes < LARGE_BYTES { Reading::Together } else { Reading::Alone },
-            content: Content::File(file),
+            content: Content::File(file, keep),
         }
     }
 
-    fn of_chain(name: String, units: u64, replay: chain_input::Replay) -> Self {
-        Self { name, label: None, units, reading: Reading::Alone, content: Content::Chain(Box::new(replay)) }
+    fn of_chain(name: String, units: u64, blocks: Replayed) -> Self {
+        Self { name, label: None, units, reading: Reading::Alone, content: Content::Chain(blocks) }
+    }
+
+    /// Its rewards as JSON, in order, bad ones as errors. Those of JSON are passed on as they are, if their text
+    /// was kept.
+    pub fn rewards(
+        self,
+        scale: Scale,
+        attestations: Attestations,
+        limits: Limits,
+    ) -> Box<dyn Iterator<Item = Result<RewardJson, PartError>> + Send> {
+        match self.content {
+            Content::Chain(blocks) => Box::new(blocks.map(move |block| {
+                let block = block?;
+                let slot = block.block.slot();
+                let text = serde_json::to_vec(&block.reward(scale, attestations))
+                    .map_err(|error| PartError::Write { slot, error })?;
+                Ok(RewardJson { slot, block_root: block.root, text: text.into() })
+            })),
+            _ => Box::new(self.blocks(limits).map(|record| {
+                let record = record?;
+                Ok(RewardJson {
+                    slot: record.observation.slot,
+                    block_root: record.observation.block_root,
+                    text: record.text.unwrap_or_else(|| b"null".to_vec()).into(),
+                })
+            })),
+        }
     }
 
     /// Its blocks in order, bad ones as errors.
     pub fn blocks(self, limits: Limits) -> PartBlocks {
         match self.content {
-            Content::File(file) => match file.open(limits) {
-                Ok(reader) => Box::new(reader.map(|block| block.map_err(PartError::Block))),
+            Content::File(file, keep) => match file.open(limits) {
+                Ok(reader) => Box::new(reader.keep_text(keep).map(|block| block.map_err(PartError::Block))),
                 Err(error) => Box::new(std::iter::once(Err(PartError::Open(error)))),
             },
-            Content::Chain(chain) => {
-                Box::new(Replay::new(chain.state, chain.blocks, Links::Check).map(|block| match block {
-                    Ok(block) => Ok(RewardRecord { observation: block.observation(), text: None }),
-                    Err(error) => Err(PartError::Replay(Box::new(error))),
-                }))
-            }
+            Content::Chain(blocks) => Box::new(blocks.map(|block| {
+                block.map(|block| RewardRecord { observation: block.observation(), text: None })
+            })),
             Content::Records(records) => Box::new(records.into_iter().map(Ok)),
             Content::Unusable(error) => Box::new(std::iter::once(Err(PartError::Answer(error)))),
         }
@@ -282,7 +403,7 @@ mod tests {
     use super::*;
 
     fn recognise(text: &str, start: Option<u64>, end: Option<u64>) -> Result<Place, PlaceError> {
-        Place::recognise(text, start.map(Slot), end.map(Slot), NodeOptions::default())
+        Place::recognise(text, start.map(Slot), end.map(Slot), NodeChoices::default())
     }
 
     #[test]
@@ -290,8 +411,8 @@ mod tests {
         for url in ["http://localhost:5052", "HTTPS://user:secret@node"] {
             assert!(matches!(recognise(url, Some(1), Some(2)), Ok(Place::Node { .. })), "{url}");
         }
-        assert!(matches!(recognise("rewards/https", None, None), Ok(Place::Path(_))));
-        assert!(matches!(recognise("ftp://node", None, None), Ok(Place::Path(_))));
+        assert!(matches!(recognise("rewards/https", None, None), Ok(Place::Path { .. })));
+        assert!(matches!(recognise("ftp://node", None, None), Ok(Place::Path { .. })));
     }
 
     #[test]
@@ -304,7 +425,9 @@ mod tests {
         }
         assert!(sentence(secret, Some(2), Some(1)).contains("the end is before the start"));
         assert!(sentence(secret, Some(0), Some(0)).contains("genesis"));
-        assert!(sentence("file.json", Some(1), None).contains("\"file.json\" is read whole"));
+        let file = tempfile::NamedTempFile::with_suffix(".json").expect("a file");
+        let path = file.path().to_str().expect("text");
+        assert!(sentence(path, Some(1), None).contains("is read whole"));
         assert!(sentence("http://", Some(1), Some(1)).contains("URL"));
     }
 

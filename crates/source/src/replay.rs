@@ -80,6 +80,13 @@ impl ReusedLog {
     }
 }
 
+impl From<RewardLog> for ReusedLog {
+    /// A log that serves no other block.
+    fn from(log: RewardLog) -> Self {
+        Self { log, pool: Arc::default() }
+    }
+}
+
 impl Deref for ReusedLog {
     type Target = RewardLog;
 

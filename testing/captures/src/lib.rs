@@ -8,6 +8,7 @@ pub mod fake_node;
 mod files;
 mod layout;
 pub mod pacing;
+pub mod served;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,20 +4,30 @@ use std::path::PathBuf;
 
 use clap::Args;
 use consensus::Slot;
+use source::Via;
 use source::compression::Compression;
 use source::record::StartState;
 
 /// Blocks to read.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct InputArgs {
-    /// A file or directory of block-reward JSON, or http(s)://… of a node.
+    /// A recording, era file, folder of era files, block-reward JSON, or http(s)://… of a Beacon API node.
     pub(crate) input: String,
-    /// First slot, when INPUT is a node.
+    /// First slot; of a node, recording or era files.
     #[arg(long, value_name = "SLOT")]
     pub(crate) start: Option<u64>,
-    /// Last slot (inclusive), when INPUT is a node.
+    /// Last slot (inclusive); of a node, recording or era files.
     #[arg(long, value_name = "SLOT")]
     pub(crate) end: Option<u64>,
+    /// Where a node's rewards come from: auto, state, blocks or lighthouse. See: blockmark help inputs.
+    #[arg(long, default_value = "auto", value_name = "WAY")]
+    pub(crate) via: Via,
+    /// A file of the state to replay a node's blocks from, SSZ (.gz, .zst), at or before the slot before START.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// A further node of the same network (repeatable), asked where INPUT fails.
+    #[arg(long, value_name = "URL")]
+    pub(crate) beacon_node: Vec<String>,
     /// How patient to be with a node.
     #[command(flatten)]
     pub(crate) node: NodeArgs,
@@ -40,16 +50,19 @@ pub(crate) struct FetchArgs {
     pub(crate) end: u64,
     /// Where `slot_A_to_B.json` files go.
     pub(crate) dir: PathBuf,
-    /// The node; it must serve /lighthouse/analysis/block_rewards.
-    #[arg(
-        long,
-        env = "BLOCKMARK_BEACON_NODE",
-        default_value = "http://localhost:5052",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub(crate) beacon_node: String,
-    /// Slots per file and request.
+    /// Which nodes.
+    #[command(flatten)]
+    pub(crate) nodes: NodesArgs,
+    /// Where the rewards come from: auto, state, blocks or lighthouse. See: blockmark help inputs.
+    #[arg(long, default_value = "auto", value_name = "WAY")]
+    pub(crate) via: Via,
+    /// A file of the state to replay the blocks from, SSZ (.gz, .zst), at or before the slot before START.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// legacy: Lighthouse's until 2025, 1/512; corrected: 1/448; spec: what the chain pays.
+    #[arg(long, default_value = "legacy", value_name = "SCALE")]
+    pub(crate) scale: consensus::rewards::Scale,
+    /// Slots per file.
     #[arg(long, env = "DEFAULT_BATCH_SIZE", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     pub(crate) batch: u64,
     /// Requests at the same time.

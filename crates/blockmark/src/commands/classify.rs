@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use anyhow::{Context as _, Result};
 use pipeline::{BlockVerdict, Explain, Progress as _};
 
-use super::input::place;
+use super::input::{input_failure, place};
 use super::{Context, model};
 use crate::cli::ClassifyArgs;
 use crate::failure::{Outcome, list_bad, quoted};
@@ -14,7 +14,8 @@ use crate::output::{say, shares};
 
 /// Judges every block of the input.
 pub(crate) fn run(context: &Context, args: &ClassifyArgs) -> Result<Outcome> {
-    let input = place(&args.input, "classify", &format!(" --model {}", quoted(args.model.display())))?;
+    let rest = format!(" --model {}", quoted(args.model.display()));
+    let input = place(&args.input, "classify", &rest)?;
     let json = context.global.json;
     let progress = Shown::new();
     let (models, mut bad) = model::open_range(&args.model, &progress)?;
@@ -31,7 +32,8 @@ pub(crate) fn run(context: &Context, args: &ClassifyArgs) -> Result<Outcome> {
         }
     };
     let wanted = if args.explain { Explain::Yes } else { Explain::No };
-    let report = pipeline::classify(&input, &models, wanted, print, &progress)?;
+    let report = pipeline::classify(&input, &models, wanted, print, &progress)
+        .map_err(|error| input_failure(error.into(), &input, "classify", &rest))?;
     out.flush().context("the result can't be written")?;
     drop(out);
     if !json {

@@ -11,7 +11,7 @@ use pipeline::{BuildOptions, db_build};
 use serde_json::json;
 use store::{AffinityRule, Format, OpenMode, Store};
 
-use super::input::place;
+use super::input::{input_failure, place};
 use super::{Context, model, runtime};
 use crate::cli::{DbArgs, DbCommand, ExportFormat, InputArgs};
 use crate::failure::{Outcome, list_bad, quoted};
@@ -123,7 +123,9 @@ fn build(context: &Context, path: &Path, args: &InputArgs, model_path: &Path) ->
     let report = runtime()?.block_on(async {
         let store = open(path, OpenMode::Create).await?;
         let options = BuildOptions::default();
-        let report = db_build(&input, &store, Arc::new(models), options, &progress).await?;
+        let report = db_build(&input, &store, Arc::new(models), options, &progress)
+            .await
+            .map_err(|error| input_failure(error.into(), &input, "db build", &rest))?;
         store.close().await?;
         anyhow::Ok(report)
     })?;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use fingerprint::features::FeatureSet;
 use pipeline::FeatureRow;
 
-use super::input::place;
+use super::input::{input_failure, place};
 use crate::cli::FeaturesArgs;
 use crate::failure::{Outcome, list_bad, usage};
 use crate::output::progress::Shown;
@@ -40,7 +40,8 @@ pub(crate) fn run(context: &super::Context, args: &FeaturesArgs) -> Result<Outco
         }
         out.write_all(b"\n")
     };
-    let report = pipeline::features(&input, &set, print, &Shown::new())?;
+    let report = pipeline::features(&input, &set, print, &Shown::new())
+        .map_err(|error| input_failure(error.into(), &input, "features", ""))?;
     out.flush().context("the result can't be written")?;
     Ok(list_bad(&report.bad, report.rows, "inputs", json))
 }

@@ -5,75 +5,68 @@ use std::io::{self, BufWriter, Write};
 use anyhow::{Context as _, Result};
 use consensus::rewards::{Attestations, Scale};
 use pipeline::{BadInput, Progress as _};
-use source::chain_input::ChainInput;
 use source::rewards::{KeepText, Limits};
-use source::{Inputs, Links, Replay};
+use source::{Place, Via};
 
 use super::Context;
+use super::input::{input_failure, is_json, place};
 use crate::cli::RewardsArgs;
 use crate::failure::{Outcome, list_bad, quoted, usage};
 use crate::output::progress::Shown;
 
 /// Prints the rewards.
 pub(crate) fn run(context: &Context, args: &RewardsArgs) -> Result<Outcome> {
+    let input = place(&args.input, "rewards", "")?;
+    let made_elsewhere =
+        is_json(&input) || matches!(&input, Place::Node(_)) && args.input.via == Via::Lighthouse;
+    if args.scale != Scale::Legacy && made_elsewhere {
+        let better = match &input {
+            Place::Node(node) => format!(
+                "blockmark rewards {} --start {} --end {} --scale {}",
+                quoted(node.name()),
+                node.start,
+                node.end,
+                args.scale
+            ),
+            Place::Path { path, .. } => format!("blockmark rewards {}", quoted(path.display())),
+        };
+        return Err(usage("block-reward JSON is in the scale that it was made in", better));
+    }
     let mut out = Array { out: BufWriter::new(io::stdout().lock()), items: 0 };
-    let bad =
-        if ChainInput::recognise(&args.input) { of_chain(args, &mut out)? } else { of_json(args, &mut out)? };
+    let bad = match print(args, &input, &mut out) {
+        Ok(bad) => bad,
+        Err(error) => return Err(input_failure(error, &input, "rewards", "")),
+    };
     out.finish().context("the result can't be written")?;
     Ok(list_bad(&bad, out.items, "inputs", context.global.json))
 }
 
-/// Replays a chain. What can't be replayed ends it, and is listed.
-fn of_chain<W: Write>(args: &RewardsArgs, out: &mut Array<W>) -> Result<Vec<BadInput>> {
-    let chain = ChainInput::open(&args.input)?;
-    let name = args.input.display().to_string();
-    let slots = chain.slots().map(|(first, last)| last.0.saturating_sub(first.0).saturating_add(1));
-    let chain = chain.replay_all()?;
+/// Prints block after block. What can't be read or replayed is listed.
+fn print<W: Write>(args: &RewardsArgs, input: &Place, out: &mut Array<W>) -> Result<Vec<BadInput>> {
     let attestations = if args.include_attestations { Attestations::Include } else { Attestations::Omit };
+    let mut parts = input.parts_keeping(KeepText::Yes)?;
     let progress = Shown::new();
-    progress.start("Replaying", slots, "slots");
-    let mut at = chain.state.slot;
-    for block in Replay::new(chain.state, chain.blocks, Links::Check) {
-        match block {
-            Ok(block) => {
-                out.put(&serde_json::to_vec(&block.reward(args.scale, attestations))?)?;
-                let slot = block.block.slot().0;
-                progress.advance(slot.saturating_sub(at));
-                at = slot;
-            }
-            Err(error) => return Ok(vec![BadInput::new(&name, error.to_string())]),
-        }
-    }
-    progress.finish("");
-    Ok(Vec::new())
-}
-
-/// Passes on block-reward JSON as it is.
-fn of_json<W: Write>(args: &RewardsArgs, out: &mut Array<W>) -> Result<Vec<BadInput>> {
-    if args.scale != Scale::Legacy {
-        let better = format!("blockmark rewards {}", quoted(args.input.display()));
-        return Err(usage("block-reward JSON is in the scale that it was made in", better));
-    }
-    let files = Inputs::find(&args.input)?.files;
-    let progress = Shown::new();
-    progress.start("Reading", Some(files.len() as u64), "files");
+    progress.start("Computing rewards", Some(parts.total()), parts.unit());
     let mut bad = Vec::new();
-    for file in files {
-        let name = file.path.display().to_string();
-        match file.open(Limits::default()) {
-            Err(error) => {
-                bad.push(BadInput::new(&name, format!("the file can't be opened, because {error}")))
-            }
-            Ok(reader) => {
-                for record in reader.keep_text(KeepText::Yes) {
-                    match record {
-                        Ok(record) => out.put(record.text.as_deref().unwrap_or(b"null"))?,
-                        Err(error) => bad.push(BadInput::new(&name, error.to_string())),
+    let by_slots = parts.unit() == "slots";
+    while let Some(part) = parts.next_part()? {
+        let (name, units) = (part.name.clone(), part.units);
+        let mut at = None;
+        for reward in part.rewards(args.scale, attestations, Limits::default()) {
+            match reward {
+                Ok(reward) => {
+                    out.put(&reward.text)?;
+                    if by_slots {
+                        let slot = reward.slot.0;
+                        progress.advance(slot.saturating_sub(at.replace(slot).unwrap_or(slot)));
                     }
                 }
+                Err(error) => bad.push(BadInput::new(&name, error.to_string())),
             }
         }
-        progress.advance(1);
+        if !by_slots {
+            progress.advance(units);
+        }
     }
     progress.finish("");
     Ok(bad)

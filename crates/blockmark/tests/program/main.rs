@@ -1,5 +1,6 @@
 //! Runs the program as a person does: every command, every exit code, bad inputs, bad machines.
 
+mod beacon;
 #[allow(dead_code, reason = "the tests only parse command lines")]
 #[path = "../../src/cli.rs"]
 mod cli;

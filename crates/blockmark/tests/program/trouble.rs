@@ -14,12 +14,12 @@ use crate::place::{BLOCKS, FIRST_SLOT, Place, Ran};
 /// How long anything may take before a test gives up waiting for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
 }
 
-fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");

@@ -36,6 +36,26 @@ impl Shuffling {
         Self { epoch, seed, committees_per_slot, slots_per_epoch: preset.slots_per_epoch, active, shuffled }
     }
 
+    /// The shuffling that some committees are of: those of all slots of an epoch, in order of slot and index. `None`
+    /// where their sizes are not those of a shuffling.
+    pub fn of_committees(spec: &Spec, epoch: u64, committees: &[Vec<u32>]) -> Option<Self> {
+        let slots_per_epoch = spec.preset.slots_per_epoch;
+        let per_slot = (committees.len() as u64).checked_div(slots_per_epoch)?;
+        let shuffled: Vec<u32> = committees.iter().flatten().copied().collect();
+        let mut active = shuffled.clone();
+        active.sort_unstable();
+        let shuffling =
+            Self { epoch, seed: [0; 32], committees_per_slot: per_slot, slots_per_epoch, active, shuffled };
+        let mut end = 0;
+        for (number, committee) in (0_u64..).zip(committees) {
+            end += committee.len();
+            if shuffling.boundary(number + 1)? != end {
+                return None;
+            }
+        }
+        (per_slot > 0 && per_slot * slots_per_epoch == committees.len() as u64).then_some(shuffling)
+    }
+
     /// The epoch.
     pub fn epoch(&self) -> u64 {
         self.epoch
@@ -166,6 +186,12 @@ impl State {
         self.caches.shufflings.retain(|kept| kept.epoch.saturating_add(2) > current && kept.epoch < epoch);
         self.caches.shufflings.push(Arc::clone(&shuffling));
         Ok(shuffling)
+    }
+
+    /// Takes another's word for the shuffling of an epoch.
+    pub(crate) fn know_shuffling(&mut self, shuffling: Arc<Shuffling>) {
+        self.caches.shufflings.retain(|kept| kept.epoch != shuffling.epoch);
+        self.caches.shufflings.push(shuffling);
     }
 
     /// The shuffling of an epoch that begins after the next one, or of one that [`State::shuffling`] knows.

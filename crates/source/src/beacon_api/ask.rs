@@ -257,7 +257,12 @@ impl Nodes {
         Ok(Answer { node: Arc::clone(&node.name), is_ssz, version, body })
     }
 
-    async fn send(&self, node: &Node, question: &Question, form: Form) -> Result<Response, ApiProblem> {
+    pub(super) async fn send(
+        &self,
+        node: &Node,
+        question: &Question,
+        form: Form,
+    ) -> Result<Response, ApiProblem> {
         let mut url = node.address.join(&question.path);
         if !question.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&question.query);

@@ -178,6 +178,19 @@ impl BeaconApi {
         self.nodes.ask(&question, move |answer| read_state(answer, id, &spec)).await
     }
 
+    /// Whether a node begins to give a state. The state itself is not read.
+    pub async fn gives_state(&self, id: StateId) -> bool {
+        let question =
+            Question { form: Form::Ssz, ..self.small(id.said(), format!("eth/v2/debug/beacon/states/{id}")) };
+        for node in &self.nodes.list {
+            let sent = self.nodes.send(node, &question, Form::Ssz).await;
+            if sent.is_ok_and(|response| response.status() == StatusCode::OK) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The committees of an epoch, in order of slot and index, as a state knows them.
     pub async fn committees(
         &self,
