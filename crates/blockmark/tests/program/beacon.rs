@@ -275,7 +275,7 @@ fn ctrl_c_leaves_what_the_hint_goes_on_with() {
     let slow = beacon.scripted(beacon.answers(0..SLOTS), stalling);
     let node = beacon.node(beacon.answers(0..SLOTS));
     let commands = [
-        (&["record", "1", "40", "a chain"][..], "a chain/blocks", 10),
+        (&["record", "1", "40", "a chain"][..], "a chain/blocks", 5),
         (&["fetch", "1", "40", "got", "--batch", "8"], "got", 2),
     ];
     for (words, folder, least) in commands {
