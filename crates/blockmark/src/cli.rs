@@ -194,10 +194,10 @@ pub(crate) enum DebugCommand {
     },
     /// Apply a signed block to the state before it.
     Transition {
-        /// The state, SSZ, at or before the block's slot.
-        pre: PathBuf,
-        /// The signed block, SSZ.
-        block: PathBuf,
+        /// The state, SSZ, at or before the block's slot; or http(s)://… of a node that gives states.
+        pre: String,
+        /// The signed block, SSZ; of a node, its slot or root.
+        block: String,
         /// Where the state after it goes.
         #[arg(long, value_name = "FILE")]
         post: Option<PathBuf>,

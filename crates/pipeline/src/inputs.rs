@@ -75,17 +75,28 @@ fn in_batches<S, T: Send, E>(
     work: &(impl Fn(&mut S, &RewardRecord, Option<Client>) -> Result<T, String> + Sync + Send),
     take: &mut impl FnMut(Batch<T>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (name, label, mut units) = (part.name.clone(), part.label, part.units);
+    let (name, label, mut units, mut at) = (part.name.clone(), part.label, part.units, part.first_slot);
     let mut blocks = part.blocks(Limits::default()).enumerate();
     loop {
         let records: Vec<(usize, Result<RewardRecord, PartError>)> =
             blocks.by_ref().take(BATCH_BLOCKS).collect();
         let is_last = records.len() < BATCH_BLOCKS;
+        let reached =
+            records.iter().rev().find_map(|(_, record)| Some(record.as_ref().ok()?.observation.slot));
         let results: Vec<Result<T, String>> = records
             .into_par_iter()
             .map_init(state, |state, (position, record)| worked(record, position, state, label, work))
             .collect();
-        let done = if is_last { std::mem::take(&mut units) } else { 0 };
+        let done = match (&mut at, reached) {
+            (Some(at), Some(reached)) if !is_last => {
+                let done = reached.0.saturating_sub(at.0).min(units);
+                *at = reached;
+                done
+            }
+            _ if is_last => units,
+            _ => 0,
+        };
+        units -= done;
         let items = Vec::with_capacity(results.len());
         let mut batch = Batch { name: name.clone(), items, bad: Vec::new(), units: done };
         results.into_iter().for_each(|result| put(&mut batch, result));

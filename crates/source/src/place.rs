@@ -146,7 +146,7 @@ fn chain_part(
     let blocks = Replay::new(replay.state, replay.blocks, Links::Check)
         .map(|block| block.map_err(|error| PartError::Replay(Box::new(error))));
     let total = end.0.saturating_sub(start.0).saturating_add(1);
-    Ok((Part::of_chain(path.display().to_string(), total, Replayed::from_slot(start, blocks)), total))
+    Ok((Part::of_chain(path.display().to_string(), start, total, Replayed::from_slot(start, blocks)), total))
 }
 
 impl From<PathBuf> for Place {
@@ -195,7 +195,7 @@ impl Parts {
             match node.open()? {
                 OpenNode::Computed(blocks) => {
                     let name = format!("{}, slots {} to {}", node.name(), node.start, node.end);
-                    let part = Part::of_chain(name, self.total, blocks);
+                    let part = Part::of_chain(name, node.start, self.total, blocks);
                     self.rest = Rest::Chain(None);
                     return Ok(Some(part));
                 }
@@ -233,6 +233,7 @@ fn next_of_node(blocks: &mut NodeBlocks, runtime: &Runtime) -> Result<Option<Par
         label: None,
         units: (last.0 - first.0).saturating_add(1),
         reading: Reading::Alone,
+        first_slot: None,
         content,
     }))
 }
@@ -257,6 +258,8 @@ pub struct Part {
     pub units: u64,
     /// How it is best read.
     pub reading: Reading,
+    /// The first slot, where the units are slots and the blocks come one by one.
+    pub first_slot: Option<Slot>,
     content: Content,
 }
 
@@ -347,12 +350,14 @@ impl Part {
             label: file.label,
             units: 1,
             reading: if file.size_bytes < LARGE_BYTES { Reading::Together } else { Reading::Alone },
+            first_slot: None,
             content: Content::File(file, keep),
         }
     }
 
-    fn of_chain(name: String, units: u64, blocks: Replayed) -> Self {
-        Self { name, label: None, units, reading: Reading::Alone, content: Content::Chain(blocks) }
+    fn of_chain(name: String, first: Slot, units: u64, blocks: Replayed) -> Self {
+        let content = Content::Chain(blocks);
+        Self { name, label: None, units, reading: Reading::Alone, first_slot: Some(first), content }
     }
 
     /// Its rewards as JSON, in order, bad ones as errors. Those of JSON are passed on as they are, if their text

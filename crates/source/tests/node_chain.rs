@@ -239,6 +239,9 @@ async fn a_block_that_a_node_misses_is_asked_for_by_its_root() {
     let node = FakeNode::scripted(&answers, missing).await;
     let got = ask(&[&node], (10, 40), via(Via::State)).await.expect("rewards");
     check(&chain, (10, 40), &got);
+    // Those at the end of a range are told by the next block.
+    let got = ask(&[&node], (10, 21), via(Via::State)).await.expect("rewards");
+    check(&chain, (10, 21), &got);
     // Where it can't be had at all, nothing is made up.
     let gone = |asked: &Asked| {
         let id = asked.path.strip_prefix("/eth/v2/beacon/blocks/")?;
@@ -250,6 +253,24 @@ async fn a_block_that_a_node_misses_is_asked_for_by_its_root() {
     let before = slots().filter(|slot| *slot < 20).max().expect("a block");
     let got = ask(&[&node], (10, 40), via(Via::State)).await.expect("some rewards");
     assert!(got.bad[0].contains(&format!("does not follow the block of slot {before}")), "{:?}", got.bad);
+}
+
+#[tokio::test]
+async fn a_second_node_that_is_behind_does_not_end_the_chain() {
+    let chain = ServedChain::simulated(Fork::Deneb, SLOTS);
+    let answers = with_states(&chain, 0..SLOTS, Forms::Both);
+    let failing = |asked: &Asked| {
+        let slot = asked.path.strip_prefix("/eth/v2/beacon/blocks/")?.parse::<u64>().ok()?;
+        (slot >= 20).then_some(Fault::Break)
+    };
+    let first = FakeNode::scripted(&answers, failing).await;
+    let late = ServedChain::simulated(Fork::Deneb, 30);
+    let second = FakeNode::honest(&with_states(&late, 0..30, Forms::Both)).await;
+    let got = ask(&[&first, &second], (10, 40), via(Via::State)).await.expect("some rewards");
+    // The last block before an error may be held back.
+    let there = values(&chain.rewards(10..=30, Scale::Legacy));
+    assert!(there.starts_with(&got.rewards) && got.rewards.len() + 1 >= there.len(), "{}", got.rewards.len());
+    assert!(got.bad.len() == 1 && got.bad[0].contains("the beacon nodes are at slot 30"), "{:?}", got.bad);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use consensus::Slot;
 use consensus::containers::SignedBeaconBlock;
 use consensus::rewards::{Attestations, BlockContext, RewardLog, Scale};
 use consensus::spec::{Fork, Network, Spec};
@@ -15,10 +16,13 @@ use consensus::ssz::Ssz as _;
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, apply_signed_block, process_slots};
 use serde_json::json;
+use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
+use source::chain::ChainBlock;
+use source::node_chain::NodeChain;
 
 use super::Context;
 use crate::cli::{DebugCommand, NetworkArgs};
-use crate::failure::{Outcome, usage};
+use crate::failure::{Outcome, quoted, usage};
 
 /// Bytes of a file that is read whole.
 const MAX_FILE_BYTES: u64 = 4 << 30;
@@ -115,20 +119,26 @@ fn spec_test(context: &Context, dir: &Path) -> Result<Outcome> {
 
 fn transition(
     context: &Context,
-    pre: &Path,
-    block: &Path,
+    pre: &str,
+    block: &str,
     post: Option<&Path>,
     checks: Checks,
     network: &NetworkArgs,
 ) -> Result<Outcome> {
-    let spec = Arc::new(spec(network)?);
-    let name = |path: &Path| format!("\"{}\"", path.display());
-    let mut state = State::decode_any_fork(Arc::clone(&spec), &read(pre)?).with_context(|| name(pre))?;
-    let bytes = read(block)?;
-    let fork = source::chain::ChainBlock::decode(&spec, &bytes)
-        .map_err(|error| anyhow!("{}: {error}", name(block)))?;
-    let shape_fork = fork.fork;
-    let block: Arc<SignedBeaconBlock> = fork.block;
+    let is_node = ["http://", "https://"].iter().any(|scheme| pre.starts_with(scheme));
+    let (block, mut state) = if is_node {
+        of_node(pre, block)?
+    } else {
+        let spec = Arc::new(spec(network)?);
+        let state = State::decode_any_fork(Arc::clone(&spec), &read(Path::new(pre))?)
+            .with_context(|| format!("\"{pre}\""))?;
+        let bytes = read(Path::new(block))?;
+        let block = ChainBlock::decode(&spec, &bytes).map_err(|error| anyhow!("\"{block}\": {error}"))?;
+        (block, state)
+    };
+    let spec = Arc::clone(state.spec());
+    let shape_fork = block.fork;
+    let block: Arc<SignedBeaconBlock> = block.block;
     let slot = block.message.slot;
     if state.slot < slot {
         process_slots(&mut state, slot, &mut FromScratch)?;
@@ -168,6 +178,19 @@ fn transition(
         );
     }
     Ok(Outcome::Done)
+}
+
+/// A block of a node, by slot or root, and the state before it.
+fn of_node(url: &str, block: &str) -> Result<(ChainBlock, State)> {
+    let better = || format!("blockmark debug transition {} 1", quoted("http://localhost:5052"));
+    let slot = block.parse().map(|slot| BlockId::Slot(Slot(slot)));
+    let id = slot.or_else(|_| block.parse().map(BlockId::Root));
+    let id = id.map_err(|_| {
+        usage(format!("\"{block}\" is neither a slot nor a root, which name the block of a node"), better())
+    })?;
+    let api = BeaconApi::new([url], ApiOptions::default()).map_err(|error| usage(error, better()))?;
+    let chain = NodeChain::connect(api, 1, &source::StopSwitch::default())?;
+    Ok(chain.block_and_state(id)?)
 }
 
 fn ssz(object: &str, file: &Path, fork: Fork, network: &NetworkArgs) -> Result<Outcome> {

@@ -81,7 +81,7 @@ impl From<Slot> for StateId {
 
 impl BlockId {
     /// The block in a sentence.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         match self {
             Self::Slot(slot) => format!("the block of slot {slot}"),
             Self::Root(root) => format!("the block {root}"),

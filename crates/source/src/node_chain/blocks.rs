@@ -1,7 +1,8 @@
 //! The blocks of a range as one chain, several asked for at a time.
 //!
 //! Each block must name the one before it as its parent. Where it does not, the blocks in between are asked for by
-//! their roots: the node that was asked may have missed them, or another node took over.
+//! their roots: the node that was asked may have missed them, or another node took over. Where the last slots of a
+//! range have no block, the next block behind the range must agree.
 
 use std::sync::Arc;
 
@@ -78,7 +79,39 @@ impl Reader {
                 }
             }
         }
+        if self.before.is_some_and(|(slot, _)| slot < last) {
+            for block in self.behind(last).await? {
+                if sender.send(Some(Ok((block.block, block.root)))).await.is_err() {
+                    break;
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// Blocks up to `last` that were missed at the end, where only a block behind them can tell. A node that is not
+    /// there yet has no block for these slots either: that is an error.
+    async fn behind(&self, last: Slot) -> Result<Vec<ApiBlock>, NodeChainError> {
+        let heads: Vec<Slot> = self
+            .chain
+            .api
+            .survey()
+            .await
+            .into_iter()
+            .filter_map(|node| Some(node.syncing.ok()?.head_slot))
+            .collect();
+        let farthest = heads.iter().max().copied().unwrap_or(last);
+        for slot in (last.0.saturating_add(1)..=farthest.0).take(LONGEST_GAP) {
+            if let Some(block) = self.chain.api.block(BlockId::Slot(Slot(slot)), &self.chain.spec).await? {
+                let mut blocks = self.linked(block).await?;
+                blocks.retain(|block| block.block.slot() <= last);
+                return Ok(blocks);
+            }
+        }
+        match heads.into_iter().min() {
+            Some(head) if head < last => Err(NodeChainError::NotYet { end: last, head }),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// A block, behind those that are missing before it.

@@ -53,6 +53,14 @@ pub enum NodeChainError {
         /// The oldest state that nodes have, if they give any.
         oldest: Option<Slot>,
     },
+    /// There is no such block.
+    #[error("{nodes} has no such block: {block}")]
+    NoBlock {
+        /// The nodes.
+        nodes: String,
+        /// The block.
+        block: String,
+    },
     /// A state is of another chain.
     #[error(
         "{what} is of another network: genesis_validators_root is {found}, where the beacon nodes have {expected}"

@@ -11,6 +11,7 @@ use consensus::{Root, Slot};
 use super::error::is_not_given;
 use super::{NodeChain, NodeChainError};
 use crate::beacon_api::{BlockId, StateId};
+use crate::chain::ChainBlock;
 use crate::compression::Compression;
 use crate::recording::head_root;
 
@@ -45,6 +46,25 @@ impl NodeChain {
         }
         let root = head_root(&state)?;
         Ok(StartingState { state, root })
+    }
+
+    /// A block, and the state that it is applied to: that of its parent, in the chain or not.
+    pub fn block_and_state(&self, id: BlockId) -> Result<(ChainBlock, State), NodeChainError> {
+        let block = self.wait(self.api.block(id, &self.spec))?;
+        let block =
+            block.ok_or_else(|| NodeChainError::NoBlock { nodes: self.nodes(), block: id.said() })?.block;
+        let parent = BlockId::Root(block.block.message.parent_root);
+        let header = self.wait(self.api.header(parent))?;
+        let header =
+            header.ok_or_else(|| NodeChainError::NoBlock { nodes: self.nodes(), block: parent.said() })?;
+        let by_root = self.wait(self.api.state(StateId::Root(header.state_root), &self.spec));
+        let had = match by_root {
+            Err(NodeChainError::Api(error)) if header.canonical && is_not_given(&error) => {
+                self.wait(self.api.state(StateId::Slot(header.slot), &self.spec))?
+            }
+            had => had?,
+        };
+        Ok((block, had.state))
     }
 
     fn state_of_file(&self, path: &Path, before: Slot) -> Result<State, NodeChainError> {
