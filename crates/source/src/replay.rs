@@ -60,7 +60,7 @@ pub struct ReplayedBlock {
     pub parent_slot: Slot,
     /// What it paid.
     pub log: ReusedLog,
-    slots_per_epoch: u64,
+    pub(crate) slots_per_epoch: u64,
 }
 
 /// A log whose memory serves a later block once it is dropped: that of a block is a quarter of a megabyte.

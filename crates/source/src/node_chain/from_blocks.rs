@@ -122,7 +122,13 @@ impl FromBlocksReplay {
             rules.apply(&block.block.message, root, &mut log)?;
             if slot >= self.first {
                 let slots_per_epoch = self.chain.spec.preset.slots_per_epoch;
-                return Ok(Some(ReplayedBlock { block, root, parent_slot, log: log.into(), slots_per_epoch }));
+                return Ok(Some(ReplayedBlock {
+                    block,
+                    root,
+                    parent_slot,
+                    log: log.into(),
+                    slots_per_epoch,
+                }));
             }
         }
     }
