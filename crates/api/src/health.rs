@@ -5,10 +5,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use source::follow::{Follower, Phase, Place};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::freshness::Freshness;
+use crate::settings::ChainClock;
 use crate::state::AppState;
 
 /// The answer of `/health/ready`.
@@ -22,6 +24,51 @@ pub(crate) struct Readiness {
     freshness: Freshness,
     /// The loaded model's name; null if there is none, and `/classify` answers 503.
     model: Option<String>,
+    /// The chain that is followed; null if none is.
+    chain: Option<ChainHealth>,
+}
+
+/// How it stands with the chain that is followed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ChainHealth {
+    /// starting, catching_up, following or stopped.
+    phase: &'static str,
+    /// The slot of the head.
+    head_slot: Option<u64>,
+    /// The slot of the newest final block.
+    finalized_slot: Option<u64>,
+    /// The first slot whose rewards are known.
+    oldest_slot: Option<u64>,
+    /// The slot of the node's head when it was last asked.
+    node_head_slot: Option<u64>,
+    /// How old the head is.
+    freshness: Freshness,
+    /// What went wrong last, if nothing went well since.
+    error: Option<String>,
+}
+
+impl ChainHealth {
+    fn of(follower: &Follower, now: u64) -> Self {
+        let status = follower.status();
+        let slot = |place: Option<Place>| place.map(|place| place.slot.0);
+        let clock = follower.view(|view| ChainClock {
+            genesis_time: view.genesis_time(),
+            seconds_per_slot: view.spec().config.slot_duration_ms.div_ceil(1_000),
+        });
+        Self {
+            phase: status.phase.name(),
+            head_slot: slot(status.head),
+            finalized_slot: slot(status.anchor),
+            oldest_slot: status.oldest_slot.map(|slot| slot.0),
+            node_head_slot: status.node_head.map(|slot| slot.0),
+            freshness: Freshness::of(slot(status.head).unwrap_or_default(), clock, now),
+            error: status.error,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.phase == Phase::Following.name() && self.freshness.is_ready()
+    }
 }
 
 /// Whether the process answers at all.
@@ -31,7 +78,7 @@ pub(crate) async fn live() -> Json<serde_json::Value> {
 }
 
 /// Whether the database answers and its newest verdict is at most 32 slots old. Recorded data have no age and are
-/// always ready.
+/// always ready. Where a chain is followed, its head must be at most 32 slots old, too.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -41,8 +88,10 @@ pub(crate) async fn live() -> Json<serde_json::Value> {
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<Response, ApiError> {
     let newest_slot = state.store().sync_status().await?.greatest_block_slot.0;
     let freshness = state.freshness(newest_slot);
-    let ready = freshness.is_ready();
+    let follower = state.settings().rewards.follower.as_ref();
+    let chain = follower.map(|follower| ChainHealth::of(follower, state.now()));
+    let ready = freshness.is_ready() && chain.as_ref().is_none_or(ChainHealth::is_ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let model = state.model().map(|_| state.model_name().to_owned());
-    Ok((status, Json(Readiness { ready, newest_slot, freshness, model })).into_response())
+    Ok((status, Json(Readiness { ready, newest_slot, freshness, model, chain })).into_response())
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! request ─▶ limits ─▶ auth ─▶ compat │ v1 │ dashboard ─▶ store
-//!                                └▶ judge ─▶ fingerprint
+//!                          │     └▶ judge ─▶ fingerprint
+//!                          └─▶ lighthouse ─▶ source::follow
 //! ```
 //!
 //! [`router`] is the whole service; [`AppState`] holds what it works on, [`Settings`] what an operator decides.
@@ -15,6 +16,7 @@ mod error;
 mod freshness;
 mod health;
 mod judge;
+mod lighthouse;
 mod limits;
 mod metrics;
 mod openapi;
@@ -27,7 +29,7 @@ mod v1;
 pub use error::ApiError;
 pub use freshness::Freshness;
 pub use router::router;
-pub use settings::{ChainClock, Credential, GapPolicy, Limits, PrivateAccess, Settings};
+pub use settings::{ChainClock, Credential, GapPolicy, Limits, PrivateAccess, RewardSettings, Settings};
 pub use state::{AppState, Now};
 
 /// The JSON description of all addresses, as `/openapi.json` serves it.

@@ -16,6 +16,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
     tags(
         (name = "v1", description = "Verdicts with probabilities and evidence, shares with intervals."),
         (name = "blockprint", description = "blockprint's addresses and shapes."),
+        (name = "lighthouse", description = "Block rewards as Lighthouse gave them until 2025, for programs that read them."),
         (name = "health", description = "For load balancers.")
     )
 )]

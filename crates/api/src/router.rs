@@ -16,7 +16,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::error::ApiError;
 use crate::openapi::Description;
 use crate::state::AppState;
-use crate::{auth, compat, dashboard, health, limits, metrics, v1};
+use crate::{auth, compat, dashboard, health, lighthouse, limits, metrics, v1};
 
 fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -28,7 +28,7 @@ fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
 }
 
 fn private() -> OpenApiRouter<AppState> {
-    compat::private().merge(v1::private())
+    compat::private().merge(v1::private()).merge(lighthouse::routes())
 }
 
 /// The description of all addresses.

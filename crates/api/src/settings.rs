@@ -4,6 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use consensus::rewards::Scale;
+use source::chain_input::ChainInput;
+use source::follow::Follower;
+
 /// Everything the router is told beside the database and the model.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -19,6 +23,27 @@ pub struct Settings {
     pub model_name: String,
     /// The chain's clock; `None` for recorded data that nobody follows live.
     pub clock: Option<ChainClock>,
+    /// Where block rewards come from.
+    pub rewards: RewardSettings,
+}
+
+/// Where `/lighthouse/analysis/block_rewards` and the `block_reward` events get their answers. With neither source
+/// they are turned off.
+#[derive(Clone, Debug, Default)]
+pub struct RewardSettings {
+    /// A chain that is followed.
+    pub follower: Option<Follower>,
+    /// A stretch of the same chain on disk, replayed where the follower does not reach back.
+    pub archive: Option<ChainInput>,
+    /// How rewards are scaled.
+    pub scale: Scale,
+}
+
+impl RewardSettings {
+    /// Whether there is a source.
+    pub fn is_on(&self) -> bool {
+        self.follower.is_some() || self.archive.is_some()
+    }
 }
 
 impl Default for Settings {
@@ -30,6 +55,7 @@ impl Default for Settings {
             network: "mainnet".to_owned(),
             model_name: "model".to_owned(),
             clock: None,
+            rewards: RewardSettings::default(),
         }
     }
 }
@@ -61,6 +87,18 @@ pub struct Limits {
     pub requests_in_flight: usize,
     /// Classify requests whose body is read and judged at the same time; more wait.
     pub classify_in_flight: usize,
+    /// Most slots of one request for block rewards. A block of mainnet is about half a megabyte of JSON.
+    pub reward_slots: u64,
+    /// Most blocks posted in one request for their rewards.
+    pub reward_blocks: usize,
+    /// Largest body of posted blocks.
+    pub reward_body_bytes: usize,
+    /// Requests for block rewards that are worked on at the same time; more wait.
+    pub rewards_in_flight: usize,
+    /// Streams of events at the same time; more get 503.
+    pub event_streams: usize,
+    /// Events that wait for a reader of a stream; more are dropped, and it is told how many.
+    pub event_queue: usize,
 }
 
 impl Default for Limits {
@@ -73,6 +111,12 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(60),
             requests_in_flight: 512,
             classify_in_flight: 4,
+            reward_slots: 8_192,
+            reward_blocks: 128,
+            reward_body_bytes: 16 << 20,
+            rewards_in_flight: 2,
+            event_streams: 64,
+            event_queue: 32,
         }
     }
 }

@@ -25,6 +25,8 @@ struct Inner {
     now: Now,
     requests: Arc<Semaphore>,
     classifications: Arc<Semaphore>,
+    rewards: Arc<Semaphore>,
+    event_streams: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -37,8 +39,20 @@ impl AppState {
     pub fn at(store: Store, model: Option<Arc<Model>>, settings: Settings, now: Now) -> Self {
         let requests = Arc::new(Semaphore::new(settings.limits.requests_in_flight.max(1)));
         let classifications = Arc::new(Semaphore::new(settings.limits.classify_in_flight.max(1)));
+        let rewards = Arc::new(Semaphore::new(settings.limits.rewards_in_flight.max(1)));
+        let event_streams = Arc::new(Semaphore::new(settings.limits.event_streams.max(1)));
         let model_name = model.as_ref().map_or_else(String::new, |model| model.name(&settings.model_name));
-        Self(Arc::new(Inner { store, model, model_name, settings, now, requests, classifications }))
+        Self(Arc::new(Inner {
+            store,
+            model,
+            model_name,
+            settings,
+            now,
+            requests,
+            classifications,
+            rewards,
+            event_streams,
+        }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -69,6 +83,14 @@ impl AppState {
 
     pub(crate) fn classifications(&self) -> &Arc<Semaphore> {
         &self.0.classifications
+    }
+
+    pub(crate) fn rewards_in_flight(&self) -> &Arc<Semaphore> {
+        &self.0.rewards
+    }
+
+    pub(crate) fn event_streams(&self) -> &Arc<Semaphore> {
+        &self.0.event_streams
     }
 
     /// How fresh the newest judged slot is.

@@ -489,6 +489,24 @@ pub(crate) struct ServeArgs {
     /// Network shown on the pages.
     #[arg(long, default_value = "mainnet", value_name = "NAME")]
     pub(crate) network: String,
+    /// Beacon nodes to follow, first choice first: turns on /lighthouse/analysis/block_rewards and its events.
+    #[arg(
+        long,
+        env = "BLOCKMARK_BEACON_NODE",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "URL,…"
+    )]
+    pub(crate) beacon_node: Vec<String>,
+    /// The state to begin with: a file (.ssz, also .gz, .zst, .snappy) or a node that gives its finalized state.
+    #[arg(long, value_name = "FILE|URL", requires = "beacon_node")]
+    pub(crate) checkpoint: Option<String>,
+    /// A recording or era files of the same chain, replayed for block rewards that are older than what is followed.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) recording: Option<PathBuf>,
+    /// legacy: Lighthouse's until 2025, 1/512; corrected: 1/448; spec: what the chain pays.
+    #[arg(long, default_value = "legacy", value_name = "SCALE")]
+    pub(crate) scale: consensus::rewards::Scale,
 }
 
 /// The form of an export.

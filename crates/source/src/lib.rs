@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Beacon API node ─▶ beacon_api ─▶ record ─▶ recording ─┐
-//!                        ├─▶ events                     ├─▶ chain_input ─┐
+//!                        ├─▶ events ─▶ follow           ├─▶ chain_input ─┐
 //!                        │                   era file ──┘                ├─▶ replay ─┐
 //!                        └─▶ node_chain: by a state ─────────────────────┘           │
 //!                                    └─▶ by blocks alone ────────────────────────────┤
@@ -20,6 +20,7 @@ pub mod compression;
 pub mod era;
 pub mod fetch;
 pub mod fetch_computed;
+pub mod follow;
 mod http;
 pub mod inputs;
 pub mod node_blocks;

@@ -1,12 +1,16 @@
 //! `blockmark serve`: API and dashboard over a database.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use api::{AppState, ChainClock, Credential, PrivateAccess, Settings};
+use api::{AppState, ChainClock, Credential, PrivateAccess, RewardSettings, Settings};
 use fingerprint::classifier::Model;
+use source::StopSwitch;
+use source::beacon_api::{ApiOptions, BeaconApi};
+use source::chain_input::ChainInput;
+use source::follow::{Driver, FollowOptions, Start};
 use store::{OpenMode, Store};
 use tokio::net::TcpListener;
 
@@ -34,8 +38,10 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     if matches!(private, PrivateAccess::Closed) {
         say::note("note: private addresses are closed: give --token or --basic-auth to open them to some.");
     }
+    let (rewards, driver) = rewards(args)?;
     let settings = Settings {
         private,
+        rewards,
         network: args.network.clone(),
         clock: (args.network == "mainnet").then_some(ChainClock::MAINNET),
         ..Settings::default()
@@ -47,9 +53,32 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         if let Some(model) = &loaded {
             pipeline::register_model(&store, model, "model").await?;
         }
-        serve(listener, store, loaded, settings).await
+        match driver {
+            Some(driver) => follow_and_serve(driver, listener, store, loaded, settings).await,
+            None => serve(listener, store, loaded, settings).await,
+        }
     })?;
     Ok(Outcome::Done)
+}
+
+/// Where block rewards come from, and what keeps it up with the nodes.
+fn rewards(args: &ServeArgs) -> Result<(RewardSettings, Option<Driver>)> {
+    let archive = args.recording.as_deref().map(ChainInput::open).transpose()?;
+    let mut settings = RewardSettings { follower: None, archive, scale: args.scale };
+    if args.beacon_node.is_empty() {
+        return Ok((settings, None));
+    }
+    let api = BeaconApi::new(&args.beacon_node, ApiOptions::default())?;
+    let start = match args.checkpoint.as_deref() {
+        None => Start::Finalized,
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            Start::Node(BeaconApi::new([url], ApiOptions::default())?)
+        }
+        Some(path) => Start::read(Path::new(path), api.options().state_bytes).map_err(anyhow::Error::msg)?,
+    };
+    let (follower, driver) = Driver::new(api, start, FollowOptions::default());
+    settings.follower = Some(follower);
+    Ok((settings, Some(driver)))
 }
 
 /// The same command on another address, without what is secret.
@@ -85,10 +114,46 @@ pub(crate) async fn serve(
     model: Option<Arc<Model>>,
     settings: Settings,
 ) -> Result<()> {
+    serve_until(stopped(), listener, store, model, settings).await
+}
+
+/// As [`serve`], while a chain is followed. Streams of events end with it.
+async fn follow_and_serve(
+    driver: Driver,
+    listener: TcpListener,
+    store: Store,
+    model: Option<Arc<Model>>,
+    settings: Settings,
+) -> Result<()> {
+    let stop = StopSwitch::default();
+    let mut following = tokio::spawn(driver.run(stop.clone()));
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let until = async move {
+        let result = tokio::select! {
+            () = stopped() => {
+                stop.stop();
+                following.await
+            }
+            result = &mut following => result,
+        };
+        // Whoever would hear it is the caller, below.
+        let _ = ended.send(result);
+    };
+    serve_until(until, listener, store, model, settings).await?;
+    end.await?.context("following ended")?.context("the chain can't be followed")
+}
+
+async fn serve_until(
+    until: impl Future<Output = ()> + Send + 'static,
+    listener: TcpListener,
+    store: Store,
+    model: Option<Arc<Model>>,
+    settings: Settings,
+) -> Result<()> {
     let address = listener.local_addr()?;
     let router = api::router(AppState::new(store.clone(), model, settings));
     say::note(format_args!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
-    axum::serve(listener, router).with_graceful_shutdown(stopped()).await.context("the server stopped")?;
+    axum::serve(listener, router).with_graceful_shutdown(until).await.context("the server stopped")?;
     store.close().await?;
     say::note("Stopped.");
     Ok(())

@@ -66,8 +66,8 @@ pub enum ChainError {
     Transition(#[from] TransitionError),
 }
 
-/// A chain that grows slot by slot.
-#[derive(Debug)]
+/// A chain that grows slot by slot. A copy goes on as the chain itself does.
+#[derive(Clone, Debug)]
 pub struct Chain {
     plan: ChainPlan,
     state: State,
@@ -114,6 +114,13 @@ impl Chain {
     /// The plan, with the fork schedule that the chain follows.
     pub fn plan(&self) -> &ChainPlan {
         &self.plan
+    }
+
+    /// A copy that goes on otherwise: chance has another seed from here on.
+    pub fn branch(&self, seed: u64) -> Self {
+        let mut branch = self.clone();
+        branch.plan.seed = seed;
+        branch
     }
 
     /// Goes on by one slot: its block, or `None` where the proposer missed it. `roots` computes state roots; use

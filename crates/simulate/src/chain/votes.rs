@@ -45,7 +45,7 @@ pub(super) struct Aggregate {
 }
 
 /// Votes that no block has included.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pool {
     waiting: VecDeque<Aggregate>,
     /// The head of the slot before, and of the one before that.

@@ -1,0 +1,189 @@
+//! Keeps a view up with the nodes: from a state up to the head, then by events, and by asking where they are silent.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use tokio::sync::broadcast;
+
+use super::error::FollowError;
+use super::event::FollowEvent;
+use super::follower::{Follower, Phase};
+use super::limits::ViewLimits;
+use super::start::{self, Start};
+use crate::StopSwitch;
+use crate::beacon_api::{BeaconApi, ChainEvent, EventItem, EventOptions, Events, Topic};
+
+/// How a chain is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowOptions {
+    /// What is kept.
+    pub limits: ViewLimits,
+    /// How patient to be with the stream of events.
+    pub events: EventOptions,
+    /// The head is asked for after so long a silence: a slot of mainnet.
+    pub poll: Duration,
+    /// Ancestors that are fetched for a block at most.
+    pub ancestors: usize,
+    /// Blocks fetched at a time while catching up.
+    pub parallel: usize,
+    /// Events kept for a listener that is slow.
+    pub queue: usize,
+}
+
+impl Default for FollowOptions {
+    fn default() -> Self {
+        Self {
+            limits: ViewLimits::default(),
+            events: EventOptions::default(),
+            poll: Duration::from_secs(12),
+            ancestors: 64,
+            parallel: 4,
+            queue: 256,
+        }
+    }
+}
+
+/// Feeds a [`Follower`]. The events end when it is dropped.
+#[derive(Debug)]
+pub struct Driver {
+    pub(super) api: BeaconApi,
+    pub(super) follower: Follower,
+    pub(super) options: FollowOptions,
+    start: Start,
+    events: broadcast::Sender<FollowEvent>,
+}
+
+/// What to do after an error.
+enum After {
+    /// Go on: the next event or question may do better.
+    GoOn,
+    /// Begin anew from the node's finalized state.
+    BeginAnew,
+}
+
+impl Driver {
+    /// A driver, and what it feeds. Nothing happens before [`Self::run`].
+    pub fn new(api: BeaconApi, start: Start, options: FollowOptions) -> (Follower, Self) {
+        let (events, _) = broadcast::channel(options.queue.max(1));
+        let follower = Follower::new(&events);
+        (follower.clone(), Self { api, follower, options, start, events })
+    }
+
+    /// Follows until it is stopped. An error means that the state to begin with does not fit the node; everything
+    /// else is tried again.
+    pub async fn run(mut self, stop: StopSwitch) -> Result<(), FollowError> {
+        let result = match select(pin!(self.follow()), pin!(stop.stopped())).await {
+            Either::Left((error, _)) => Err(error),
+            Either::Right(_) => Ok(()),
+        };
+        self.follower.note(|status| status.phase = Phase::Stopped);
+        result
+    }
+
+    async fn follow(&mut self) -> FollowError {
+        let mut begun = false;
+        loop {
+            match start::begin(&self.api, &self.start, self.options.limits).await {
+                Ok(view) => {
+                    let anchor = view.anchor();
+                    tracing::info!(slot = anchor.slot.0, root = %anchor.root, "Following begins behind a block");
+                    self.follower.install(view);
+                    self.follower.note(|status| status.phase = Phase::CatchingUp);
+                    if begun {
+                        self.tell([FollowEvent::Restarted { root: anchor.root, slot: anchor.slot }]);
+                    }
+                    begun = true;
+                    let error = self.keep_up().await;
+                    tracing::warn!(%error, "The chain is lost and followed anew from the finalized state");
+                    self.failed(&error);
+                    // The state that was given is behind by now.
+                    self.start = Start::Finalized;
+                }
+                Err(error @ (FollowError::Network { .. } | FollowError::State(_))) => return error,
+                Err(error @ FollowError::NotCanonical { .. }) if !begun => return error,
+                Err(error) => {
+                    tracing::warn!(%error, "Following can't begin; it is tried again");
+                    self.failed(&error);
+                }
+            }
+            self.api.pause(self.options.poll).await;
+        }
+    }
+
+    /// Takes events until the thread is lost.
+    async fn keep_up(&mut self) -> FollowError {
+        let mut events = self.api.events(&Topic::ALL, self.options.events);
+        let mut done = self.look_up().await;
+        loop {
+            match &done {
+                Ok(()) => self.follower.note(|status| status.error = None),
+                Err(error) => match after(error) {
+                    After::BeginAnew => break,
+                    After::GoOn => {
+                        tracing::warn!(%error, "A block could not be taken in");
+                        self.failed(error);
+                    }
+                },
+            }
+            done = match self.next(&mut events).await {
+                None | Some(EventItem::Connected { .. }) => self.look_up().await,
+                Some(EventItem::Event(event)) => self.on_event(event).await,
+                Some(EventItem::Unreadable { node, event, problem }) => {
+                    tracing::warn!(%node, event, %problem, "An event can't be read");
+                    Ok(())
+                }
+                Some(EventItem::Disconnected { node, problem, .. }) => {
+                    tracing::warn!(%node, %problem, "The events ended");
+                    Ok(())
+                }
+            };
+        }
+        match done {
+            Err(error) => error,
+            Ok(()) => FollowError::Work("following ended".to_owned()),
+        }
+    }
+
+    /// The next item, or nothing after a silence.
+    async fn next(&self, events: &mut Events) -> Option<EventItem> {
+        match select(pin!(events.next()), pin!(self.api.pause(self.options.poll))).await {
+            Either::Left((item, _)) => Some(item),
+            Either::Right(_) => None,
+        }
+    }
+
+    async fn on_event(&self, event: ChainEvent) -> Result<(), FollowError> {
+        match event {
+            ChainEvent::Block { block, .. } => match self.take(block).await {
+                // A side branch that does not connect loses nothing. If it were the head, that is told, too.
+                Err(error @ FollowError::Lost { .. }) => {
+                    tracing::warn!(%error, "A block is left out");
+                    Ok(())
+                }
+                result => result.map(drop),
+            },
+            ChainEvent::Head { block, .. } => self.head(block).await,
+            ChainEvent::ChainReorg { new_head, .. } => self.head(new_head).await,
+            ChainEvent::FinalizedCheckpoint { block, .. } => self.finalize(block).await,
+        }
+    }
+
+    pub(super) fn tell(&self, events: impl IntoIterator<Item = FollowEvent>) {
+        for event in events {
+            // Nobody has to listen.
+            let _ = self.events.send(event);
+        }
+    }
+
+    fn failed(&self, error: &FollowError) {
+        self.follower.note(|status| status.error = Some(error.to_string()));
+    }
+}
+
+fn after(error: &FollowError) -> After {
+    match error {
+        FollowError::Lost { .. } | FollowError::Full { .. } => After::BeginAnew,
+        _ => After::GoOn,
+    }
+}

@@ -1,0 +1,78 @@
+//! The state with which following begins.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consensus::Root;
+use consensus::state::State;
+
+use super::error::FollowError;
+use super::limits::ViewLimits;
+use super::view::ChainView;
+use crate::beacon_api::{BeaconApi, BlockId, StateId};
+use crate::compression::Compression;
+
+/// Where the state comes from with which following begins.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// The node's latest finalized state.
+    Finalized,
+    /// The latest finalized state of another node of the network: for nodes that give no states.
+    Node(BeaconApi),
+    /// A state's encoding.
+    State(Bytes),
+}
+
+impl Start {
+    /// Reads an encoded state from a file; the end of its name tells how it is compressed. An error is a sentence.
+    pub fn read(path: &Path, limit: u64) -> Result<Self, String> {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let (_, compression) = Compression::split_name(&name);
+        let file = File::open(path)
+            .map_err(|error| format!("\"{}\" can't be read, because {error}", path.display()))?;
+        let bytes = compression
+            .unpack(file, limit)
+            .map_err(|error| format!("\"{}\" can't be unpacked: {error}", path.display()))?;
+        Ok(Self::State(bytes.into()))
+    }
+}
+
+/// Makes a view of the state to begin with, checked against the node that is followed.
+pub(super) async fn begin(
+    api: &BeaconApi,
+    start: &Start,
+    limits: ViewLimits,
+) -> Result<ChainView, FollowError> {
+    let (spec, _) = api.spec().await?;
+    let spec = Arc::new(spec);
+    let network = api.genesis().await?.validators_root;
+    let state = match start {
+        Start::Finalized => api.state(StateId::Finalized, &spec).await?.state,
+        Start::Node(other) => other.state(StateId::Finalized, &spec).await?.state,
+        Start::State(bytes) => {
+            let (spec, bytes) = (Arc::clone(&spec), bytes.clone());
+            blocking(move || State::decode_any_fork(spec, &bytes)).await?.map_err(FollowError::State)?
+        }
+    };
+    check_network(network, &state)?;
+    let view = blocking(move || ChainView::new(state, limits)).await?.map_err(FollowError::State)?;
+    let anchor = view.anchor();
+    match api.header(BlockId::Root(anchor.root)).await? {
+        Some(header) if header.canonical => Ok(view),
+        _ => Err(FollowError::NotCanonical { root: anchor.root, slot: anchor.slot }),
+    }
+}
+
+fn check_network(expected: Root, state: &State) -> Result<(), FollowError> {
+    let found = state.genesis_validators_root;
+    if found == expected { Ok(()) } else { Err(FollowError::Network { expected, found }) }
+}
+
+/// Does work away from the threads that wait for others.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, FollowError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| FollowError::Work(error.to_string()))
+}

@@ -1,0 +1,315 @@
+//! Following nodes over HTTP: what they tell in disorder, twice or not at all, and nodes that fail.
+
+use std::collections::BTreeMap;
+
+use std::time::Duration;
+
+use captures::pacing::options;
+use consensus::rewards::{Attestations, Scale};
+use consensus::{Root, Slot};
+use source::StopSwitch;
+use source::beacon_api::{ApiOptions, BeaconApi, EventOptions};
+use source::follow::{
+    ChainView, Driver, FollowError, FollowEvent, FollowOptions, Follower, Phase, Start, ViewLimits,
+};
+use testkit::{DevNode, Disturbance, Network, Step, Tree, TreePlan, schedule};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Short pauses: tests wait for what happens, never for a time.
+fn patience() -> ApiOptions {
+    ApiOptions {
+        first_pause: Duration::from_millis(5),
+        longest_pause: Duration::from_millis(20),
+        first_rest: Duration::from_millis(20),
+        longest_rest: Duration::from_millis(20),
+        ..options()
+    }
+}
+
+fn following(poll: Duration) -> FollowOptions {
+    FollowOptions {
+        poll,
+        queue: 4_096,
+        events: EventOptions { silence: poll * 4 },
+        ..FollowOptions::default()
+    }
+}
+
+const OFTEN: Duration = Duration::from_millis(30);
+/// Longer than any test: nothing is polled, events must do.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// A follower under test.
+struct Run {
+    follower: Follower,
+    events: Receiver<FollowEvent>,
+    stop: StopSwitch,
+    task: tokio::task::JoinHandle<Result<(), FollowError>>,
+}
+
+impl Run {
+    fn start(nodes: &[&DevNode], start: Start, options: FollowOptions) -> Self {
+        let api = BeaconApi::new(nodes.iter().map(|node| &node.url), patience()).expect("URLs");
+        let (follower, driver) = Driver::new(api, start, options);
+        let events = follower.subscribe().expect("a stream");
+        let stop = StopSwitch::default();
+        let task = tokio::spawn(driver.run(stop.clone()));
+        Self { follower, events, stop, task }
+    }
+
+    /// Waits for the next event.
+    async fn event(&mut self) -> FollowEvent {
+        loop {
+            match self.events.recv().await {
+                Ok(event) => return event,
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => panic!("the follower ended: {:?}", self.follower.status()),
+            }
+        }
+    }
+
+    /// Waits until a block is the head.
+    async fn head(&mut self, root: Root) {
+        while self.follower.view(|view| view.head().root) != Some(root) {
+            self.event().await;
+        }
+    }
+
+    async fn anchor(&mut self, root: Root) {
+        while self.follower.view(|view| view.anchor().root) != Some(root) {
+            self.event().await;
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.stop();
+        self.task.await.expect("no panic").expect("no error");
+        assert_eq!(self.follower.status().phase, Phase::Stopped);
+        assert!(self.follower.subscribe().is_none());
+    }
+}
+
+/// A node with the genesis of a tree.
+async fn node(tree: &Tree) -> DevNode {
+    let node = DevNode::start(Network::of(tree)).await;
+    node.put_state("finalized", &tree.genesis);
+    node
+}
+
+/// Lets a node know all blocks of a tree.
+fn know_all(node: &DevNode, tree: &Tree) {
+    for (root, block) in &tree.blocks {
+        node.add_block(*root, block.clone());
+    }
+}
+
+/// Canonical blocks with their rewards.
+fn rewards(view: &ChainView) -> BTreeMap<Root, String> {
+    let blocks = view.canonical(Slot(0), Slot(u64::MAX));
+    let text = |reward| serde_json::to_string(&reward).expect("JSON");
+    blocks
+        .iter()
+        .map(|block| (block.root, text(block.reward(Scale::Legacy, Attestations::Include))))
+        .collect()
+}
+
+fn expected(tree: &Tree) -> BTreeMap<Root, String> {
+    let mut view = ChainView::new(tree.genesis.clone(), ViewLimits::default()).expect("a view");
+    for root in &tree.main {
+        view.on_block(tree.blocks[root].clone(), *root);
+        view.on_head(*root);
+    }
+    rewards(&view)
+}
+
+#[tokio::test]
+async fn a_chain_is_caught_up_with_and_then_followed_by_events() {
+    let tree = Tree::grow(TreePlan { slots: 60, seed: 11, ..TreePlan::default() });
+    let node = node(&tree).await;
+    let half = tree.steps.len() / 2;
+    know_all(&node, &tree);
+    let head_at = |steps: &[Step]| {
+        steps.iter().rev().find_map(|step| if let Step::Head(root) = step { Some(*root) } else { None })
+    };
+    node.set_head(head_at(&tree.steps[..half]).expect("a head"));
+    let mut run = Run::start(&[&node], Start::Finalized, following(NEVER));
+    run.head(head_at(&tree.steps[..half]).expect("a head")).await;
+    while node.streams_open() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Nothing is polled any more: each step must be enough.
+    for step in &tree.steps[half..] {
+        if let Step::Head(root) = step {
+            node.set_head(*root);
+        }
+        node.tell(*step);
+    }
+    run.head(tree.head()).await;
+    let last_final = tree.steps.iter().rev().find_map(|step| match step {
+        Step::Final(root, _) => Some(*root),
+        _ => None,
+    });
+    run.anchor(last_final.expect("finality")).await;
+    assert_eq!(run.follower.view(rewards), Some(expected(&tree)));
+    let status = run.follower.status();
+    assert_eq!((status.phase, status.error), (Phase::Following, None));
+    assert_eq!(status.anchor.map(|anchor| anchor.root), last_final);
+    assert_eq!(node.count("/eth/v2/debug/beacon/states/"), 1, "one state is enough");
+    run.stop().await;
+}
+
+#[tokio::test]
+async fn disorder_cuts_and_failing_nodes_change_nothing_in_the_end() {
+    for seed in 0..3 {
+        let tree = Tree::grow(TreePlan { slots: 50, seed: 20 + seed, ..TreePlan::default() });
+        let (first, second) = (node(&tree).await, node(&tree).await);
+        second.gives_ssz(false);
+        let both = [&first, &second];
+        let disturbance =
+            Disturbance { late_percent: 40, late_by: 12, again_percent: 40, lost_heads_percent: 50 };
+        let steps = schedule(&tree.steps, disturbance, seed);
+        let mut run = Run::start(&both, Start::Finalized, following(OFTEN));
+        for (at, step) in steps.iter().enumerate() {
+            for node in both {
+                // A node knows a block with all of its ancestors before it speaks of it.
+                let (Step::Block(root) | Step::Head(root) | Step::Final(root, _)) = *step;
+                let mut next = root;
+                while let Some(block) = tree.blocks.get(&next) {
+                    node.add_block(next, block.clone());
+                    next = tree.parent(&next);
+                }
+                match *step {
+                    Step::Head(root) => node.set_head(root),
+                    Step::Final(root, epoch) => node.set_finalized(epoch, root),
+                    Step::Block(_) => {}
+                }
+                node.tell(*step);
+            }
+            match at % 40 {
+                10 => first.cut(),
+                15 => first.is_up(false),
+                25 => first.is_up(true),
+                30 => second.takes_streams(false),
+                35 => second.takes_streams(true),
+                _ => {}
+            }
+            if at % 5 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        for node in both {
+            node.is_up(true);
+            node.set_head(tree.head());
+        }
+        // Late events may still lead away from the head: what counts is that it is found in the end.
+        let expected = Some(expected(&tree));
+        while run.follower.view(rewards) != expected {
+            run.event().await;
+        }
+        run.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn where_no_events_come_the_head_is_asked_for() {
+    let tree = Tree::grow(TreePlan { slots: 30, seed: 5, ..TreePlan::default() });
+    let node = node(&tree).await;
+    node.takes_streams(false);
+    know_all(&node, &tree);
+    node.set_head(tree.main[5]);
+    let mut run = Run::start(&[&node], Start::Finalized, following(OFTEN));
+    for at in [5, 6, 8, tree.main.len() - 1] {
+        node.set_head(tree.main[at]);
+        run.head(tree.main[at]).await;
+    }
+    assert_eq!(node.streams_opened(), 0);
+    assert_eq!(run.follower.view(rewards), Some(expected(&tree)));
+    run.stop().await;
+}
+
+#[tokio::test]
+async fn a_thread_that_is_lost_is_taken_up_at_the_finalized_state() {
+    let tree = Tree::grow(TreePlan { slots: 70, seed: 8, branch_percent: 0, ..TreePlan::default() });
+    let node = node(&tree).await;
+    know_all(&node, &tree);
+    node.set_head(tree.main[3]);
+    let mut run = Run::start(&[&node], Start::Finalized, following(OFTEN));
+    run.head(tree.main[3]).await;
+    // The node does not have the blocks between, as after a long absence and a start from a checkpoint.
+    let (root, state) = tree
+        .states
+        .iter()
+        .filter(|(root, _)| tree.slot(root).0 < 60)
+        .max_by_key(|(root, _)| tree.slot(root))
+        .expect("a state");
+    let mut base = state.latest_block_header.clone();
+    base.state_root = Root(state.hash_tree_root().expect("a root"));
+    drop(node);
+    let other = DevNode::start(Network { base, ..Network::of(&tree) }).await;
+    other.put_state("finalized", state);
+    for later in tree.main.iter().filter(|later| tree.slot(later) > tree.slot(root)) {
+        other.add_block(*later, tree.blocks[later].clone());
+    }
+    other.set_head(tree.head());
+    run.stop().await;
+    // A follower that knows both nodes loses the thread with the first one.
+    let first = self::node(&tree).await;
+    know_all(&first, &tree);
+    first.set_head(tree.main[3]);
+    let mut run = Run::start(&[&first, &other], Start::Finalized, following(OFTEN));
+    run.head(tree.main[3]).await;
+    first.is_up(false);
+    run.head(tree.head()).await;
+    let restarted = run.follower.view(|view| view.oldest_slot()).expect("a view");
+    assert_eq!(restarted, Slot(tree.slot(root).0 + 1));
+    let all = expected(&tree);
+    let kept = run.follower.view(rewards).expect("a view");
+    assert!(kept.len() > 5 && kept.iter().all(|(root, reward)| all.get(root) == Some(reward)));
+    run.stop().await;
+}
+
+#[tokio::test]
+async fn the_state_to_begin_with_may_be_given_and_must_fit() {
+    let tree = Tree::grow(TreePlan { slots: 40, seed: 6, branch_percent: 0, ..TreePlan::default() });
+    let node = node(&tree).await;
+    know_all(&node, &tree);
+    node.set_head(tree.head());
+    let (root, state) = tree.states.iter().min_by_key(|(root, _)| tree.slot(root)).expect("a state");
+    let ssz = state.encode().expect("an encoding");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.ssz.gz");
+    let packed = source::compression::Compression::Gzip.pack(&ssz).expect("packed");
+    std::fs::write(&path, packed).expect("written");
+    let start = Start::read(&path, 1 << 30).expect("a state");
+    let mut run = Run::start(&[&node], start, following(OFTEN));
+    run.head(tree.head()).await;
+    assert_eq!(run.follower.view(ChainView::oldest_slot), Some(Slot(tree.slot(root).0 + 1)));
+    assert_eq!(node.count("/eth/v2/debug/beacon/states/"), 0);
+    run.stop().await;
+
+    // Another node gives it.
+    let other = self::node(&tree).await;
+    let api = BeaconApi::new([&other.url], patience()).expect("a URL");
+    let mut run = Run::start(&[&node], Start::Node(api), following(OFTEN));
+    run.head(tree.head()).await;
+    assert_eq!(other.count("/eth/v2/debug/beacon/states/"), 1);
+    run.stop().await;
+
+    // A state of another network, one of another chain, and no state at all.
+    let foreign = Tree::grow(TreePlan { slots: 9, seed: 99, branch_percent: 0, ..TreePlan::default() });
+    let start = |state: &consensus::state::State| Start::State(state.encode().expect("an encoding").into());
+    let run = Run::start(&[&node], start(&foreign.genesis), following(OFTEN));
+    let error = run.task.await.expect("no panic").expect_err("another network");
+    assert!(matches!(error, FollowError::Network { .. }), "{error}");
+    let mut elsewhere = state.clone();
+    elsewhere.data_mut().latest_block_header.proposer_index ^= 1;
+    let run = Run::start(&[&node], start(&elsewhere), following(OFTEN));
+    let error = run.task.await.expect("no panic").expect_err("another chain");
+    assert!(matches!(error, FollowError::NotCanonical { .. }), "{error}");
+    let run = Run::start(&[&node], Start::State(vec![0; 60].into()), following(OFTEN));
+    let error = run.task.await.expect("no panic").expect_err("no state");
+    assert!(matches!(error, FollowError::State(_)), "{error}");
+    let missing = Start::read(&directory.path().join("none.ssz"), 1).expect_err("no file");
+    assert!(missing.contains("none.ssz"), "{missing}");
+}

@@ -1,0 +1,251 @@
+//! A beacon node that does as a test says.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use consensus::Root;
+use consensus::containers::BeaconBlockHeader;
+use consensus::spec::Spec;
+use consensus::ssz::Ssz;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use source::chain::ChainBlock;
+use tokio::sync::broadcast;
+
+use crate::answers;
+use crate::schedule::Step;
+use crate::tree::Tree;
+
+/// What a node knows of its network from the start.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The network.
+    pub spec: Arc<Spec>,
+    /// The body of `/eth/v1/config/spec`.
+    pub config: Value,
+    /// The body of `/eth/v1/beacon/genesis`.
+    pub genesis: Value,
+    /// The header of the block that all others build on, whose state the node may give.
+    pub base: BeaconBlockHeader,
+}
+
+/// A node that runs until it is dropped.
+#[derive(Debug)]
+pub struct DevNode {
+    /// Its URL.
+    pub url: String,
+    inner: Arc<Inner>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) network: Network,
+    knowledge: Mutex<Knowledge>,
+    streams: broadcast::Sender<Signal>,
+}
+
+/// What changes while it runs.
+#[derive(Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) blocks: HashMap<Root, ChainBlock>,
+    pub(crate) base: Root,
+    pub(crate) head: Root,
+    pub(crate) finalized: (u64, Root),
+    /// Encoded states by the id in the address, with their fork.
+    pub(crate) states: HashMap<String, (String, Bytes)>,
+    pub(crate) gives_ssz: bool,
+    /// Whether it answers at all.
+    pub(crate) is_up: bool,
+    takes_streams: bool,
+    asked: Vec<String>,
+    connected: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Signal {
+    Event(String),
+    Cut,
+}
+
+impl Network {
+    /// The network of a tree, with genesis as the base.
+    pub fn of(tree: &Tree) -> Self {
+        let spec = Arc::clone(&tree.spec);
+        let mut base = tree.genesis.latest_block_header.clone();
+        base.state_root = Root(tree.genesis.hash_tree_root().expect("a root"));
+        Self { config: json!({ "data": spec.to_values() }), genesis: tree.identity().to_json(), spec, base }
+    }
+}
+
+impl DevNode {
+    /// A node that knows no block but the base, which is its head and final.
+    pub async fn start(network: Network) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shape = network.spec.shape(network.spec.fork_at_slot(network.base.slot));
+        let base = Root(network.base.hash_tree_root(&shape));
+        let knowledge = Knowledge {
+            blocks: HashMap::new(),
+            base,
+            head: base,
+            finalized: (0, base),
+            states: HashMap::new(),
+            gives_ssz: true,
+            is_up: true,
+            takes_streams: true,
+            asked: Vec::new(),
+            connected: 0,
+        };
+        let (streams, _) = broadcast::channel(1 << 14);
+        let inner = Arc::new(Inner { network, knowledge: Mutex::new(knowledge), streams });
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("it serves");
+        });
+        Self { url, inner, server }
+    }
+
+    /// Lets the node know a block.
+    pub fn add_block(&self, root: Root, block: ChainBlock) {
+        self.know().blocks.insert(root, block);
+    }
+
+    /// Changes the head.
+    pub fn set_head(&self, root: Root) {
+        self.know().head = root;
+    }
+
+    /// Changes what is final.
+    pub fn set_finalized(&self, epoch: u64, root: Root) {
+        self.know().finalized = (epoch, root);
+    }
+
+    /// Gives a state for an id in the address, such as `finalized`.
+    pub fn put_state(&self, id: &str, state: &consensus::state::State) {
+        let ssz = state.encode().expect("an encoding");
+        self.know().states.insert(id.to_owned(), (state.fork_name().name().to_owned(), ssz.into()));
+    }
+
+    /// Whether blocks and states are given as SSZ, or as JSON only.
+    pub fn gives_ssz(&self, gives: bool) {
+        self.know().gives_ssz = gives;
+    }
+
+    /// Whether the node answers; where not, everything is 503.
+    pub fn is_up(&self, is_up: bool) {
+        self.know().is_up = is_up;
+        if !is_up {
+            self.cut();
+        }
+    }
+
+    /// Sends an event to all who listen.
+    pub fn send(&self, name: &str, data: &Value) {
+        // Without listeners nobody hears it, as with a true node.
+        let _ = self.inner.streams.send(Signal::Event(format!("event: {name}\ndata: {data}\n\n")));
+    }
+
+    /// Sends the events of a step.
+    pub fn tell(&self, step: Step) {
+        let (Step::Block(root) | Step::Head(root) | Step::Final(root, _)) = step;
+        let slot = self.know().blocks.get(&root).map_or(0, |block| block.slot().0).to_string();
+        let zero = Root::default().to_string();
+        match step {
+            Step::Block(root) => self.send(
+                "block",
+                &json!({"slot": slot, "block": root.to_string(), "execution_optimistic": false}),
+            ),
+            Step::Head(root) => self.send(
+                "head",
+                &json!({"slot": slot, "block": root.to_string(), "state": zero, "epoch_transition": false,
+                    "execution_optimistic": false}),
+            ),
+            Step::Final(root, epoch) => self.send(
+                "finalized_checkpoint",
+                &json!({"block": root.to_string(), "state": zero, "epoch": epoch.to_string(),
+                    "execution_optimistic": false}),
+            ),
+        }
+    }
+
+    /// Ends all streams of events.
+    pub fn cut(&self) {
+        let _ = self.inner.streams.send(Signal::Cut);
+    }
+
+    /// Whether new streams of events are taken.
+    pub fn takes_streams(&self, takes: bool) {
+        self.know().takes_streams = takes;
+    }
+
+    /// Streams of events that were opened so far.
+    pub fn streams_opened(&self) -> usize {
+        self.know().connected
+    }
+
+    /// Streams of events that are open.
+    pub fn streams_open(&self) -> usize {
+        self.inner.streams.receiver_count()
+    }
+
+    /// How often addresses that begin so were asked for.
+    pub fn count(&self, start: &str) -> usize {
+        self.know().asked.iter().filter(|path| path.starts_with(start)).count()
+    }
+
+    fn know(&self) -> MutexGuard<'_, Knowledge> {
+        self.inner.know()
+    }
+}
+
+impl Drop for DevNode {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Inner {
+    fn know(&self) -> MutexGuard<'_, Knowledge> {
+        self.knowledge.lock().expect("no panic")
+    }
+}
+
+async fn answer(State(node): State<Arc<Inner>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let wants_ssz = accept.is_some_and(|accept| accept.contains(answers::SSZ));
+    let mut know = node.know();
+    know.asked.push(path.clone());
+    if !know.is_up {
+        return answers::refusal(StatusCode::SERVICE_UNAVAILABLE, "the node is down");
+    }
+    if path == "/eth/v1/events" {
+        if !know.takes_streams {
+            return answers::refusal(StatusCode::SERVICE_UNAVAILABLE, "no events today");
+        }
+        know.connected += 1;
+        return stream(node.streams.subscribe());
+    }
+    let wants_ssz = wants_ssz && know.gives_ssz;
+    answers::find(&node.network, &know, &path, wants_ssz)
+        .unwrap_or_else(|| answers::refusal(StatusCode::NOT_FOUND, "nothing is known of it"))
+}
+
+fn stream(signals: broadcast::Receiver<Signal>) -> Response {
+    let parts = futures::stream::unfold(signals, |mut signals| async move {
+        match signals.recv().await {
+            Ok(Signal::Event(text)) => Some((Ok::<_, std::io::Error>(Bytes::from(text)), signals)),
+            Ok(Signal::Cut) | Err(_) => None,
+        }
+    });
+    // A first comment, so that the answer begins at once.
+    let hello = futures::stream::iter([Ok(Bytes::from_static(b":\n\n"))]);
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(hello.chain(parts))).into_response()
+}
