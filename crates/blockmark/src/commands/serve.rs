@@ -48,7 +48,9 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     };
     runtime()?.block_on(async {
         let listener = bind(args.listen, |next| again(args, next)).await?;
-        let mode = if loaded.is_some() { OpenMode::Create } else { OpenMode::Existing };
+        // Block rewards need nothing in the database.
+        let may_be_new = loaded.is_some() || settings.rewards.is_on();
+        let mode = if may_be_new { OpenMode::Create } else { OpenMode::Existing };
         let store = open(&path_of(context, &args.db), mode).await?;
         if let Some(model) = &loaded {
             pipeline::register_model(&store, model, "model").await?;

@@ -6,6 +6,7 @@ mod beacon;
 mod cli;
 mod commands;
 mod failures;
+mod following;
 mod node;
 mod place;
 mod trouble;
