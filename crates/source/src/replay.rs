@@ -3,6 +3,8 @@
 //! The state stands before the first block; each block is applied with nothing checked that rewards do not need,
 //! while a recorder notes what it pays. The shuffling of the next epoch is computed on another core.
 
+use std::collections::VecDeque;
+use std::iter;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -108,21 +110,36 @@ impl Drop for ReusedLog {
 
 /// Replays blocks, one for each call of the iterator. After an error there is nothing more.
 #[derive(Debug)]
-pub struct Replay<I> {
+pub struct Replay<I, E> {
     blocks: I,
-    next: Option<ChainBlock>,
+    /// Blocks that were read and not replayed yet.
+    queue: VecDeque<ChainBlock>,
+    /// What came instead of the block after them.
+    end: Option<End<E>>,
     state: State,
     /// The root of the block that was replayed last, where it was hashed or named by the block after it.
     parent: Option<Root>,
     links: Links,
-    /// Whether the next epoch's shuffling was begun.
+    /// Whether shufflings were begun ahead.
     ahead: bool,
     skip_before: Slot,
     done: bool,
     logs: Arc<Mutex<Vec<RewardLog>>>,
 }
 
-impl<I, E> Replay<I>
+/// Blocks that are read ahead at most, to know the shufflings of later epochs early.
+const LOOK_AHEAD: usize = 80;
+
+/// Why no more blocks are read.
+#[derive(Debug)]
+enum End<E> {
+    /// There are none.
+    Done,
+    /// The next one can't be read.
+    Failed(E),
+}
+
+impl<I, E> Replay<I, E>
 where
     I: Iterator<Item = Result<ChainBlock, E>>,
     E: std::error::Error + 'static,
@@ -133,7 +150,8 @@ where
         let skip_before = Slot(state.latest_block_header.slot.saturating_add(u64::from(state.slot > 0)));
         Self {
             blocks,
-            next: None,
+            queue: VecDeque::new(),
+            end: None,
             state,
             parent: None,
             links,
@@ -149,25 +167,52 @@ where
         &self.state
     }
 
-    fn read(&mut self) -> Result<Option<ChainBlock>, ReplayError<E>> {
-        for block in self.blocks.by_ref() {
-            let block = block.map_err(ReplayError::Read)?;
-            if block.slot() >= self.skip_before.max(Slot(1)) {
-                return Ok(Some(block));
+    /// Reads until so many blocks wait. What can't be read is told once they are replayed.
+    fn read(&mut self, wanted: usize) {
+        while self.queue.len() < wanted && self.end.is_none() {
+            match self.blocks.next() {
+                None => self.end = Some(End::Done),
+                Some(Err(error)) => self.end = Some(End::Failed(error)),
+                Some(Ok(block)) if block.slot() >= self.skip_before.max(Slot(1)) => {
+                    self.queue.push_back(block)
+                }
+                Some(Ok(_)) => {}
             }
         }
-        Ok(None)
+    }
+
+    /// Begins the shufflings of the next two epochs on another core. That of the second rests on the blocks of
+    /// the current epoch, so these are read first.
+    fn shuffle_ahead(&mut self, block: &ChainBlock) -> Result<(), TransitionError> {
+        let task = self.state.prepare_next_shuffling()?;
+        rayon::spawn(move || drop(task.run()));
+        let spec = Arc::clone(self.state.spec());
+        let end = spec.start_slot(self.state.current_epoch().saturating_add(1));
+        while self.queue.back().is_none_or(|last| last.slot().0 < end)
+            && self.queue.len() < LOOK_AHEAD
+            && self.end.is_none()
+        {
+            self.read(self.queue.len() + 1);
+        }
+        let whole = self.end.is_some() || self.queue.back().is_some_and(|last| last.slot().0 >= end);
+        if whole && spec.preset.max_seed_lookahead >= 2 && spec.preset.min_seed_lookahead == 1 {
+            let rest = self.queue.iter().take_while(|block| block.slot().0 < end);
+            let reveals = iter::once(block).chain(rest).map(|block| &block.block.message.body.randao_reveal);
+            let task = self.state.prepare_shuffling_after_next(reveals)?;
+            rayon::spawn(move || drop(task.run()));
+        }
+        self.ahead = true;
+        Ok(())
     }
 
     fn step(&mut self) -> Result<Option<ReplayedBlock>, ReplayError<E>> {
-        let block = match self.next.take() {
-            Some(block) => block,
-            None => match self.read()? {
-                Some(block) => block,
-                None => return Ok(None),
-            },
+        self.read(2);
+        let Some(block) = self.queue.pop_front() else {
+            return match self.end.take() {
+                Some(End::Failed(error)) => Err(ReplayError::Read(error)),
+                _ => Ok(None),
+            };
         };
-        let next = self.read()?;
         let message = &block.block.message;
         if let Some(found) = self.parent
             && found != message.parent_root
@@ -177,25 +222,22 @@ where
         let epoch = self.state.current_epoch();
         process_slots_trusting(&mut self.state, message.slot, message.parent_root)?;
         if self.state.current_epoch() != epoch || !self.ahead {
-            let task = self.state.prepare_next_shuffling()?;
-            rayon::spawn(move || drop(task.run()));
-            self.ahead = true;
+            self.shuffle_ahead(&block)?;
         }
         let parent_slot = Slot(self.state.latest_block_header.slot);
         let mut log = ReusedLog::of(&self.logs);
         apply_signed_block(&mut self.state, &block.block, Checks::TRUST, &mut FromScratch, &mut log.log)?;
-        let root = match (&next, self.links) {
+        let root = match (self.queue.front(), self.links) {
             (Some(next), Links::Trust) => next.block.message.parent_root,
             _ => block.root(self.state.spec()),
         };
         self.parent = Some(root);
-        self.next = next;
         let slots_per_epoch = self.state.spec().preset.slots_per_epoch;
         Ok(Some(ReplayedBlock { block, root, parent_slot, log, slots_per_epoch }))
     }
 }
 
-impl<I, E> Iterator for Replay<I>
+impl<I, E> Iterator for Replay<I, E>
 where
     I: Iterator<Item = Result<ChainBlock, E>>,
     E: std::error::Error + 'static,

@@ -77,14 +77,20 @@ pub fn process_randao(
             return Err(Violation::Signature("the randao reveal").into());
         }
     }
-    let Root(mut mix) = state.randao_mix(epoch)?;
+    let mix = mixed(state.randao_mix(epoch)?, reveal);
+    let place = rem(epoch, state.spec.preset.epochs_per_historical_vector, "the number of randao mixes")?;
+    let kept = state.data.randao_mixes.get_mut(index(place));
+    *kept.ok_or(Violation::State("randao_mixes is too short"))? = mix;
+    Ok(())
+}
+
+/// A randao mix with a reveal mixed in; the order of reveals does not matter.
+pub(crate) fn mixed(mix: Root, reveal: &SignatureBytes) -> Root {
+    let Root(mut mix) = mix;
     for (to, from) in mix.iter_mut().zip(merkle::hash(&reveal.0)) {
         *to ^= from;
     }
-    let place = rem(epoch, state.spec.preset.epochs_per_historical_vector, "the number of randao mixes")?;
-    let kept = state.data.randao_mixes.get_mut(index(place));
-    *kept.ok_or(Violation::State("randao_mixes is too short"))? = Root(mix);
-    Ok(())
+    Root(mix)
 }
 
 /// Counts the proposer's vote on the deposit chain.

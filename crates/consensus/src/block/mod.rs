@@ -30,6 +30,7 @@ pub(crate) use builders::add_builder;
 pub use builders::{process_builder_deposit_request, process_builder_exit_request};
 pub use deposit::{apply_deposit, process_deposit};
 pub use exit::{process_bls_to_execution_change, process_voluntary_exit};
+pub(crate) use header::mixed;
 pub use header::{process_block_header, process_eth1_data, process_randao};
 pub use parent_payload::process_parent_execution_payload;
 pub use payload::{is_merge_transition_block, is_merge_transition_complete, process_execution_payload};

@@ -13,8 +13,8 @@ use crate::ssz::Bytes;
 pub(crate) struct Caches {
     /// Shufflings of the epochs in use, newest last.
     pub(super) shufflings: Vec<Arc<Shuffling>>,
-    /// A shuffling that may be computed elsewhere.
-    pub(super) upcoming: Option<ShufflingTask>,
+    /// Shufflings that may be computed elsewhere, of the next two epochs.
+    pub(super) upcoming: Vec<ShufflingTask>,
     /// Total active balance of an epoch, gwei.
     pub(super) total_active_balance: Option<(u64, u64)>,
     /// Effective balances in increments.

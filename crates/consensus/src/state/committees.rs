@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::State;
 use super::shuffle::shuffle_list;
-use crate::containers::Registry;
+use crate::block::mixed;
+use crate::containers::{Registry, SignatureBytes};
 use crate::primitives::Root;
 use crate::spec::{DOMAIN_BEACON_ATTESTER, Spec};
 use crate::transition::math::index;
-use crate::transition::{TransitionError, Violation};
+use crate::transition::{TransitionError, Violation, ensure};
 
 /// The active validators of an epoch, in order and shuffled into committees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,11 @@ pub struct Shuffling {
 impl Shuffling {
     /// Shuffles the active validators of an epoch.
     pub fn compute(spec: &Spec, registry: &Registry, epoch: u64, seed: [u8; 32]) -> Self {
-        let active = active_indices(registry, epoch);
+        Self::of(spec, active_indices(registry, epoch), epoch, seed)
+    }
+
+    /// Shuffles validators.
+    fn of(spec: &Spec, active: Vec<u32>, epoch: u64, seed: [u8; 32]) -> Self {
         let mut shuffled = active.clone();
         shuffle_list(&mut shuffled, &seed, spec.preset.shuffle_round_count as u8);
         let preset = &spec.preset;
@@ -133,7 +138,10 @@ impl ShufflingTask {
     pub fn run(&self) -> Arc<Shuffling> {
         let compute = || {
             let registry = std::mem::take(&mut *self.registry.lock().unwrap_or_else(PoisonError::into_inner));
-            Arc::new(Shuffling::compute(&self.spec, &registry, self.epoch, self.seed))
+            let active = active_indices(&registry, self.epoch);
+            // The columns are the state's again: it need not copy them to write.
+            drop(registry);
+            Arc::new(Shuffling::of(&self.spec, active, self.epoch, self.seed))
         };
         Arc::clone(self.result.get_or_init(compute))
     }
@@ -146,11 +154,30 @@ impl State {
     pub fn prepare_next_shuffling(&mut self) -> Result<ShufflingTask, TransitionError> {
         let epoch = self.current_epoch().saturating_add(1);
         let seed = self.seed(epoch, DOMAIN_BEACON_ATTESTER)?;
-        if let Some(task) = &self.caches.upcoming
-            && task.epoch == epoch
-            && task.seed == seed
-        {
-            return Ok(task.clone());
+        Ok(self.prepare_shuffling(epoch, seed))
+    }
+
+    /// As [`State::prepare_next_shuffling`], an epoch further ahead: from the randao reveals of all blocks that are
+    /// still to come in the current epoch, in any order. Where other blocks come, the shuffling is not used.
+    pub fn prepare_shuffling_after_next<'a>(
+        &mut self,
+        reveals: impl IntoIterator<Item = &'a SignatureBytes>,
+    ) -> Result<ShufflingTask, TransitionError> {
+        let current = self.current_epoch();
+        let preset = &self.spec.preset;
+        ensure!(
+            preset.max_seed_lookahead >= 2 && preset.min_seed_lookahead == 1,
+            "the validators of the epoch after the next are not known ahead in this preset"
+        );
+        let mix = reveals.into_iter().fold(self.randao_mix(current)?, mixed);
+        let epoch = current.saturating_add(2);
+        Ok(self.prepare_shuffling(epoch, seed_from(mix, epoch, DOMAIN_BEACON_ATTESTER)))
+    }
+
+    fn prepare_shuffling(&mut self, epoch: u64, seed: [u8; 32]) -> ShufflingTask {
+        let known = self.caches.upcoming.iter().find(|task| task.epoch == epoch && task.seed == seed);
+        if let Some(task) = known {
+            return task.clone();
         }
         let task = ShufflingTask {
             spec: Arc::clone(&self.spec),
@@ -163,8 +190,10 @@ impl State {
             })),
             result: Arc::default(),
         };
-        self.caches.upcoming = Some(task.clone());
-        Ok(task)
+        let current = self.current_epoch();
+        self.caches.upcoming.retain(|kept| kept.epoch > current && kept.epoch != epoch);
+        self.caches.upcoming.push(task.clone());
+        task
     }
 
     /// The shuffling of the previous, the current or the next epoch.
@@ -179,7 +208,8 @@ impl State {
             return Ok(Arc::clone(found));
         }
         let seed = self.seed(epoch, DOMAIN_BEACON_ATTESTER)?;
-        let shuffling = match self.caches.upcoming.take_if(|task| task.epoch == epoch) {
+        let prepared = self.caches.upcoming.extract_if(.., |task| task.epoch == epoch).last();
+        let shuffling = match prepared {
             Some(task) if task.seed == seed => task.run(),
             _ => Arc::new(Shuffling::compute(&self.spec, &self.data.validators, epoch, seed)),
         };
@@ -225,11 +255,15 @@ impl State {
         let preset = &self.spec.preset;
         let back = preset.min_seed_lookahead.saturating_add(1);
         let at = epoch.saturating_add(preset.epochs_per_historical_vector).saturating_sub(back);
-        let Root(mix) = self.randao_mix(at)?;
-        let mut message = Vec::with_capacity(44);
-        message.extend_from_slice(&domain);
-        message.extend_from_slice(&epoch.to_le_bytes());
-        message.extend_from_slice(&mix);
-        Ok(crate::ssz::merkle::hash(&message))
+        Ok(seed_from(self.randao_mix(at)?, epoch, domain))
     }
+}
+
+/// The seed of an epoch for a purpose, from the mix that it rests on.
+fn seed_from(Root(mix): Root, epoch: u64, domain: [u8; 4]) -> [u8; 32] {
+    let mut message = Vec::with_capacity(44);
+    message.extend_from_slice(&domain);
+    message.extend_from_slice(&epoch.to_le_bytes());
+    message.extend_from_slice(&mix);
+    crate::ssz::merkle::hash(&message)
 }
