@@ -191,7 +191,8 @@ impl State {
             result: Arc::default(),
         };
         let current = self.current_epoch();
-        self.caches.upcoming.retain(|kept| kept.epoch > current && kept.epoch != epoch);
+        // That of the current epoch may not have been asked for yet.
+        self.caches.upcoming.retain(|kept| kept.epoch >= current && kept.epoch != epoch);
         self.caches.upcoming.push(task.clone());
         task
     }
