@@ -521,7 +521,7 @@ pub(crate) enum ExportFormat {
 /// `blockmark bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// features, open, knn, store, serve, replay, scaling; all when absent.
+    /// features, open, knn, store, serve, replay, follow, scaling; all when absent.
     pub(crate) name: Option<String>,
     /// Rows of the big measurements.
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u64).range(20_000..))]
@@ -541,10 +541,10 @@ pub(crate) struct BenchArgs {
     /// A recording or era file to replay; simulated when absent.
     #[arg(long, value_name = "PATH")]
     pub(crate) recording: Option<PathBuf>,
-    /// Validators of the simulated chain of replay.
+    /// Validators of the simulated chain of replay and follow, and the most of scaling.
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(32..=4_000_000))]
     pub(crate) validators: u32,
-    /// Slots of the simulated chain of replay.
+    /// Slots of the simulated chain of replay and follow.
     #[arg(long, default_value_t = 192, value_name = "N", value_parser = clap::value_parser!(u64).range(64..=100_000))]
     pub(crate) slots: u64,
     /// Where scaling puts its picture; none when absent.

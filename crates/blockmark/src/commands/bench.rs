@@ -1,5 +1,7 @@
 //! `blockmark bench`: the published measurements, on this machine.
 
+mod follow;
+mod memory;
 mod replay;
 mod scaling;
 mod serve;
@@ -22,7 +24,7 @@ use crate::cli::BenchArgs;
 use crate::failure::{Outcome, usage};
 
 /// Names, in the order they run.
-const NAMES: [&str; 7] = ["features", "open", "knn", "store", "serve", "replay", "scaling"];
+const NAMES: [&str; 8] = ["features", "open", "knn", "store", "serve", "replay", "follow", "scaling"];
 
 /// Runs one measurement, or all.
 pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
@@ -74,6 +76,9 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
     }
     if wanted("replay") {
         replay::measure(args, &print)?;
+    }
+    if wanted("follow") {
+        follow::measure(args, &print)?;
     }
     if wanted("scaling") {
         scaling::measure(args, &print)?;

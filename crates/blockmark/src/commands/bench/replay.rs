@@ -19,6 +19,7 @@ use source::chain::ChainBlock;
 use source::chain_input::ChainInput;
 use source::{Links, Replay};
 
+use super::memory::peak_bytes;
 use super::{Print, percentile};
 use crate::cli::BenchArgs;
 
@@ -32,10 +33,16 @@ const VERIFIED_BLOCKS: usize = 48;
 pub(super) struct Input {
     pub(super) state: State,
     pub(super) blocks: Vec<Arc<SignedBeaconBlock>>,
-    name: String,
+    pub(super) name: String,
 }
 
 impl Input {
+    /// The blocks, with their fork.
+    pub(super) fn blocks(&self) -> Vec<ChainBlock> {
+        let fork = self.state.fork_name();
+        self.blocks.iter().map(|block| ChainBlock { fork, block: Arc::clone(block) }).collect()
+    }
+
     /// The same chain with other blocks.
     pub(super) fn with_blocks(&self, blocks: Vec<Arc<SignedBeaconBlock>>) -> Self {
         Self { state: self.state.clone(), blocks, name: self.name.clone() }
@@ -274,12 +281,4 @@ fn verified(input: &Input, print: Print<'_>) -> Result<()> {
     print("block with its state root verified, median", "ms", percentile(&mut times, 0.5), &name);
     print("memory of the hasher", "MB", hasher.size_bytes() as f64 / 1e6, &input.name);
     Ok(())
-}
-
-/// The largest memory that this process has had, from the system; only Linux tells.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
 }
