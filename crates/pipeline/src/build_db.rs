@@ -87,8 +87,8 @@ pub enum BuildError {
     Stopped,
 }
 
-/// Blocks in one transaction.
-const TRANSACTION_BLOCKS: usize = 5_000;
+/// Blocks in one transaction. The larger it is, the less of the indexes is written again and again.
+const TRANSACTION_BLOCKS: usize = 32_768;
 
 /// Batches of verdicts that may wait for the database.
 const WAITING_BATCHES: usize = 4;
@@ -201,8 +201,8 @@ impl<'a> Filling<'a> {
     /// Stores what waits. Rows that the database does not take are listed.
     async fn store_waiting(&mut self, progress: &dyn Progress) -> Result<(), BuildError> {
         if self.known == KnownBlocks::Keep {
-            let roots: Vec<_> = self.rows.iter().map(|row| row.block_root).collect();
-            let stored = self.store.contains(&roots).await.map_err(|source| self.failed(source))?;
+            let keys: Vec<_> = self.rows.iter().map(|row| (row.slot, row.block_root)).collect();
+            let stored = self.store.contains_blocks(&keys).await.map_err(|source| self.failed(source))?;
             self.report.unchanged += self.take_out(|row| stored.contains(&row.block_root)).len() as u64;
         }
         while let Err(error) = self.insert().await {

@@ -7,15 +7,22 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::{StoreError, message};
+use crate::insert::KnownRoots;
 use crate::location::{OpenMode, StoreUrl};
 use crate::schema::{self, Contents, SCHEMA_VERSION};
 
-/// How long a connection waits for the lock of another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the last checkpoint waits for those who read; what it leaves in the write-ahead log stays there.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What every SQLite file begins with.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Between two attempts to open a file that another process is opening.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Connections that read. Each has a thread of its own.
 const READERS: u32 = 4;
@@ -25,14 +32,17 @@ pub(crate) struct Database {
     url: StoreUrl,
     readers: SqlitePool,
     writer: Option<Mutex<SqliteConnection>>,
+    /// Locked by who has the writer.
+    roots: Mutex<KnownRoots>,
+    patience: Duration,
     /// The schema version before this program raised it.
     version_found: i64,
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(patience)
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Normal)
         .row_buffer_size(1024)
@@ -41,12 +51,12 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// Options of the connections that read. In a database of 13 million blocks a cache of 64 MB takes a third off the
 /// time of a question about a validator, whose blocks lie everywhere. It is filled as pages are read.
-fn reading(path: &Path) -> SqliteConnectOptions {
-    options(path).pragma("cache_size", "-65536")
+fn reading(path: &Path, patience: Duration) -> SqliteConnectOptions {
+    options(path, patience).pragma("cache_size", "-65536")
 }
 
 impl Database {
-    pub(crate) async fn open(url: StoreUrl, mode: OpenMode) -> Result<Self, StoreError> {
+    pub(crate) async fn open(url: StoreUrl, mode: OpenMode, patience: Duration) -> Result<Self, StoreError> {
         let path = url.path();
         match path.metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -63,32 +73,54 @@ impl Database {
                     detail: "it is a directory".to_owned(),
                 });
             }
-            Ok(_) => check_contents(path, mode).await?,
+            Ok(_) => {
+                let waiting = Waiting::new(patience);
+                while let Err(error) = check_contents(path, mode, patience).await {
+                    waiting.after(error).await?;
+                }
+            }
         }
         match mode {
-            OpenMode::ReadOnly => Self::open_reading(url).await,
-            OpenMode::Create | OpenMode::Existing => Self::open_writing(url).await,
+            OpenMode::ReadOnly => Self::open_reading(url, patience).await,
+            OpenMode::Create | OpenMode::Existing => Self::open_writing(url, patience).await,
         }
     }
 
-    async fn open_reading(url: StoreUrl) -> Result<Self, StoreError> {
-        let readers = pool(reading(url.path()).read_only(true));
-        // A file in a directory that cannot be written has no place for the lock files of a write-ahead log.
-        let readers = match readers.acquire().await {
-            Ok(_) => readers,
-            Err(_) => pool(reading(url.path()).read_only(true).immutable(true)),
+    async fn open_reading(url: StoreUrl, patience: Duration) -> Result<Self, StoreError> {
+        let path = url.path();
+        let waiting = Waiting::new(patience);
+        let readers = loop {
+            match reading_pool(path, patience).await {
+                Ok(readers) => break readers,
+                Err(error) => waiting.after(error).await?,
+            }
         };
-        readers.acquire().await.map_err(|error| opening(url.path(), error))?;
-        Ok(Self { url, readers, writer: None, version_found: SCHEMA_VERSION })
+        Ok(Self {
+            url,
+            readers,
+            writer: None,
+            roots: Mutex::default(),
+            patience,
+            version_found: SCHEMA_VERSION,
+        })
     }
 
-    async fn open_writing(url: StoreUrl) -> Result<Self, StoreError> {
+    async fn open_writing(url: StoreUrl, patience: Duration) -> Result<Self, StoreError> {
         let path = url.path();
-        let mut writer = connect_writer(path).await?;
-        let version_found = schema::migrate(&mut writer, path).await?;
-        let readers = pool(reading(path).pragma("query_only", "ON"));
-        readers.acquire().await.map_err(|error| opening(path, error))?;
-        Ok(Self { url, readers, writer: Some(Mutex::new(writer)), version_found })
+        let mut writer = connect_writer(path, patience).await?;
+        let waiting = Waiting::new(patience);
+        let version_found = loop {
+            match schema::migrate(&mut writer, path).await {
+                Ok(version) => break version,
+                Err(error) => waiting.after(error).await?,
+            }
+        };
+        let readers = pool(reading(path, patience).pragma("query_only", "ON"));
+        while let Err(error) = readers.acquire().await {
+            waiting.after(opening(path, error)).await?;
+        }
+        let writer = Some(Mutex::new(writer));
+        Ok(Self { url, readers, writer, roots: Mutex::default(), patience, version_found })
     }
 
     pub(crate) fn url(&self) -> &StoreUrl {
@@ -112,24 +144,56 @@ impl Database {
         // connection to be inside one for ever. A connection like that is exchanged.
         let alive = writer.ping().await.is_ok();
         if !alive || writer.is_in_transaction() {
-            *writer = connect_writer(self.url.path()).await?;
+            *writer = connect_writer(self.url.path(), self.patience).await?;
+            *self.roots.lock().await = KnownRoots::default();
         }
         Ok(writer)
     }
 
-    /// Ends all connections; the write-ahead log goes into the file.
+    /// What is remembered of the stored roots. To be asked for by who has the writer.
+    pub(crate) async fn roots(&self) -> MutexGuard<'_, KnownRoots> {
+        self.roots.lock().await
+    }
+
+    /// Ends all connections; the write-ahead log goes into the file, unless another process still needs it there.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         self.readers.close().await;
         if let Some(writer) = &self.writer {
             let mut writer = writer.lock().await;
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *writer).await?;
+            let milliseconds = CHECKPOINT_PATIENCE.as_millis();
+            let sql = format!("PRAGMA busy_timeout = {milliseconds}; PRAGMA wal_checkpoint(TRUNCATE)");
+            match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *writer).await.map_err(StoreError::from) {
+                Ok(_) | Err(StoreError::Busy) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 }
 
-async fn connect_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
-    options(path)
+/// Waiting for a file that another process holds. SQLite waits by itself for most locks, but not where two
+/// processes make the same new file, or open it while the last one that used it cleans up.
+struct Waiting {
+    until: tokio::time::Instant,
+}
+
+impl Waiting {
+    fn new(patience: Duration) -> Self {
+        Self { until: tokio::time::Instant::now() + patience }
+    }
+
+    /// A pause before the next attempt, if that may help; the error otherwise.
+    async fn after(&self, error: StoreError) -> Result<(), StoreError> {
+        if !matches!(error, StoreError::Busy) || tokio::time::Instant::now() >= self.until {
+            return Err(error);
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+        Ok(())
+    }
+}
+
+async fn connect_writer(path: &Path, patience: Duration) -> Result<SqliteConnection, StoreError> {
+    let options = options(path, patience)
         .create_if_missing(true)
         // Takes effect in a new file. Pages of 8 kB halve the pages that random keys of an index touch.
         .page_size(8192)
@@ -137,10 +201,28 @@ async fn connect_writer(path: &Path) -> Result<SqliteConnection, StoreError> {
         .pragma("cache_size", "-131072")
         .pragma("temp_store", "MEMORY")
         .pragma("wal_autocheckpoint", "8000")
-        .pragma("journal_size_limit", "67108864")
-        .connect()
-        .await
-        .map_err(|error| opening(path, error))
+        .pragma("journal_size_limit", "67108864");
+    let waiting = Waiting::new(patience);
+    loop {
+        match options.connect().await {
+            Ok(writer) => return Ok(writer),
+            Err(error) => waiting.after(opening(path, error)).await?,
+        }
+    }
+}
+
+/// Connections that read, the first of them open.
+async fn reading_pool(path: &Path, patience: Duration) -> Result<SqlitePool, StoreError> {
+    let readers = pool(reading(path, patience).read_only(true));
+    match readers.acquire().await.map_err(|error| opening(path, error)) {
+        Ok(_) => return Ok(readers),
+        Err(StoreError::Busy) => return Err(StoreError::Busy),
+        Err(_) => {}
+    }
+    // A file in a directory that cannot be written has no place for the lock files of a write-ahead log.
+    let readers = pool(reading(path, patience).read_only(true).immutable(true));
+    readers.acquire().await.map_err(|error| opening(path, error))?;
+    Ok(readers)
 }
 
 fn pool(options: SqliteConnectOptions) -> SqlitePool {
@@ -153,14 +235,16 @@ fn pool(options: SqliteConnectOptions) -> SqlitePool {
 }
 
 /// Looks at the file before anything in it is touched.
-async fn check_contents(path: &Path, mode: OpenMode) -> Result<(), StoreError> {
-    let probe = options(path).read_only(true);
-    let mut connection = match probe.clone().connect().await {
+async fn check_contents(path: &Path, mode: OpenMode, patience: Duration) -> Result<(), StoreError> {
+    let probe = options(path, patience).read_only(true);
+    let mut connection = match probe.clone().connect().await.map_err(|error| opening(path, error)) {
         Ok(connection) => connection,
+        // Read as immutable, a file that is being written to looks damaged.
+        Err(StoreError::Busy) => return Err(StoreError::Busy),
         Err(_) => probe.immutable(true).connect().await.map_err(|error| opening(path, error))?,
     };
     let contents = schema::contents(&mut connection, path).await.map_err(|error| match error {
-        StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
+        StoreError::Damaged { .. } => unreadable(path),
         other => other,
     })?;
     connection.close().await?;
@@ -177,10 +261,22 @@ async fn check_contents(path: &Path, mode: OpenMode) -> Result<(), StoreError> {
     }
 }
 
+/// A file that SQLite cannot make sense of: a database that was damaged if it begins like one, else something else.
+fn unreadable(path: &Path) -> StoreError {
+    let mut start = [0; SQLITE_MAGIC.len()];
+    let read =
+        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
+    if read.is_ok() && start == *SQLITE_MAGIC {
+        StoreError::CutShort { path: path.to_owned() }
+    } else {
+        StoreError::NotADatabase { path: path.to_owned() }
+    }
+}
+
 fn opening(path: &Path, error: sqlx::Error) -> StoreError {
     let detail = message(&error);
     match StoreError::from(error) {
-        StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
+        StoreError::Damaged { .. } => unreadable(path),
         StoreError::Engine(_) => StoreError::CannotOpen { path: path.to_owned(), detail },
         other => other,
     }
@@ -216,12 +312,15 @@ mod unit {
     async fn a_full_disk_costs_the_last_batch_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("blocks.sqlite");
-        let database = Database::open(path.as_path().into(), OpenMode::Create).await.unwrap();
+        let database =
+            Database::open(path.as_path().into(), OpenMode::Create, Duration::from_secs(5)).await.unwrap();
         let mut writer = database.writer().await.unwrap();
-        crate::insert::transaction(&mut writer, &rows(1..1000)).await.unwrap();
+        crate::insert::transaction(&mut writer, &rows(1..1000), &mut KnownRoots::default()).await.unwrap();
         // What SQLite says at this limit is what it says when the device has no room.
         sqlx::raw_sql("PRAGMA max_page_count = 1").execute(&mut *writer).await.unwrap();
-        let error = crate::insert::transaction(&mut writer, &rows(1000..9000)).await.unwrap_err();
+        let error = crate::insert::transaction(&mut writer, &rows(1000..9000), &mut KnownRoots::default())
+            .await
+            .unwrap_err();
         assert!(matches!(error, StoreError::DiskFull), "{error:?}");
         drop(writer);
 
@@ -229,7 +328,9 @@ mod unit {
         assert_eq!(crate::query::count(&mut reader, "SELECT COUNT(*) FROM blocks").await.unwrap(), 999);
         drop(reader);
         let mut writer = database.writer().await.unwrap();
-        let report = crate::insert::transaction(&mut writer, &rows(1000..9000)).await.unwrap();
+        let report = crate::insert::transaction(&mut writer, &rows(1000..9000), &mut KnownRoots::default())
+            .await
+            .unwrap();
         assert_eq!(report.inserted, 8000);
         drop(writer);
         let check = crate::check::run(&mut database.reader().await.unwrap()).await.unwrap();

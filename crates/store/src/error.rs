@@ -28,6 +28,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// An SQLite database that ends too early, or whose first page is damaged.
+    #[error("{} is an SQLite database that is damaged or cut short; restore a copy, or move it away and build it anew", .path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+    },
     /// An SQLite database of another program.
     #[error("{} is an SQLite database, but not one of blockmark; `blockmark db import` reads blockprint's", .path.display())]
     ForeignDatabase {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
@@ -24,10 +25,13 @@ use crate::query::{self, BlockCursor, LatestBlock, Page, SyncStatus};
 use crate::row::{BlockRow, CanonicalState};
 use crate::{coverage_table, rollup};
 
+/// How long the writer of another process is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// An open database. Clones share its connections.
 ///
 /// Any number of tasks and processes may read while one writes. Writers of one process queue; a writer of another
-/// process is waited for, up to five seconds.
+/// process is waited for, up to [`PATIENCE`].
 #[derive(Clone, Debug)]
 pub struct Store {
     database: Arc<Database>,
@@ -36,7 +40,16 @@ pub struct Store {
 impl Store {
     /// Opens a database. An older schema is raised, a newer one refused.
     pub async fn open(location: impl Into<StoreUrl>, mode: OpenMode) -> Result<Self, StoreError> {
-        Ok(Self { database: Arc::new(Database::open(location.into(), mode).await?) })
+        Self::open_patiently(location, mode, PATIENCE).await
+    }
+
+    /// As [`Store::open`], waiting for other processes as long as is said, now and later.
+    pub async fn open_patiently(
+        location: impl Into<StoreUrl>,
+        mode: OpenMode,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { database: Arc::new(Database::open(location.into(), mode, patience).await?) })
     }
 
     /// Where the database is.
@@ -55,13 +68,15 @@ impl Store {
     }
 
     /// Stores blocks in one transaction: all of them or none. A known block is compared with what is there: the
-    /// verdict is replaced; a missing graffiti, parent root, state or evidence keeps the old one.
+    /// verdict is replaced; a missing graffiti, parent root, state or evidence keeps the old one. A root that is stored
+    /// at another slot is a [`StoreError::BadRow`].
     pub async fn insert_blocks(&self, rows: &[BlockRow]) -> Result<InsertReport, StoreError> {
         if rows.is_empty() {
             return Ok(InsertReport::default());
         }
         let mut writer = self.database.writer().await?;
-        insert::transaction(&mut writer, rows).await
+        let mut roots = self.database.roots().await;
+        insert::transaction(&mut writer, rows, &mut roots).await
     }
 
     /// Says what the chain made of blocks, in one transaction. Unknown roots are passed over. Gives the number of

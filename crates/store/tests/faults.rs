@@ -35,6 +35,56 @@ async fn a_batch_with_a_bad_row_changes_nothing() {
 }
 
 #[tokio::test]
+async fn one_root_has_one_slot() {
+    let kept = Scratch::new().create_kept().await;
+    let first = block(10, 9, 1, Some(Client::Teku));
+    let elsewhere = |slot: u64| BlockRow { slot: Slot(slot), parent_slot: Slot(slot - 1), ..first.clone() };
+    let refused = async |rows: &[BlockRow]| {
+        let error = kept.store.insert_blocks(rows).await.unwrap_err();
+        assert!(matches!(error, StoreError::BadRow { field: "slot", .. }), "{error:?}");
+        assert!(error.to_string().contains("a root belongs to one slot"), "{error}");
+    };
+    refused(&[first.clone(), elsewhere(11)]).await;
+    kept.store.insert_blocks(std::slice::from_ref(&first)).await.unwrap();
+    // In the same stretch of slots, and 36 days and a year later.
+    for slot in [11, 300_000, 3_000_000] {
+        refused(&[block(slot + 5, slot + 4, 2, None), elsewhere(slot)]).await;
+    }
+    // So many blocks that the stored roots are remembered instead of looked up; then another process stores one.
+    let many =
+        |from: u64| (from..from + 9_000).map(|slot| block(slot, slot - 1, 3, None)).collect::<Vec<_>>();
+    let with = |mut rows: Vec<BlockRow>, row: &BlockRow| {
+        rows.push(row.clone());
+        rows
+    };
+    refused(&with(many(300_000), &elsewhere(400_000))).await;
+    kept.store.insert_blocks(&many(300_000)).await.unwrap();
+    refused(&with(many(600_000), &BlockRow { slot: Slot(700_000), ..block(300_100, 300_099, 3, None) }))
+        .await;
+    let other = Store::open(kept.scratch.path(), OpenMode::Existing).await.unwrap();
+    let foreign = block(20, 19, 5, None);
+    other.insert_blocks(std::slice::from_ref(&foreign)).await.unwrap();
+    refused(&with(many(600_000), &BlockRow { slot: Slot(800_000), ..foreign })).await;
+    assert_eq!(kept.store.block_count().await.unwrap(), 9_002);
+    assert!(kept.store.check().await.unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn a_root_stored_twice_by_others_is_found() {
+    let kept = Scratch::new().create_kept().await;
+    kept.store.insert_blocks(&[block(10, 9, 1, None), block(300_000, 299_999, 1, None)]).await.unwrap();
+    let mut other = SqliteConnectOptions::new().filename(kept.scratch.path()).connect().await.unwrap();
+    let sql = "UPDATE blocks SET block_root = (SELECT block_root FROM blocks WHERE slot = 10)";
+    sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let problems = kept.store.check().await.unwrap().problems;
+    assert!(
+        problems.iter().any(|text| text.ends_with("stored more than once, at slots 10, 300000")),
+        "{problems:?}"
+    );
+}
+
+#[tokio::test]
 async fn values_that_are_no_numbers_are_kept_as_evidence() {
     let kept = Scratch::new().create_kept().await;
     let mut row = block(10, 9, 1, None);
@@ -49,12 +99,14 @@ async fn values_that_are_no_numbers_are_kept_as_evidence() {
 async fn a_locked_database_can_be_read_but_not_written() {
     let kept = Scratch::new().create_kept().await;
     kept.store.insert_blocks(&[block(1, 0, 1, None)]).await.unwrap();
+    let open = |mode| Store::open_patiently(kept.scratch.path(), mode, Duration::from_millis(300));
+    let hasty = open(OpenMode::Existing).await.unwrap();
     let mut other = SqliteConnectOptions::new().filename(kept.scratch.path()).connect().await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE; UPDATE blocks SET best_guess = 3").execute(&mut other).await.unwrap();
-    let error = kept.store.insert_blocks(&[block(2, 1, 1, None)]).await.unwrap_err();
+    let error = hasty.insert_blocks(&[block(2, 1, 1, None)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Busy), "{error:?}");
     assert!(error.to_string().contains("locked by another process"), "{error}");
-    let second = Store::open(kept.scratch.path(), OpenMode::Existing).await.unwrap();
+    let second = open(OpenMode::Existing).await.unwrap();
     assert!(matches!(second.register_model([1; 32], "", "{}").await, Err(StoreError::Busy)));
     let reader = Store::open(kept.scratch.path(), OpenMode::ReadOnly).await.unwrap();
     let rows = reader.recent(10).await.unwrap();

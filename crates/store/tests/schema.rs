@@ -105,6 +105,24 @@ async fn files_of_others_are_refused_and_left_alone() {
     assert!(!scratch.file("missing").exists());
 }
 
+#[tokio::test]
+async fn a_database_cut_short_is_called_so() {
+    let scratch = Scratch::new();
+    let store = scratch.create().await;
+    store.insert_blocks(&[block(1, 0, 1, None)]).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let whole = std::fs::read(scratch.path()).unwrap();
+    let cut = scratch.file("cut.sqlite");
+    for keep in [60, 3_000, 9_000, whole.len() / 2] {
+        std::fs::write(&cut, &whole[..keep]).unwrap();
+        for mode in [OpenMode::Create, OpenMode::Existing, OpenMode::ReadOnly] {
+            let error = Store::open(&cut, mode).await.unwrap_err();
+            assert!(matches!(error, StoreError::CutShort { .. }), "{keep} {mode:?}: {error:?}");
+        }
+    }
+}
+
 #[test]
 fn urls_name_files() {
     for (text, path) in [
