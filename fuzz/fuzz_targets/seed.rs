@@ -56,8 +56,8 @@ fn write() -> Result<(), Failure> {
     for rows in [1, 20, 200] {
         let set = training_set(rows);
         let four = set.select(&FeatureSet::default_four())?;
-        write_training_set(&folder("training_set")?.join(format!("{rows}_all")), &set, "generated")?;
-        write_training_set(&folder("training_set")?.join(format!("{rows}_four")), &four, "generated")?;
+        write_training_set(&folder("training_set")?.join(format!("{rows}_all")), &set, &fingerprint::DataOrigin::GENERATED)?;
+        write_training_set(&folder("training_set")?.join(format!("{rows}_four")), &four, &fingerprint::DataOrigin::GENERATED)?;
     }
     for number in 0u8..16 {
         let mut noise = vec![0; 64 << (number % 6)];

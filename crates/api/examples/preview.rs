@@ -9,7 +9,7 @@ use api::{AppState, ChainClock, PrivateAccess, Settings, router};
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Classification;
 use fingerprint::{
-    Client, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions, TrainingRow, TrainingSet,
+    Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions, TrainingRow, TrainingSet,
 };
 use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
 
@@ -73,7 +73,7 @@ fn model(random: &mut Random) -> Model {
     }
     let options = TrainingOptions {
         features,
-        note: ModelOrigin { trained_on: "generated blocks".to_owned(), evaluated_on: Vec::new() },
+        note: ModelOrigin { trained_on: DataOrigin::GENERATED, evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
     Model::train(&set, options).expect("the made-up rows can be trained on")

@@ -259,9 +259,9 @@ pub(crate) struct RuleArgs {
     /// Graffiti rules: a file, or a built-in set (blockmark, blockprint).
     #[arg(long, default_value = "blockmark", value_name = "FILE")]
     pub(crate) patterns: String,
-    /// Apply the rules of this network.
-    #[arg(long, default_value = "mainnet", value_name = "NAME")]
-    pub(crate) network: String,
+    /// The network of the blocks: its rules apply (default: mainnet's), and `label` notes it in the training set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network: Option<String>,
 }
 
 /// `blockmark label`.
@@ -271,8 +271,8 @@ pub(crate) struct LabelArgs {
     pub(crate) raw_dir: PathBuf,
     /// A file ending in .parquet, or a directory that becomes CLIENT/ROOT.json.
     pub(crate) out: PathBuf,
-    /// Leave a client's patterns out (repeatable).
-    #[arg(long, value_name = "CLIENT", num_args = 1..)]
+    /// Leave a client's patterns out (repeatable, or with commas).
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',')]
     pub(crate) disable: Vec<Client>,
     /// Which graffiti rules apply.
     #[command(flatten)]
@@ -288,14 +288,14 @@ pub(crate) struct MethodArgs {
     /// Features: a set (default, viable, electra, all, everything) or names separated by commas.
     #[arg(long, default_value = "default", value_name = "A,B,…")]
     pub(crate) features: String,
-    /// Treat these clients as one, called Other (repeatable).
-    #[arg(long, value_name = "CLIENT", num_args = 1..)]
+    /// Treat these clients as one, called Other (repeatable, or with commas).
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',')]
     pub(crate) group: Vec<Client>,
-    /// Leave these clients out (repeatable).
-    #[arg(long, value_name = "CLIENT", num_args = 1..)]
+    /// Leave these clients out (repeatable, or with commas).
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',')]
     pub(crate) disable: Vec<Client>,
-    /// Tell these clients by graffiti alone (repeatable); "none" for no client.
-    #[arg(long, value_name = "CLIENT", num_args = 1.., default_value = "Lodestar", value_parser = parse_client_or_none)]
+    /// Tell these clients by graffiti alone (repeatable, or with commas); "none" for no client.
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',', default_value = "Lodestar", value_parser = parse_client_or_none)]
     pub(crate) graffiti_only: Vec<ClientOrNone>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
@@ -343,6 +343,9 @@ pub(crate) struct TrainArgs {
     /// Where the model file goes.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,
+    /// Cross-validate with K folds too, and note the scores and what they were measured on in the model.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub(crate) cv: Option<u16>,
     /// How to train.
     #[command(flatten)]
     pub(crate) method: MethodArgs,
@@ -560,6 +563,29 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_take_one_value_and_leave_the_words_behind_them() {
+        let words = ["blockmark", "train", "--group", "Teku", "--group", "Nimbus", "--graffiti-only", "none"];
+        let rest = ["--disable", "Grandine,Prysm", "data", "--model", "m"];
+        match Cli::try_parse_from([&words[..], &rest[..]].concat()).expect("parses").command {
+            Command::Train(args) => {
+                assert_eq!(args.data, PathBuf::from("data"));
+                assert_eq!(args.method.group, [Client::Teku, Client::Nimbus]);
+                assert_eq!(args.method.disable, [Client::Grandine, Client::Prysm]);
+                assert_eq!(args.method.graffiti_only, [ClientOrNone::None]);
+            }
+            _ => unreachable!("train was asked for"),
+        }
+        let words = ["blockmark", "label", "--disable", "Lodestar", "raw", "out"];
+        match Cli::try_parse_from(words).expect("parses").command {
+            Command::Label(args) => {
+                assert_eq!((args.raw_dir, args.out), (PathBuf::from("raw"), PathBuf::from("out")));
+                assert_eq!(args.disable, [Client::Lodestar]);
+            }
+            _ => unreachable!("label was asked for"),
+        }
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub mod similarity;
 pub mod training;
 
 pub use classifier::{
-    Classification, Explanation, Method, Model, ModelError, ModelInfo, ModelOrigin, ModelScores, Scaling,
-    Thresholds, TrainError, TrainingOptions,
+    Classification, DataOrigin, Explanation, LabelSource, Method, Model, ModelError, ModelInfo, ModelOrigin,
+    ModelScores, Scaling, Thresholds, TrainError, TrainingOptions,
 };
 pub use client::{Client, ClientSet};
 pub use features::{FeatureError, FeatureScratch, FeatureSet};

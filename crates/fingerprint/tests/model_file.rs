@@ -51,6 +51,6 @@ fn errors_name_the_remedy() {
     bytes[8] = 9;
     assert_eq!(
         text(&bytes),
-        "the model file has format version 9, but this program reads version 2; train the model again with this program or use the program that wrote it"
+        "the model file has format version 9, but this program reads version 3; train the model again with this program or use the program that wrote it"
     );
 }

@@ -72,7 +72,7 @@ fn main() {
 
     let set = generated(rows);
     let begin = Instant::now();
-    write_training_set(&path, &set, "mainnet").expect("it is written");
+    write_training_set(&path, &set, &fingerprint::DataOrigin::GENERATED).expect("it is written");
     println!("write {rows} rows x {}: {:.2} s", set.features.len(), begin.elapsed().as_secs_f64());
     let bytes = std::fs::metadata(&path).expect("its size").len();
     println!("on disk: {:.0} MB", bytes as f64 / 1e6);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use consensus::Slot;
-use fingerprint::classifier::{Model, TrainError, TrainingOptions};
+use fingerprint::classifier::{Model, ModelOrigin, TrainError, TrainingOptions};
 use source::inputs::slots_of_name;
 
 use crate::bad_input::BadInput;
@@ -139,7 +139,8 @@ impl ModelByRange {
             let model = if is_training_set(&entry) {
                 let loaded = read_training_set(&entry, WantedFeatures::Only(&options.features), progress)?;
                 bad.extend(loaded.bad);
-                Model::train(&loaded.set, options.clone())
+                let note = ModelOrigin { trained_on: loaded.origin, evaluated_on: Vec::new() };
+                Model::train(&loaded.set, TrainingOptions { note, ..options.clone() })
                     .map_err(|source| RangeError::Train { path: entry.clone(), source })?
             } else {
                 load_model(&entry)?

@@ -82,7 +82,7 @@ fn a_model_is_the_same_for_any_number_of_threads_and_either_form_of_its_data() {
     let set = read_training_set(&place.path("training"), WantedFeatures::Present, &Silent).expect("it loads");
     assert_eq!((set.set.len(), set.bad.len()), (78, 0));
     assert_eq!(set.set.features, FeatureSet::everything());
-    write_training_set(&place.path("set.parquet"), &set.set, "mainnet").expect("it is written");
+    write_training_set(&place.path("set.parquet"), &set.set, &set.origin).expect("it is written");
     let mut models = Vec::new();
     for data in ["training", "set.parquet"] {
         for threads in [1, 4] {

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fingerprint::classifier::{Model, ModelError, ModelInfo, ModelScores, TrainError, TrainingOptions};
+use fingerprint::classifier::{
+    Model, ModelError, ModelInfo, ModelOrigin, ModelScores, TrainError, TrainingOptions,
+};
 use fingerprint::score::{CvError, cross_validate};
 use serde::Serialize;
 
@@ -15,7 +17,7 @@ use crate::training_store::{TrainingStoreError, WantedFeatures, read_training_se
 /// How a model is trained.
 #[derive(Clone, Debug, Default)]
 pub struct TrainOptions {
-    /// What, and how.
+    /// What, and how. Where the model comes from is taken from the training set.
     pub training: TrainingOptions,
     /// If given, the scores of a cross-validation with so many folds are noted in the model.
     pub folds: Option<usize>,
@@ -73,10 +75,11 @@ pub enum TrainingError {
 pub fn train(
     data: &Path,
     model_path: &Path,
-    options: TrainOptions,
+    mut options: TrainOptions,
     progress: &dyn Progress,
 ) -> Result<TrainReport, TrainingError> {
     let loaded = read_training_set(data, WantedFeatures::Only(&options.training.features), progress)?;
+    options.training.note = ModelOrigin { trained_on: loaded.origin.clone(), evaluated_on: Vec::new() };
     let scores = match options.folds {
         None => None,
         Some(folds) => {
@@ -92,7 +95,7 @@ pub fn train(
     let mut model = Model::train(&loaded.set, options.training)
         .map_err(|source| TrainingError::Train { path: data.to_owned(), source })?;
     if let Some(scores) = scores {
-        model = model.with_scores(scores);
+        model = model.with_scores(scores, loaded.origin);
     }
     let bytes = model.to_bytes();
     atomic::write(model_path, &bytes)

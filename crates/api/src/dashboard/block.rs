@@ -281,10 +281,7 @@ fn lede(verdict: &Verdict, row: &BlockRow, state: &AppState) -> String {
         }
     }
     if let Some(model) = state.model().filter(|model| row.model_hash == Some(model.hash())) {
-        let origin = &model.info().origin.trained_on;
-        if !origin.is_empty() {
-            lede.push_str(&format!(" This model was trained on {origin}."));
-        }
+        lede.push_str(&format!(" This model was trained on {}.", model.info().origin.trained_on));
     }
     lede
 }

@@ -81,32 +81,21 @@ pub(super) fn notice(model: Option<&Model>, network: &str) -> Option<Notice> {
         });
     };
     let origin = &model.info().origin;
-    let known = |text: &str| text.contains(network) && !is_made_up(text);
-    if known(&origin.trained_on) || origin.evaluated_on.iter().any(|text| known(text)) {
+    if origin.is_checked_on(network) {
         return None;
     }
-    let strong = match origin.trained_on.as_str() {
-        "" => "Trained on blocks of unstated origin.".to_owned(),
-        text if text.contains("simulat") => "Trained on simulation.".to_owned(),
-        text => format!("Trained on {text}."),
-    };
+    let strong = format!("Trained on {}.", origin.trained_on);
     let text = format!(
         "This model has not been checked against labelled {network} blocks. Read shares as estimates."
     );
     Some(Notice { strong, text })
 }
 
-fn is_made_up(text: &str) -> bool {
-    ["simulat", "generated", "synthetic"].iter().any(|word| text.contains(word))
-}
-
 fn model_text(state: &AppState) -> String {
     match state.model() {
         None => "no model loaded".to_owned(),
         Some(model) => {
-            let origin = &model.info().origin.trained_on;
-            let origin = if origin.is_empty() { "blocks of unstated origin" } else { origin };
-            format!("model {}, trained on {origin}", state.model_name())
+            format!("model {}, trained on {}", state.model_name(), model.info().origin.trained_on)
         }
     }
 }
@@ -168,5 +157,51 @@ pub(super) fn theme_of(theme: Option<&str>) -> Option<&'static str> {
         Some("light") => Some("light"),
         Some("dark") => Some("dark"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consensus::{Root, Slot};
+    use fingerprint::{
+        Client, DataOrigin, FeatureSet, LabelSource, ModelOrigin, TrainingOptions, TrainingRow, TrainingSet,
+    };
+
+    use super::*;
+
+    fn model(trained_on: DataOrigin, evaluated_on: Vec<DataOrigin>) -> Model {
+        let features = FeatureSet::default_four();
+        let mut set = TrainingSet::new(features.clone());
+        for number in 0..20u8 {
+            let label = [Client::Prysm, Client::Teku][usize::from(number % 2)];
+            let features = vec![f64::from(number); features.len()];
+            let row = TrainingRow { block_root: Root([number; 32]), slot: Slot(0), label, features };
+            set.push(row).expect("a row");
+        }
+        let note = ModelOrigin { trained_on, evaluated_on };
+        Model::train(&set, TrainingOptions { features, note, ..TrainingOptions::default() }).expect("a model")
+    }
+
+    fn labelled(network: Option<&str>, labels: LabelSource) -> DataOrigin {
+        DataOrigin { network: network.map(str::to_owned), labels, about: None }
+    }
+
+    #[test]
+    fn only_labelled_blocks_of_the_network_take_the_notice_away() {
+        let noticed = |trained_on, evaluated_on| notice(Some(&model(trained_on, evaluated_on)), "mainnet");
+        let mainnet = labelled(Some("mainnet"), LabelSource::Graffiti);
+        let generated = labelled(Some("mainnet"), LabelSource::Generated);
+        assert_eq!(noticed(mainnet.clone(), vec![]), None);
+        assert_eq!(noticed(generated.clone(), vec![mainnet]), None);
+        for origin in [
+            generated.clone(),
+            labelled(Some("hoodi"), LabelSource::Graffiti),
+            labelled(None, LabelSource::Folder),
+            labelled(Some("mainnet"), LabelSource::Unknown),
+        ] {
+            let notice = noticed(origin.clone(), vec![generated.clone()]).expect("a notice");
+            assert_eq!(notice.strong, format!("Trained on {origin}."));
+            assert!(notice.text.contains("not been checked against labelled mainnet blocks"), "{notice:?}");
+        }
     }
 }

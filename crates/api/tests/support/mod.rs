@@ -10,7 +10,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use fingerprint::{
-    Client, FeatureSet, GraffitiRules, Model, ModelOrigin, RuleSet, TrainingOptions, TrainingRow, TrainingSet,
+    Client, DataOrigin, FeatureSet, GraffitiRules, Model, ModelOrigin, RuleSet, TrainingOptions, TrainingRow,
+    TrainingSet,
 };
 use serde_json::Value;
 use store::{OpenMode, Store};
@@ -86,7 +87,7 @@ pub fn model() -> Option<Model> {
     }
     let options = TrainingOptions {
         rules: GraffitiRules::built_in(RuleSet::Blockprint),
-        note: ModelOrigin { trained_on: "generated blocks".to_owned(), evaluated_on: Vec::new() },
+        note: ModelOrigin { trained_on: DataOrigin::GENERATED, evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
     Some(Model::train(&set, options).unwrap())

@@ -175,7 +175,7 @@ fn opening(folder: &Scratch, set: &TrainingSet, print: Print<'_>) -> Result<()> 
     let input = format!("{} generated rows, 24 features", set.len());
     let path = folder.0.join("set.parquet");
     let begun = Instant::now();
-    write_training_set(&path, set, "generated")?;
+    write_training_set(&path, set, &fingerprint::DataOrigin::GENERATED)?;
     print("write training set", "s", begun.elapsed().as_secs_f64(), &input);
     print("training set on disk", "MB", std::fs::metadata(&path)?.len() as f64 / 1e6, &input);
     let begun = Instant::now();

@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &ClassifyArgs) -> Result<Outcome> {
         say::result(shares::table(context.style, &report.single))?;
     }
     let origins = models.ranges().iter().map(|range| &range.model.info().origin);
-    if let Some(origin) = origins.into_iter().find(|origin| origin.evaluated_on.is_empty()) {
+    if let Some(origin) = origins.into_iter().find(|origin| !origin.is_checked_on("mainnet")) {
         say::note(format_args!(
             "note: this model was trained on {} and has not been checked on mainnet.",
             origin.trained_on

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use api::Settings;
-use fingerprint::classifier::{Method, Model, ModelOrigin, TrainingOptions};
+use fingerprint::classifier::{DataOrigin, Method, Model, ModelOrigin, TrainingOptions};
 use fingerprint::training::TrainingRow;
 use fingerprint::{ClientSet, FeatureScratch, FeatureSet, GraffitiRules, RuleSet, TrainingSet};
 use pipeline::{ClientCounts, Evidence, judge, register_model};
@@ -138,6 +138,12 @@ fn labels<'a>(blocks: &'a [DemoBlock], rules: &GraffitiRules) -> Vec<Labelled<'a
     blocks.iter().filter_map(label).collect()
 }
 
+/// What the model of the demonstration is trained on.
+fn origin() -> DataOrigin {
+    let about = Some("a Lodestar devnet and a simulated chain".to_owned());
+    DataOrigin { about, ..DataOrigin::default() }
+}
+
 /// A model of labelled blocks. Blocks whose features can't be counted, such as those without attestations, are left out.
 fn train(blocks: &[Labelled<'_>]) -> Result<Model> {
     let features = FeatureSet::default_four();
@@ -160,10 +166,7 @@ fn train(blocks: &[Labelled<'_>]) -> Result<Model> {
         method: Method::knn(),
         features,
         graffiti_only: ClientSet::EMPTY,
-        note: ModelOrigin {
-            trained_on: "a Lodestar devnet and a simulated chain".to_owned(),
-            evaluated_on: Vec::new(),
-        },
+        note: ModelOrigin { trained_on: origin(), evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
     Ok(Model::train(&set, options)?)

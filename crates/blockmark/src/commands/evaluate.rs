@@ -8,7 +8,7 @@ use pipeline::evaluate::{SearchPlan, evaluate};
 use pipeline::{EvaluateOptions, EvaluateReport};
 
 use super::Context;
-use super::train::{options, origin_of};
+use super::train::options;
 use crate::cli::EvaluateArgs;
 use crate::failure::{Outcome, list_bad};
 use crate::output::progress::Shown;
@@ -20,7 +20,7 @@ const SHOWN_ATTEMPTS: usize = 10;
 
 /// Measures the classifier, or searches for a better one.
 pub(crate) fn run(context: &Context, args: &EvaluateArgs) -> Result<Outcome> {
-    let training = options(&args.method, origin_of(&args.data))?;
+    let training = options(&args.method)?;
     let search = (args.search.is_some() || args.search_group > 0).then(|| SearchPlan {
         features: args.search.map(usize::from),
         group_size: usize::from(args.search_group),

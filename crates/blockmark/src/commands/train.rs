@@ -1,10 +1,10 @@
 //! `blockmark train`: from a training set to a model file.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use fingerprint::ClientSet;
-use fingerprint::classifier::{Method, ModelOrigin, TrainingOptions};
+use fingerprint::classifier::{Method, TrainingOptions};
 use fingerprint::graffiti::{GraffitiRules, RuleSet};
 use pipeline::{TrainOptions, train};
 
@@ -30,11 +30,24 @@ pub(crate) fn graffiti_rules(args: &RuleArgs) -> Result<GraffitiRules> {
             GraffitiRules::from_toml(&text).with_context(|| format!("{} is no rule file", args.patterns))?
         }
     };
-    Ok(rules.for_network(&args.network))
+    let Some(network) = &args.network else { return Ok(rules.for_network("mainnet")) };
+    let mut known: BTreeSet<&str> = pipeline::label::known_networks().collect();
+    known.extend(rules.networks());
+    if !known.contains(network.as_str()) {
+        let known: Vec<&str> = known.into_iter().collect();
+        return Err(usage(
+            format!(
+                "\"{network}\" is no network with rules of its own or known forks; known are {}",
+                known.join(", ")
+            ),
+            "blockmark help label",
+        ));
+    }
+    Ok(rules.for_network(network))
 }
 
 /// What was typed, as the trainer wants it, if it goes together.
-pub(crate) fn options(args: &MethodArgs, trained_on: String) -> Result<TrainingOptions> {
+pub(crate) fn options(args: &MethodArgs) -> Result<TrainingOptions> {
     let graffiti_only: ClientSet = args
         .graffiti_only
         .iter()
@@ -55,22 +68,17 @@ pub(crate) fn options(args: &MethodArgs, trained_on: String) -> Result<TrainingO
         seed: args.seed,
         rules: graffiti_rules(&args.rules)?,
         max_imbalance: args.max_imbalance,
-        note: ModelOrigin { trained_on, evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
     options.check().map_err(|error| usage(error, "blockmark help train"))?;
     Ok(options)
 }
 
-/// How a training set is named in the model.
-pub(crate) fn origin_of(data: &Path) -> String {
-    data.file_name().map_or_else(|| "labelled blocks".to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
 /// Trains and writes the model file.
 pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
-    let training = options(&args.method, origin_of(&args.data))?;
-    let report = train(&args.data, &args.model, TrainOptions { training, folds: None }, &Shown::new())?;
+    let training = options(&args.method)?;
+    let folds = args.cv.map(usize::from);
+    let report = train(&args.data, &args.model, TrainOptions { training, folds }, &Shown::new())?;
     if context.global.json {
         say::result_line(serde_json::to_string(&report)?)?;
     } else {
@@ -82,7 +90,13 @@ pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
             .collect();
         let table = render(context.style, &[("Client", Align::Left), ("Rows", Align::Right)], &rows);
         let hash = report.hash.get(..12).unwrap_or(&report.hash);
-        say::result_line(format_args!("{table}\nWrote {} ({hash}).", args.model.display()))?;
+        let measured = report.info.scores.as_ref().map(|scores| {
+            let folds = &scores.balanced_accuracy;
+            let mean = folds.iter().sum::<f64>() / folds.len().max(1) as f64;
+            format!("\nBalanced accuracy {mean:.4} (mean of {} folds), noted in the model.", folds.len())
+        });
+        let measured = measured.unwrap_or_default();
+        say::result_line(format_args!("{table}{measured}\nWrote {} ({hash}).", args.model.display()))?;
     }
     Ok(list_bad(&report.bad, report.info.rows, "inputs", context.global.json))
 }

@@ -47,6 +47,49 @@ fn blocks_are_labelled_trained_on_evaluated_drawn_and_judged() {
 }
 
 #[test]
+fn a_model_follows_from_the_data_alone_and_says_where_they_come_from() {
+    let place = Place::with_blocks();
+    // The same blocks, cut and ordered otherwise, under other names.
+    let texts: Vec<String> = (0..BLOCKS.len()).rev().map(crate::place::block_json).collect();
+    for (number, part) in texts.chunks(7).enumerate() {
+        place.write(&format!("shuffled/{}.json", 9 - number), format!("[{}]", part.join(",")));
+    }
+    let read = |name: &str| std::fs::read(place.path(name)).expect("a file");
+    let label = |raw: &str, out: &str| {
+        place.run(&["label", "--network", "hoodi", raw, out]).exits(0);
+    };
+    label("raw", "mainnet.parquet");
+    label("shuffled", "other.parquet");
+    assert!(read("mainnet.parquet") == read("other.parquet"), "the order of reading changes the set");
+    let train = |data: &str, model: &str| {
+        let words = ["train", data, "--model", model, "--cv", "3", "--json"];
+        place.run(&words).exits(0).json()[0]["info"].clone()
+    };
+    let info = train("mainnet.parquet", "one.bmm");
+    assert_eq!(info, train("other.parquet", "two.bmm"));
+    assert!(read("one.bmm") == read("two.bmm"), "the name of the set changes the model");
+    let hoodi = serde_json::json!({"network": "hoodi", "labels": "graffiti"});
+    assert_eq!(info["origin"], serde_json::json!({"trained_on": hoodi, "evaluated_on": [hoodi]}));
+    assert_eq!(info["scores"]["balanced_accuracy"].as_array().map(Vec::len), Some(3));
+    place
+        .run(&["classify", "raw", "--model", "one.bmm"])
+        .exits(0)
+        .says("trained on hoodi blocks labelled by graffiti and has not been checked on mainnet");
+    label_without_network(&place);
+}
+
+/// A network that nobody stated is not made up.
+fn label_without_network(place: &Place) {
+    place.run(&["label", "raw", "silent.parquet"]).exits(0);
+    let trained = place.run(&["train", "silent.parquet", "--model", "silent.bmm", "--json"]).exits(0);
+    assert_eq!(trained.json()[0]["info"]["origin"]["trained_on"]["network"], Value::Null);
+    place
+        .run(&["label", "raw", "x.parquet", "--network", "nope"])
+        .exits(2)
+        .says("known are gnosis, holesky, hoodi, mainnet, sepolia");
+}
+
+#[test]
 fn verdicts_come_as_json_lines_and_as_the_client_table() {
     let place = Place::with_blocks();
     let lines = place.run(&["classify", "raw", "--model", "model.bmm", "--json"]).exits(0).json();

@@ -24,6 +24,6 @@ pub use explain::{ClientRange, Explanation, FeatureEvidence, FeatureRanges, Neig
 pub use fitted::FitError;
 pub use model::{Calibration, Model, ModelInfo, ModelScores, NetworkCourse, TrainError};
 pub use model_file::{FORMAT_VERSION, ModelError};
-pub use options::{Method, ModelOrigin, OptionsError, Scaling, TrainingOptions};
+pub use options::{DataOrigin, LabelSource, Method, ModelOrigin, OptionsError, Scaling, TrainingOptions};
 pub use rows::RowError;
 pub use selection::SelectionError;

@@ -8,7 +8,7 @@ use super::classification::{Classification, Thresholds};
 use super::explain::{self, ClientRange, Explanation, FeatureRanges};
 use super::fitted::{FitError, Fitted};
 use super::mlp_training::Convergence;
-use super::options::{Method, ModelOrigin, Scaling, TrainingOptions};
+use super::options::{DataOrigin, Method, ModelOrigin, Scaling, TrainingOptions};
 use super::rows::{RowError, check_row};
 use super::selection::{Selection, SelectionError};
 use crate::client::{Client, ClientSet};
@@ -71,7 +71,7 @@ pub struct ModelInfo {
     pub seed: u64,
     /// If given, no client has more than this many times the rows of the rarest.
     pub max_imbalance: Option<f64>,
-    /// Where the model comes from, in words.
+    /// Where the model comes from.
     pub origin: ModelOrigin,
     /// Training rows.
     pub rows: u64,
@@ -145,10 +145,11 @@ impl Model {
         Ok(Self { info, rules: options.rules, fitted, hash: OnceLock::new() })
     }
 
-    /// The model with the scores of a cross-validation noted in it.
+    /// The model with the scores of a cross-validation, and what they were measured on, noted in it.
     #[must_use]
-    pub fn with_scores(mut self, scores: ModelScores) -> Self {
+    pub fn with_scores(mut self, scores: ModelScores, measured_on: DataOrigin) -> Self {
         self.info.scores = Some(scores);
+        self.info.origin.evaluated_on = vec![measured_on];
         self.hash = OnceLock::new();
         self
     }

@@ -26,7 +26,7 @@ use super::options::{Method, Scaling};
 use crate::graffiti::GraffitiRules;
 
 /// The format version that is written and read.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"BLOCKMRK";
 const PREFIX: usize = 24;

@@ -4,7 +4,7 @@ use consensus::{Root, Slot};
 use proptest::prelude::*;
 
 use super::*;
-use crate::classifier::options::{Method, ModelOrigin, TrainingOptions};
+use crate::classifier::options::{DataOrigin, Method, ModelOrigin, TrainingOptions};
 use crate::classifier::{ModelScores, Scaling};
 use crate::client::Client;
 use crate::features::FeatureSet;
@@ -29,7 +29,7 @@ fn training_set(rows: u32) -> TrainingSet {
 }
 
 fn options(method: Method) -> TrainingOptions {
-    let note = ModelOrigin { trained_on: "generated rows".into(), evaluated_on: vec![] };
+    let note = ModelOrigin { trained_on: DataOrigin::GENERATED, evaluated_on: vec![] };
     // Few rules, because every reading compiles them.
     let rules = "name = 'test'\n[[rule]]\nclient = 'Lodestar'\npatterns = ['.*[Ll]odestar']\n";
     let rules = GraffitiRules::from_toml(rules).expect("a rule file");
@@ -53,7 +53,7 @@ fn models() -> Vec<Model> {
 fn models_come_back_whole() {
     for model in models() {
         let scores = ModelScores { balanced_accuracy: vec![0.1 + 0.2, 1.0 / 3.0, 0.866_666_666_666_666_6] };
-        let model = model.with_scores(scores);
+        let model = model.with_scores(scores, DataOrigin::GENERATED);
         let bytes = model.to_bytes();
         let back = Model::from_bytes(&bytes).expect("the same model");
         assert_eq!(back.info, model.info);

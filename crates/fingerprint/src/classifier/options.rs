@@ -1,5 +1,7 @@
 //! What to train, on what, and how.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::classification::Thresholds;
@@ -92,13 +94,78 @@ impl Scaling {
     }
 }
 
-/// Where a model comes from, in words: printed wherever its verdicts are.
+/// How it is known who built the blocks of a training set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelSource {
+    /// Nobody noted it.
+    #[default]
+    Unknown,
+    /// The blocks were made by a program that knew whose packing it imitated.
+    Generated,
+    /// The proposers signed with their client's name.
+    Graffiti,
+    /// The files lay in a folder named after the client.
+    Folder,
+}
+
+/// Where labelled blocks come from. Never the name of a file: a copy under another name is the same data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataOrigin {
+    /// The network that whoever labelled the blocks says they are of.
+    pub network: Option<String>,
+    /// How it is known who built them.
+    pub labels: LabelSource,
+    /// What they are, in words, where that says more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+}
+
+impl DataOrigin {
+    /// Blocks that a program made.
+    pub const GENERATED: Self = Self { network: None, labels: LabelSource::Generated, about: None };
+
+    /// Whether these are blocks that proposers of the network made and somebody labelled.
+    pub fn is_labelled_on(&self, network: &str) -> bool {
+        matches!(self.labels, LabelSource::Graffiti | LabelSource::Folder)
+            && self.network.as_deref() == Some(network)
+    }
+}
+
+impl fmt::Display for DataOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(about) = &self.about {
+            return f.write_str(about);
+        }
+        let labels = match self.labels {
+            LabelSource::Generated => return f.write_str("generated blocks"),
+            LabelSource::Graffiti => " labelled by graffiti",
+            LabelSource::Folder => " labelled by folder",
+            LabelSource::Unknown => "",
+        };
+        match &self.network {
+            Some(network) => write!(f, "{network} blocks{labels}"),
+            None => write!(f, "blocks of an unstated network{labels}"),
+        }
+    }
+}
+
+/// Where a model comes from: said wherever its verdicts are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelOrigin {
-    /// What it was trained on, such as "generated blocks".
-    pub trained_on: String,
+    /// What it was trained on.
+    pub trained_on: DataOrigin,
     /// What its scores were measured on.
-    pub evaluated_on: Vec<String>,
+    pub evaluated_on: Vec<DataOrigin>,
+}
+
+impl ModelOrigin {
+    /// Whether the model was trained or measured on labelled blocks of the network.
+    pub fn is_checked_on(&self, network: &str) -> bool {
+        std::iter::once(&self.trained_on)
+            .chain(&self.evaluated_on)
+            .any(|origin| origin.is_labelled_on(network))
+    }
 }
 
 /// What to train, on what, and how.
@@ -124,7 +191,7 @@ pub struct TrainingOptions {
     pub max_imbalance: Option<f64>,
     /// What is done to feature values first.
     pub scaling: Scaling,
-    /// Where the model comes from, in words.
+    /// Where the model comes from.
     pub note: ModelOrigin,
 }
 

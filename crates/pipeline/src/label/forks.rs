@@ -7,6 +7,11 @@ struct Network {
     forks: &'static [(&'static str, u64)],
 }
 
+/// The networks whose forks are known.
+pub fn known_networks() -> impl Iterator<Item = &'static str> {
+    NETWORKS.iter().map(|network| network.name)
+}
+
 const NETWORKS: [Network; 5] = [
     Network {
         name: "mainnet",

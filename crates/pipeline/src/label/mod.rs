@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fingerprint::graffiti::GraffitiRules;
-use fingerprint::{Client, ClientSet, FeatureSet};
+use fingerprint::{Client, ClientSet, DataOrigin, FeatureSet, LabelSource};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ use crate::progress::Progress;
 use crate::training_store::columns::{Columns, NamedColumn};
 use crate::training_store::parquet_file::{self, NotComputed, Notes};
 use crate::training_store::{self, TrainingStoreError};
+pub use forks::known_networks;
 use shard::{Shard, Tally};
 use source::{InputError, Inputs};
 
@@ -55,10 +56,23 @@ pub struct LabelOptions {
     pub disabled: ClientSet,
     /// What graffiti says.
     pub rules: GraffitiRules,
-    /// The network the blocks are of: chooses among the rules, and tells the forks.
-    pub network: String,
+    /// The network the blocks are of, if it was stated: chooses among the rules, tells the forks, and is noted in
+    /// the set. Where it was not, the rules and forks of mainnet apply.
+    pub network: Option<String>,
     /// How the set is written.
     pub format: LabelFormat,
+}
+
+impl LabelOptions {
+    /// The network whose rules and forks apply.
+    fn assumed_network(&self) -> &str {
+        self.network.as_deref().unwrap_or("mainnet")
+    }
+
+    /// What the set says of itself.
+    fn origin(&self) -> DataOrigin {
+        DataOrigin { network: self.network.clone(), labels: LabelSource::Graffiti, about: None }
+    }
 }
 
 /// What was labelled.
@@ -215,7 +229,7 @@ fn join(
         if let Some(parent) = output.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::create_dir_all(parent).map_err(LabelError::io(parent))?;
         }
-        training_store::write_columns(output, &all, &options.network)?;
+        training_store::write_columns(output, &all, &options.origin())?;
     }
     Ok(Client::ALL
         .into_iter()

@@ -55,7 +55,7 @@ impl Shard {
             add(&changed.map_or(0, |age| age.as_nanos()).to_le_bytes());
         }
         add(&FEATURE_SET_VERSION.to_le_bytes());
-        add(options.network.as_bytes());
+        add(options.network.as_deref().unwrap_or_default().as_bytes());
         add(options.rules.source().as_bytes());
         add(options.rules.network().unwrap_or_default().as_bytes());
         for client in options.disabled.iter() {
@@ -81,7 +81,7 @@ impl Shard {
         }
         let (tally, columns, lasting) = self.read(output, options)?;
         if tally.rows > 0 {
-            training_store::write_columns(&self.rows_path(), &columns, &options.network)?;
+            training_store::write_columns(&self.rows_path(), &columns, &options.origin())?;
         }
         // A file that could not be read through may be readable next time: then its rows serve this run only.
         if lasting {
@@ -104,7 +104,7 @@ impl Shard {
     /// Reads and labels all blocks. The last value says whether the same file gives the same again.
     fn read(&self, output: &Path, options: &LabelOptions) -> Result<(Tally, Columns, bool), LabelError> {
         let mut tally = Tally::default();
-        let rules = options.rules.for_network(&options.network);
+        let rules = options.rules.for_network(options.assumed_network());
         let mut rows = Rows::new();
         let reader = match RewardReader::open_path(&self.file, Limits::default()) {
             Ok(reader) => reader,
@@ -188,7 +188,7 @@ impl Rows {
         }
         let notes = &mut self.columns.provenance;
         notes.label_source.push("graffiti");
-        notes.fork.push(fork_of(&options.network, block.slot.0));
+        notes.fork.push(fork_of(options.assumed_network(), block.slot.0));
         notes.client_generation.push(&generation_of(&block.graffiti));
         Ok(())
     }

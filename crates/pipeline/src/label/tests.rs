@@ -14,7 +14,7 @@ fn options(format: LabelFormat) -> LabelOptions {
     LabelOptions {
         disabled: ClientSet::EMPTY.with(Client::Lodestar),
         rules: GraffitiRules::built_in(RuleSet::Blockprint),
-        network: "mainnet".into(),
+        network: Some("mainnet".into()),
         format,
     }
 }

@@ -138,6 +138,14 @@ impl Columns {
         };
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by_cached_key(key);
+        // Rows that agree in all of these are one block read twice, or contradict each other: then the values decide
+        // which one stays, not the order of reading.
+        let values = |row: usize| {
+            self.features.iter().map(move |column| column.values.get(row).map(|value| value.to_bits()))
+        };
+        for same in order.chunk_by_mut(|a, b| key(a) == key(b)).filter(|same| same.len() > 1) {
+            same.sort_by(|a, b| values(*a).cmp(values(*b)));
+        }
         let before = order.len();
         order.dedup_by_key(|row| self.block_roots.get(*row).copied());
         let repeated = before - order.len();

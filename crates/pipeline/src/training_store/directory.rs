@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fingerprint::{BlockObservation, Client, FeatureSet, TrainingSet};
+use fingerprint::{BlockObservation, Client, DataOrigin, FeatureSet, LabelSource, TrainingSet};
 use rayon::prelude::*;
 use source::{Limits, RewardReader};
 
@@ -62,7 +62,9 @@ pub(super) fn read(
     columns.provenance = Provenance::unknown(columns.len());
     progress.finish(&format!("{} blocks read, {} bad.", columns.len(), bad.len()));
     let set = complete(columns, features, path)?;
-    Ok(LoadedSet { set, bad })
+    // The folders are named after clients; nothing says of which network the blocks are.
+    let origin = DataOrigin { network: None, labels: LabelSource::Folder, about: None };
+    Ok(LoadedSet { set, origin, bad })
 }
 
 /// The set without the features that some block lacks.

@@ -19,7 +19,7 @@ mod tests;
 use std::path::Path;
 
 use consensus::{Root, Slot};
-use fingerprint::{Client, FeatureSet, TrainingSet};
+use fingerprint::{Client, DataOrigin, FeatureSet, TrainingSet};
 use rayon::prelude::*;
 
 use crate::atomic;
@@ -47,6 +47,8 @@ pub enum WantedFeatures<'a> {
 pub struct LoadedSet {
     /// The rows, by client and block root.
     pub set: TrainingSet,
+    /// Where the blocks and their labels come from.
+    pub origin: DataOrigin,
     /// Files of a directory that could not be used.
     pub bad: Vec<BadInput>,
 }
@@ -54,8 +56,8 @@ pub struct LoadedSet {
 /// What a Parquet training set says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainingSetInfo {
-    /// The network whose blocks they are.
-    pub network: String,
+    /// Where the blocks and their labels come from.
+    pub origin: DataOrigin,
     /// How many rows there are.
     pub rows: usize,
     /// The names of the feature columns, in order.
@@ -63,7 +65,11 @@ pub struct TrainingSetInfo {
 }
 
 /// Writes a training set as Parquet. The file appears whole or not at all.
-pub fn write_training_set(path: &Path, set: &TrainingSet, network: &str) -> Result<(), TrainingStoreError> {
+pub fn write_training_set(
+    path: &Path,
+    set: &TrainingSet,
+    origin: &DataOrigin,
+) -> Result<(), TrainingStoreError> {
     let named = set.features.names().zip(set.columns());
     let columns = Columns {
         block_roots: set.block_roots.clone(),
@@ -74,12 +80,16 @@ pub fn write_training_set(path: &Path, set: &TrainingSet, network: &str) -> Resu
             .map(|(name, values)| NamedColumn { name: name.to_owned(), values: values.clone() })
             .collect(),
     };
-    write_columns(path, &columns, network)
+    write_columns(path, &columns, origin)
 }
 
-pub(crate) fn write_columns(path: &Path, columns: &Columns, network: &str) -> Result<(), TrainingStoreError> {
+pub(crate) fn write_columns(
+    path: &Path,
+    columns: &Columns,
+    origin: &DataOrigin,
+) -> Result<(), TrainingStoreError> {
     atomic::write_with(path, |file| {
-        parquet_file::write(file, columns, FEATURE_SET_VERSION, network).map_err(WriteError::from)
+        parquet_file::write(file, columns, FEATURE_SET_VERSION, origin).map_err(WriteError::from)
     })
     .map_err(|WriteError(source)| TrainingStoreError::Io { path: path.to_owned(), source })
 }
@@ -87,7 +97,7 @@ pub(crate) fn write_columns(path: &Path, columns: &Columns, network: &str) -> Re
 /// Reads what a Parquet training set says of itself; no row is read.
 pub fn training_set_info(path: &Path) -> Result<TrainingSetInfo, TrainingStoreError> {
     let info = parquet_file::info(path)?;
-    Ok(TrainingSetInfo { network: info.network, rows: info.rows, features: info.features })
+    Ok(TrainingSetInfo { origin: info.origin, rows: info.rows, features: info.features })
 }
 
 /// Reads a training set: a Parquet file, or a directory of `<Client>/<block_root>.json`.
@@ -101,7 +111,8 @@ pub fn read_training_set(
     let mut loaded = if metadata.is_dir() {
         directory::read(path, wanted, progress)?
     } else {
-        LoadedSet { set: read_parquet(path, wanted)?, bad: Vec::new() }
+        let (set, origin) = read_parquet(path, wanted)?;
+        LoadedSet { set, origin, bad: Vec::new() }
     };
     if loaded.set.is_empty() && loaded.bad.is_empty() {
         return Err(TrainingStoreError::Empty { path: path.to_owned() });
@@ -132,7 +143,10 @@ fn is_canonical(set: &TrainingSet) -> bool {
     })
 }
 
-fn read_parquet(path: &Path, wanted: WantedFeatures<'_>) -> Result<TrainingSet, TrainingStoreError> {
+fn read_parquet(
+    path: &Path,
+    wanted: WantedFeatures<'_>,
+) -> Result<(TrainingSet, DataOrigin), TrainingStoreError> {
     let info = parquet_file::info(path)?;
     if info.feature_set_version != FEATURE_SET_VERSION {
         return Err(TrainingStoreError::Version {
@@ -151,7 +165,7 @@ fn read_parquet(path: &Path, wanted: WantedFeatures<'_>) -> Result<TrainingSet, 
     };
     let names: Vec<String> = features.names().map(str::to_owned).collect();
     let (_, columns) = parquet_file::read(path, Some(&names), Notes::Skip, NotComputed::Refused)?;
-    training_set(features, columns).map_err(set_error)
+    Ok((training_set(features, columns).map_err(set_error)?, info.origin))
 }
 
 /// Columns that were read or computed, as the set that classifiers are trained on.

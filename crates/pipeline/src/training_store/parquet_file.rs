@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::Root;
-use fingerprint::Client;
+use fingerprint::{Client, DataOrigin, LabelSource};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType, ZstdLevel};
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{
@@ -59,7 +59,10 @@ const FIXED: [&str; 6] = [ROOT, SLOT, LABEL, LABEL_SOURCE, FORK, GENERATION];
 const KEY_FORMAT: &str = "blockmark.training_set";
 const KEY_FEATURE_SET: &str = "blockmark.feature_set_version";
 const KEY_PROGRAM: &str = "blockmark.version";
+/// Empty where nobody stated the network.
 const KEY_NETWORK: &str = "blockmark.network";
+/// Where the labels come from; files of earlier versions do not say.
+const KEY_LABELS: &str = "blockmark.label_source";
 const KEY_DIGEST: &str = "blockmark.digest.";
 
 /// Which columns besides root, slot, label and features are read.
@@ -84,7 +87,7 @@ pub(crate) enum NotComputed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileInfo {
     pub(crate) feature_set_version: u32,
-    pub(crate) network: String,
+    pub(crate) origin: DataOrigin,
     pub(crate) rows: usize,
     pub(crate) features: Vec<String>,
 }
@@ -94,13 +97,14 @@ pub(crate) fn write(
     writer: impl Write + Send,
     columns: &Columns,
     feature_set_version: u32,
-    network: &str,
+    origin: &DataOrigin,
 ) -> Result<(), ParquetError> {
     let mut metadata = vec![
         KeyValue::new(KEY_FORMAT.to_owned(), FORMAT_VERSION.to_string()),
         KeyValue::new(KEY_FEATURE_SET.to_owned(), feature_set_version.to_string()),
         KeyValue::new(KEY_PROGRAM.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        KeyValue::new(KEY_NETWORK.to_owned(), network.to_owned()),
+        KeyValue::new(KEY_NETWORK.to_owned(), origin.network.clone().unwrap_or_default()),
+        KeyValue::new(KEY_LABELS.to_owned(), label_word(origin.labels).to_owned()),
     ];
     let mut digests = vec![
         (ROOT.to_owned(), digest_roots(&columns.block_roots)),
@@ -137,6 +141,25 @@ pub(crate) fn write(
     }
     file.close()?;
     Ok(())
+}
+
+/// The sources of labels and the words for them in metadata and in the column.
+const LABEL_WORDS: [(LabelSource, &str); 4] = [
+    (LabelSource::Unknown, "unknown"),
+    (LabelSource::Generated, "generated"),
+    (LabelSource::Graffiti, "graffiti"),
+    (LabelSource::Folder, "folder"),
+];
+
+fn label_word(source: LabelSource) -> &'static str {
+    LABEL_WORDS.into_iter().find(|(known, _)| *known == source).map_or("unknown", |(_, word)| word)
+}
+
+fn label_source(word: &str) -> LabelSource {
+    LABEL_WORDS
+        .into_iter()
+        .find(|(_, known)| *known == word)
+        .map_or(LabelSource::Unknown, |(source, _)| source)
 }
 
 fn schema<'a>(features: impl Iterator<Item = &'a str>) -> Result<Type, ParquetError> {
@@ -314,14 +337,15 @@ impl Opened {
             found: version.clone(),
             known: super::FEATURE_SET_VERSION,
         })?;
-        let network = take(KEY_NETWORK)?;
+        let network = Some(take(KEY_NETWORK)?).filter(|network| !network.is_empty());
+        let labels = values.get(KEY_LABELS).map_or(LabelSource::Unknown, |word| label_source(word));
         let digests = values
             .into_iter()
             .filter_map(|(key, value)| key.strip_prefix(KEY_DIGEST).map(|name| (name.to_owned(), value)))
             .collect();
         let names = footer.columns.iter().map(|column| &column.name);
         let features = names.filter(|name| !FIXED.contains(&name.as_str())).cloned().collect();
-        let info = FileInfo { feature_set_version, network, rows, features };
+        let info = FileInfo { feature_set_version, origin: DataOrigin { network, labels, about: None }, rows, features };
         Ok(Self { path: path.to_owned(), footer, info, digests, length })
     }
 

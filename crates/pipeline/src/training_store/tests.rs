@@ -29,7 +29,8 @@ fn sample(rows: usize) -> Columns {
 
 fn store(path: &Path, columns: &Columns) {
     let file = fs::File::create(path).expect("a file");
-    parquet_file::write(file, columns, super::FEATURE_SET_VERSION, "mainnet").expect("it is written");
+    parquet_file::write(file, columns, super::FEATURE_SET_VERSION, &fingerprint::DataOrigin::GENERATED)
+        .expect("it is written");
 }
 
 fn load(path: &Path) -> Result<Columns, TrainingStoreError> {
