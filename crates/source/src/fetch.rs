@@ -15,7 +15,7 @@ use futures::StreamExt;
 use tokio::sync::Notify;
 
 use crate::beacon_node::{BeaconNode, NodeError, Retry};
-use crate::inputs::InputError;
+use crate::inputs::{InputError, slots_of_name};
 use crate::node_blocks::{Unusable, off_the_loop, read_range};
 use crate::part_file::PartFile;
 use crate::rewards::{Limits, RewardReader};
@@ -68,16 +68,62 @@ impl FetchPlan {
         Slot(self.start.0.max(1))
     }
 
-    /// The batches, both ends of each included.
+    /// The batches where nothing is stored yet, both ends of each included.
     pub fn batches(&self) -> impl Iterator<Item = (Slot, Slot)> + use<> {
-        let (end, size) = (self.end.0, self.batch_slots.max(1));
-        let mut next = Some(self.first_slot().0);
+        self.batches_of(self.first_slot(), self.end)
+    }
+
+    /// The batches of a part of the range.
+    fn batches_of(&self, first: Slot, last: Slot) -> impl Iterator<Item = (Slot, Slot)> + use<> {
+        let (end, size) = (last.0, self.batch_slots.max(1));
+        let mut next = Some(first.0);
         std::iter::from_fn(move || {
             let first = next.filter(|first| *first <= end)?;
             let last = first.saturating_add(size - 1).min(end);
             next = last.checked_add(1);
             Some((Slot(first), Slot(last)))
         })
+    }
+
+    /// The parts of the range that complete files of any batch size hold, in order and apart from each other.
+    pub(crate) fn stored(&self) -> Vec<(Slot, Slot)> {
+        if self.existing == Existing::Replace {
+            return Vec::new();
+        }
+        let mut files: Vec<(u64, u64)> = batch_files(&self.directory)
+            .filter(|(path, ..)| is_complete(path))
+            .map(|(_, first, last)| (first.0.max(self.first_slot().0), last.0.min(self.end.0)))
+            .filter(|(first, last)| first <= last)
+            .collect();
+        files.sort_unstable();
+        let mut stored: Vec<(Slot, Slot)> = Vec::new();
+        for (first, last) in files {
+            match stored.last_mut() {
+                Some((_, end)) if first <= end.0.saturating_add(1) => end.0 = end.0.max(last),
+                _ => stored.push((Slot(first), Slot(last))),
+            }
+        }
+        stored
+    }
+
+    /// The batches of what is not stored.
+    pub(crate) fn missing_batches(&self, stored: &[(Slot, Slot)]) -> Vec<(Slot, Slot)> {
+        let missing = self.missing(stored);
+        missing.into_iter().flat_map(|(first, last)| self.batches_of(first, last)).collect()
+    }
+
+    /// The parts of the range between those that are stored.
+    fn missing(&self, stored: &[(Slot, Slot)]) -> Vec<(Slot, Slot)> {
+        let mut missing = Vec::new();
+        let mut next = Some(self.first_slot().0);
+        for (first, last) in stored {
+            if let Some(from) = next.filter(|from| *from < first.0) {
+                missing.push((Slot(from), Slot(first.0 - 1)));
+            }
+            next = last.0.checked_add(1);
+        }
+        missing.extend(next.filter(|from| *from <= self.end.0).map(|from| (Slot(from), self.end)));
+        missing
     }
 
     pub(crate) fn slots(&self) -> u64 {
@@ -143,7 +189,7 @@ pub enum BatchOutcome {
         /// Blocks in it.
         blocks: u64,
     },
-    /// The file was there.
+    /// Files that hold it were there.
     Kept,
     /// It could not be fetched.
     Failed,
@@ -307,9 +353,16 @@ pub async fn fetch(
     progress.start(plan.slots());
 
     let mut report = FetchReport::default();
-    let mut results = futures::stream::iter(plan.batches())
+    let stored = plan.stored();
+    for (first, last) in &stored {
+        let done = BatchDone { first: *first, last: *last, outcome: BatchOutcome::Kept };
+        report.kept_slots += done.slots();
+        progress.batch(&done);
+    }
+    let mut results = futures::stream::iter(plan.missing_batches(&stored))
         .map(|(first, last)| async move { (first, last, batch(plan, node, first, last, progress).await) })
         .buffer_unordered(plan.parallel.max(1));
+    let mut fetched = Vec::new();
     loop {
         let next = tokio::select! {
             biased;
@@ -323,15 +376,13 @@ pub async fn fetch(
         let slots = (last.0 - first.0).saturating_add(1);
         let outcome = match result {
             Ok(BatchOutcome::Fetched { blocks }) => {
+                fetched.push((first, last));
                 report.fetched_slots += slots;
                 report.blocks += blocks;
                 report.missed += slots.saturating_sub(blocks);
                 BatchOutcome::Fetched { blocks }
             }
-            Ok(outcome) => {
-                report.kept_slots += slots;
-                outcome
-            }
+            Ok(outcome) => outcome,
             Err(error) if error.concerns_all() => {
                 let stored_slots = report.fetched_slots + report.kept_slots;
                 return Err(FetchError::Batch { error, stored_slots });
@@ -344,7 +395,19 @@ pub async fn fetch(
         progress.batch(&BatchDone { first, last, outcome });
     }
     report.failed.sort_by_key(|batch| batch.first);
+    remove_covered(&plan.directory, &fetched);
     Ok(report)
+}
+
+/// Removes the files of other batches that a fetched one holds too: their blocks would be read twice. One that can't
+/// be removed does no other harm.
+pub(crate) fn remove_covered(directory: &Path, fetched: &[(Slot, Slot)]) {
+    for (path, first, last) in batch_files(directory) {
+        let covers = |&(from, to): &(Slot, Slot)| from <= first && last <= to && (from, to) != (first, last);
+        if fetched.iter().any(covers) {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl BatchError {
@@ -366,9 +429,6 @@ async fn batch(
     progress: &dyn FetchProgress,
 ) -> Result<BatchOutcome, BatchError> {
     let path = plan.file(first, last);
-    if plan.existing == Existing::Keep && is_complete(&path) {
-        return Ok(BatchOutcome::Kept);
-    }
     let part = PartFile::beside(&path);
     let on_retry = |retry: &Retry| progress.retry(retry);
     let mut attempt = 1;
@@ -394,6 +454,16 @@ async fn batch(
 
 fn answer_error(node: &BeaconNode, first: Slot, last: Slot, reason: String) -> BatchError {
     BatchError::Answer { node: node.name().to_owned(), first, last, reason }
+}
+
+/// The files in a directory that are named after slots, with the first and the last.
+fn batch_files(directory: &Path) -> impl Iterator<Item = (PathBuf, Slot, Slot)> {
+    let paths = fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter_map(|path| {
+        let name = path.file_name()?.to_str().filter(|name| name.ends_with(".json"))?;
+        let (first, last) = slots_of_name(name).filter(|(first, last)| first <= last)?;
+        Some((path, first, last))
+    })
 }
 
 /// Whether a file is what a finished batch leaves: an array with both brackets. It was read through before

@@ -11,8 +11,8 @@ use consensus::rewards::{Attestations, Scale};
 
 use crate::beacon_node::BeaconNode;
 use crate::fetch::{
-    BatchDone, BatchError, BatchOutcome, Existing, FailedBatch, FetchError, FetchPlan, FetchProgress,
-    FetchReport, StopSwitch, is_complete,
+    BatchDone, BatchError, BatchOutcome, FailedBatch, FetchError, FetchPlan, FetchProgress, FetchReport,
+    StopSwitch, is_complete, remove_covered,
 };
 use crate::inputs::InputError;
 use crate::node_chain::NodeChainError;
@@ -44,9 +44,8 @@ pub fn fetch_computed(
     plan.check()?;
     fs::create_dir_all(&plan.directory)
         .map_err(|error| FetchError::Directory { path: plan.directory.clone(), error })?;
-    let complete =
-        |(first, last): &Range| plan.existing == Existing::Keep && is_complete(&plan.file(*first, *last));
-    let (kept, missing): (Vec<Range>, Vec<Range>) = plan.batches().partition(complete);
+    let kept = plan.stored();
+    let missing = plan.missing_batches(&kept);
     let mut work = Work { plan, scale, progress, stop, report: FetchReport::default() };
     // Asked before anything is said to have begun: the nodes may have another way only.
     let mut begun = false;
@@ -76,6 +75,9 @@ pub fn fetch_computed(
     if !begun {
         work.begin(&kept);
     }
+    let computed: Vec<Range> =
+        missing.into_iter().filter(|(first, last)| is_complete(&plan.file(*first, *last))).collect();
+    remove_covered(&plan.directory, &computed);
     Ok(Computed::Report(work.report))
 }
 

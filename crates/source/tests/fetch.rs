@@ -237,6 +237,30 @@ async fn what_is_there_is_kept_unless_it_is_cut_or_replaced() {
     assert_eq!((report.kept_slots, report.fetched_slots), (0, 16));
 }
 
+#[tokio::test]
+async fn a_longer_range_asks_for_the_rest_only_and_leaves_no_slot_twice() {
+    let fake = Fake::start(|_| None).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let stop = StopSwitch::default();
+    let names = || names(directory.path());
+    fetch(&plan(104, 109, directory.path()), &fake.node(), &NoProgress, &stop).await.expect("a report");
+    assert_eq!(names(), ["slot_104_to_109.json"]);
+    let mut longer = plan(100, 120, directory.path());
+    let report = fetch(&longer, &fake.node(), &NoProgress, &stop).await.expect("a report");
+    assert_eq!((report.kept_slots, report.fetched_slots), (6, 15));
+    let apart =
+        ["slot_100_to_103.json", "slot_104_to_109.json", "slot_110_to_117.json", "slot_118_to_120.json"];
+    assert_eq!(names(), apart);
+    // What is cut, or replaced in other batches, gives way to the file that holds its slots.
+    fs::write(directory.path().join("slot_110_to_112.json"), "[").expect("a file");
+    fs::remove_file(directory.path().join("slot_110_to_117.json")).expect("it is there");
+    fetch(&longer, &fake.node(), &NoProgress, &stop).await.expect("a report");
+    assert_eq!(names(), apart);
+    (longer.existing, longer.batch_slots) = (Existing::Replace, 100);
+    fetch(&longer, &fake.node(), &NoProgress, &stop).await.expect("a report");
+    assert_eq!(names(), ["slot_100_to_120.json"]);
+}
+
 #[derive(Default)]
 struct Notes {
     slots: AtomicU32,
@@ -345,7 +369,8 @@ async fn a_stopped_fetch_leaves_whole_files_only() {
     assert_eq!(names(directory.path()), ["slot_100_to_107.json"]);
     // Stopped before the start: nothing is asked.
     let report = fetch(&plan, &node, &NoProgress, &stop).await.expect("a report");
-    assert!(report.stopped && report.kept_slots == 0);
+    assert!(report.stopped);
+    assert_eq!((report.kept_slots, report.fetched_slots), (8, 0));
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use super::cursor::{Cursor, Scan, shown};
 use super::error::{Fault, Reason, Step};
 use super::seen::{INDEX_BITS, Seen};
 
+/// 32 bytes, each of which may have become a replacement character.
+const MAX_GRAFFITI_BYTES: usize = 3 * 32;
+
 const VALIDATOR: &str = "keyed by validator index";
 
 /// What is reused from block to block.
@@ -111,6 +114,12 @@ fn read_meta(cursor: &mut Cursor<'_>) -> Scan<(Slot, Slot, ValidatorIndex, Strin
         }),
         b"graffiti" => met.take(3, "graffiti", || {
             let text = cursor.text()?;
+            if text.len() > MAX_GRAFFITI_BYTES {
+                return Err(Fault::new(Reason::LongGraffiti {
+                    bytes: text.len(),
+                    limit: MAX_GRAFFITI_BYTES,
+                }));
+            }
             meta.graffiti = Some(String::from_utf8_lossy(&text).into_owned());
             Ok(())
         }),

@@ -52,6 +52,20 @@ pub enum Reason {
         /// What stands here, shortened.
         found: String,
     },
+    /// The text is something else from its first byte on.
+    #[error("is not JSON, it begins with {start}")]
+    NotJson {
+        /// How it begins, shortened and quoted.
+        start: String,
+    },
+    /// Graffiti that no block has room for.
+    #[error("has {bytes} bytes, but the 32 bytes of a graffiti make a text of {limit} at most")]
+    LongGraffiti {
+        /// Bytes of the text.
+        bytes: usize,
+        /// The greatest number taken.
+        limit: usize,
+    },
     /// The text ends inside a value.
     #[error("ends in the middle, so the text was cut short")]
     CutShort,

@@ -14,6 +14,9 @@ use super::cursor::Cursor;
 use super::error::{Fault, Reason, RewardError};
 use super::{KeepText, Limits, RewardRecord};
 
+/// Bytes that are shown of a text that is no JSON.
+const SHOWN_START: usize = 20;
+
 const FIRST_BUFFER_BYTES: usize = 256 * 1024;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -171,10 +174,25 @@ impl<R: Read> RewardReader<R> {
                     let mut cursor = Cursor::new(self.window());
                     return Err(cursor.unexpected("a comma or the end of the array").reason);
                 }
+                (Place::Nowhere, Some(_)) => return Err(self.no_list()),
                 _ => return Err(self.unexpected("an object")),
             };
             self.start += 1;
             self.place = place;
+        }
+    }
+
+    /// What a text that begins with neither an array nor an object is.
+    fn no_list(&self) -> Reason {
+        let window = self.window();
+        let is_word = ["null", "true", "false"].iter().any(|word| window.starts_with(word.as_bytes()));
+        match window.first() {
+            Some(b'"' | b'-' | b'0'..=b'9') => self.unexpected("an object"),
+            _ if is_word => self.unexpected("an object"),
+            _ => {
+                let start = window.get(..window.len().min(SHOWN_START)).unwrap_or_default();
+                Reason::NotJson { start: format!("{:?}", String::from_utf8_lossy(start)) }
+            }
         }
     }
 

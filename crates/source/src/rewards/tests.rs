@@ -391,10 +391,34 @@ fn broken_text_ends_with_an_error_after_what_is_whole() {
 }
 
 #[test]
+fn text_that_is_no_json_is_called_so() {
+    let first = |text: &str| match RewardReader::new(text.as_bytes(), Limits::default()).next() {
+        Some(Err(error)) => error.to_string(),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(
+        first("<html>502 Bad Gateway</html>"),
+        "the text is not JSON, it begins with \"<html>502 Bad Gatewa\""
+    );
+    assert_eq!(first("\n nothing"), "the text is not JSON, it begins with \"nothing\"");
+    assert!(first("null ").contains("must be an object, found null"), "{}", first("null "));
+}
+
+#[test]
+fn graffiti_is_as_long_as_a_block_has_room_for() {
+    let of = |text: String| changed("/meta/graffiti", |v| *v = json!(text)).to_string();
+    // 32 bytes that are no text become 32 replacement characters of three bytes.
+    assert!(parse_block_reward(of("\u{fffd}".repeat(32)).as_bytes()).is_ok());
+    let error = parse_block_reward(of("x".repeat(97)).as_bytes()).expect_err("too long").to_string();
+    let reason = "has 97 bytes, but the 32 bytes of a graffiti make a text of 96 at most";
+    assert_eq!(error, format!("\"meta.graffiti\" {reason}"));
+}
+
+#[test]
 fn objects_are_bounded_in_size() {
     let limits = Limits { object_bytes: 2000, ..Limits::default() };
     let one = example().to_string();
-    let large = changed("/meta/graffiti", |v| *v = json!("x".repeat(4000))).to_string();
+    let large = changed("/meta", |v| v["padding"] = json!("x".repeat(4000))).to_string();
     let items = read_all(format!("[{one},{large},{one}]").as_bytes(), limits);
     assert_eq!(items, [Ok(9), Err("block 1: the block reward is larger than 2000 bytes".to_owned()), Ok(9)]);
     let endless = [b"[{\"x\":\"".to_vec(), vec![b'x'; 3 << 20]].concat();
@@ -429,7 +453,7 @@ impl Read for Endless {
 
 #[test]
 fn memory_does_not_grow_with_the_stream() {
-    let piece = format!("[{}", changed("/meta/graffiti", |v| *v = json!("x".repeat(20_000)))).into_bytes();
+    let piece = format!("[{}", changed("/meta", |v| v["padding"] = json!("x".repeat(20_000)))).into_bytes();
     let mut reader = RewardReader::new(Endless { piece, at: 0, left: 3000 }, Limits::default());
     let count = reader.by_ref().take_while(Result::is_ok).count();
     assert_eq!(count, 3001);
