@@ -189,7 +189,7 @@ async fn only_new(
     connection: &mut SqliteConnection,
     blocks: &[BlockRow],
 ) -> Result<Option<InsertReport>, StoreError> {
-    blocks.iter().try_for_each(check)?;
+    blocks.iter().try_for_each(check_row)?;
     let (latest, repeated) = last_of_each(blocks);
     if repeated != InsertReport::default()
         || latest.iter().any(|row| row.root_known == RootOrigin::Imported)
@@ -212,7 +212,7 @@ pub(crate) async fn rows(
     connection: &mut SqliteConnection,
     rows: &[BlockRow],
 ) -> Result<InsertReport, StoreError> {
-    rows.iter().try_for_each(check)?;
+    rows.iter().try_for_each(check_row)?;
     let (rows, repeated) = last_of_each(rows);
     let mut changes = Changes::prepare(connection, &rows).await?;
     changes.report += repeated;
@@ -301,7 +301,8 @@ impl Changes {
     }
 }
 
-fn check(row: &BlockRow) -> Result<(), StoreError> {
+/// Whether a row can be stored as it is, as far as the row alone tells.
+pub fn check_row(row: &BlockRow) -> Result<(), StoreError> {
     let bad = |field, reason: String| Err(StoreError::BadRow { block_root: row.block_root, field, reason });
     if row.slot.0 > MAX_SLOT {
         return bad("slot", format!("is {}, above {MAX_SLOT}", row.slot));

@@ -16,7 +16,7 @@ use crate::counts::{ClientCounts, Confusion};
 use crate::error::StoreError;
 use crate::record::{Record, select};
 use crate::row::{BlockRow, SLOTS_PER_BUCKET, first_id, slot_of_id};
-use crate::sql::{ANY_BUCKET, Values, marks, pieces, placeholders, to_i64, to_u64};
+use crate::sql::{ANY_BUCKET, Values, filled_pieces, marks, pieces, placeholders, to_i64, to_u64};
 use crate::{coverage_table, rollup};
 
 /// How far the database goes.
@@ -135,9 +135,10 @@ pub(crate) async fn of_validators(
     sorted.sort_unstable();
     sorted.dedup();
     let mut found = Vec::new();
-    for piece in pieces(&sorted) {
+    // One question for all of them where that can be: each one goes through all buckets.
+    for piece in filled_pieces(&sorted) {
         let mut values = Values::default();
-        for validator in piece {
+        for validator in &piece {
             values.push(to_i64(validator.0))?;
         }
         values.push(to_i64(since.0))?;

@@ -29,12 +29,13 @@ pub(crate) enum Contents {
 
 /// Looks at a file without changing it.
 pub(crate) async fn contents(connection: &mut SqliteConnection, path: &Path) -> Result<Contents, StoreError> {
+    // In this order: another process may make the tables, and with them the marks, between two of these questions.
+    let tables = number(connection, "SELECT COUNT(*) FROM sqlite_master").await?;
     let application = number(connection, "PRAGMA application_id").await?;
     let version = number(connection, "PRAGMA user_version").await?;
     if application == APPLICATION_ID {
         return Ok(Contents::Ours(version));
     }
-    let tables = number(connection, "SELECT COUNT(*) FROM sqlite_master").await?;
     if application == 0 && version == 0 && tables == 0 {
         return Ok(Contents::Empty);
     }

@@ -18,6 +18,20 @@ pub(crate) fn pieces<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// Cuts items into pieces for questions where an item may be asked for twice: as few pieces as possible, each filled up
+/// to one of the fixed lengths with its last item.
+pub(crate) fn filled_pieces<T: Clone>(items: &[T]) -> impl Iterator<Item = Vec<T>> {
+    let [longest, ..] = BATCH_LENGTHS;
+    items.chunks(longest).map(move |piece| {
+        let length = BATCH_LENGTHS.into_iter().filter(|length| *length >= piece.len()).min();
+        let mut filled = piece.to_vec();
+        if let Some(last) = piece.last() {
+            filled.resize(length.unwrap_or(longest), last.clone());
+        }
+        filled
+    })
+}
+
 /// `(?,?),(?,?)` for two rows of two columns.
 ///
 /// Bare `?` and not `$1`: SQLite keeps names of parameters in a list and walks it for every binding, which makes a
@@ -89,6 +103,16 @@ mod unit {
     use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
     use super::*;
+
+    #[test]
+    fn pieces_are_filled_up_to_the_next_length() {
+        let filled =
+            |count: usize| -> Vec<Vec<usize>> { filled_pieces(&(0..count).collect::<Vec<_>>()).collect() };
+        assert!(filled(0).is_empty());
+        assert_eq!(filled(3), [[0, 1, 2, 2]]);
+        assert_eq!(filled(10).iter().map(Vec::len).collect::<Vec<_>>(), [32]);
+        assert_eq!(filled(300).iter().map(Vec::len).collect::<Vec<_>>(), [256, 256]);
+    }
 
     #[tokio::test]
     async fn questions_without_a_slot_look_into_each_bucket() {

@@ -36,6 +36,8 @@ pub(crate) struct LegacyRow {
     pub(crate) row_id: i64,
     /// The columns as a JSON object.
     pub(crate) original: String,
+    /// What stands for the verdict, if it is text and no client.
+    pub(crate) unknown_client: Option<String>,
     pub(crate) fit: Fit,
 }
 
@@ -202,11 +204,19 @@ fn read(row: &SqliteRow, columns: &[String]) -> Result<LegacyRow, sqlx::Error> {
         cells.insert(column.clone(), cell(row, index + 1)?);
     }
     let fit = fit(&cells);
+    let unknown_client = match cells.get("best_guess_single") {
+        Some(Value::String(name))
+            if name != UNCERTAIN && client(cells.get("best_guess_single")).is_none() =>
+        {
+            Some(name.clone())
+        }
+        _ => None,
+    };
     let original = match &fit {
         Fit::Whole(_) => String::new(),
         Fit::Mended { .. } | Fit::No { .. } => Value::Object(cells).to_string(),
     };
-    Ok(LegacyRow { row_id: row.try_get(0)?, original, fit })
+    Ok(LegacyRow { row_id: row.try_get(0)?, original, unknown_client, fit })
 }
 
 fn number(cells: &Map<String, Value>, column: &str, highest: u64) -> Option<u64> {

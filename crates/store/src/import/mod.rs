@@ -2,7 +2,7 @@
 
 mod legacy;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use consensus::{Root, Slot, ValidatorIndex};
@@ -32,7 +32,7 @@ impl ImportProgress for () {
 }
 
 /// What became of the rows of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
     /// Rows of the file.
     pub rows: u64,
@@ -46,6 +46,44 @@ pub struct ImportReport {
     pub mended: u64,
     /// Rows that cannot be blocks, such as those without a slot; kept as they were in the table `imported_rows`.
     pub set_aside: u64,
+    /// The first [`LISTED`] of those.
+    pub listed: Vec<SetAside>,
+    /// Names of clients that are none, at most [`LISTED`] of them, and how many rows of this run have each.
+    pub unknown_clients: BTreeMap<String, u64>,
+}
+
+/// Rows and names that a report lists.
+pub const LISTED: usize = 10;
+
+/// A row that is no block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its number in the old table.
+    pub row_id: i64,
+    /// Why.
+    pub reason: String,
+}
+
+impl ImportReport {
+    fn set_aside(&mut self, row: &LegacyRow, reason: &str) {
+        self.set_aside += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push(SetAside { row_id: row.row_id, reason: reason.to_owned() });
+        }
+    }
+
+    fn unknown_client(&mut self, name: &str) {
+        // As long as any client's name, should the column hold something else.
+        let name: String = name.chars().take(40).collect();
+        if self.unknown_clients.len() < LISTED || self.unknown_clients.contains_key(&name) {
+            *self.unknown_clients.entry(name).or_default() += 1;
+        }
+    }
+}
+
+/// Whether a file is a blockprint database, said by an error where it is not. Only looks.
+pub async fn check_blockprint(path: impl AsRef<Path>) -> Result<(), StoreError> {
+    LegacyFile::open(path.as_ref()).await.map(drop)
 }
 
 /// The root of a row that came without one: the same for the same slot and proposer.
@@ -126,9 +164,12 @@ async fn store(
     for row in batch {
         let Some(block) = row.block() else {
             keep_original(connection, row, None, row.reason()).await?;
-            report.set_aside += 1;
+            report.set_aside(row, row.reason());
             continue;
         };
+        if let Some(name) = &row.unknown_client {
+            report.unknown_client(name);
+        }
         if let Fit::Mended { reason, .. } = &row.fit {
             keep_original(connection, row, Some(block.block_root), reason).await?;
         }
@@ -142,11 +183,11 @@ async fn store(
             }
             Some(_) => {
                 keep_original(connection, row, Some(block.block_root), twin).await?;
-                report.set_aside += 1;
+                report.set_aside(row, twin);
             }
             None if !seen.insert(block.block_root) => {
                 keep_original(connection, row, Some(block.block_root), twin).await?;
-                report.set_aside += 1;
+                report.set_aside(row, twin);
             }
             None => {
                 if matches!(row.fit, Fit::Mended { .. }) {
