@@ -49,6 +49,9 @@ pub enum ApiError {
     /// The body is larger than taken.
     #[error("{0}")]
     TooLarge(String),
+    /// The body is compressed.
+    #[error("the body has the encoding {0:?}; send it as it is, without Content-Encoding")]
+    Encoding(String),
     /// A private address without a credential.
     #[error("{0}")]
     Unauthorized(&'static str),
@@ -85,6 +88,7 @@ impl ApiError {
             | Self::NotBlockRewards { .. }
             | Self::NotIntegers { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NoModel | Self::Busy | Self::Timeout(_) => StatusCode::SERVICE_UNAVAILABLE,

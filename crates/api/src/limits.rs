@@ -21,6 +21,11 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// Refuses what is too much, and ends what takes too long.
 pub(crate) async fn bound(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let encoding = request.headers().get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity");
+    if let Some(encoding) = encoding {
+        let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(40).collect();
+        return ApiError::Encoding(encoding).into_response();
+    }
     let Ok(_permit) = state.requests().try_acquire() else {
         return ApiError::Busy.into_response();
     };

@@ -20,6 +20,21 @@ where
         Query::from_request_parts(parts, state)
             .await
             .map(|Query(value)| Self(value))
-            .map_err(|rejection| ApiError::BadParameter(rejection.body_text()))
+            .map_err(|rejection| ApiError::BadParameter(sentence(&rejection.body_text())))
     }
+}
+
+/// What the reader of query strings says, in words for people.
+fn sentence(text: &str) -> String {
+    let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    if let Some(name) = reason.strip_prefix("duplicate field ") {
+        return format!("the parameter {} is given twice; give it once", name.replace('`', ""));
+    }
+    if let Some((name, allowed)) =
+        reason.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", expected "))
+    {
+        let allowed = allowed.strip_prefix("one of ").unwrap_or(allowed).replace('`', "");
+        return format!("there is no parameter {}; allowed are {allowed}", name.replace('`', ""));
+    }
+    format!("the query string can't be read: {}", reason.replace('`', ""))
 }

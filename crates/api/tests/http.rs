@@ -283,3 +283,32 @@ async fn pages_of_other_sites_can_not_write() {
 fn the_description_of_all_addresses() {
     insta::assert_snapshot!(api::description_json());
 }
+
+#[tokio::test]
+async fn blocks_that_cannot_be_stored_are_refused_without_storing_too() {
+    let (Some(model), Some(mut blocks)) = (model(), test_blocks()) else { return };
+    let server = Server::start(Some(model), Settings::default()).await;
+    blocks[1]["meta"]["slot"] = "1099511627776".into();
+    let body = json!(blocks).to_string();
+    for path in ["/classify", "/classify/no_store"] {
+        let answer = server.send("POST", path, body.clone()).await;
+        assert_eq!(answer.status.as_u16(), 400, "{path}: {}", answer.text);
+        assert!(answer.text.contains("\"index\":1") && answer.text.contains("\"slot\""), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_root_at_another_slot_and_a_compressed_body_are_refused() {
+    let (Some(model), Some(mut blocks)) = (model(), test_blocks()) else { return };
+    let server = Server::start(Some(model), Settings::default()).await;
+    blocks.truncate(1);
+    assert_eq!(server.send("POST", "/classify", json!(blocks).to_string()).await.status.as_u16(), 200);
+    blocks[0]["meta"]["slot"] = "9999999".into();
+    let answer = server.send("POST", "/classify", json!(blocks).to_string()).await;
+    assert_eq!(answer.status.as_u16(), 400, "{}", answer.text);
+    assert!(answer.text.contains("a root belongs to one slot"), "{}", answer.text);
+    let gzip = [("content-encoding", "gzip")];
+    let answer = server.send_with("POST", "/classify", "anything", &gzip).await;
+    assert_eq!(answer.status.as_u16(), 415, "{}", answer.text);
+    assert!(answer.text.contains("without Content-Encoding"), "{}", answer.text);
+}

@@ -73,12 +73,29 @@ async fn every_link_exists(server: &Server, page: &str) {
 async fn bad_addresses_of_pages_are_pages() {
     let server = Server::start(None, Settings::default()).await;
     let browser = [("accept", "text/html,application/xhtml+xml")];
-    for (path, status) in [("/?period=2w", 400), ("/block/77", 404), ("/block/0xzz", 400), ("/blocks", 404)] {
+    for (path, status) in [
+        ("/?period=2w", 400),
+        ("/?theme=pink", 400),
+        ("/?method=estimated", 400),
+        ("/?perod=7d", 400),
+        ("/block/77?them=dark", 400),
+        ("/block/77", 404),
+        ("/block/0xzz", 400),
+        ("/blocks", 404),
+    ] {
         let page = server.send_with("GET", path, "", &browser).await;
         assert_eq!(page.status.as_u16(), status, "{path}");
         assert!(page.text.starts_with("<!doctype html>"), "{path}: {}", page.text);
     }
-    assert!(server.get("/").await.text.contains("No blocks yet."));
+    assert!(server.get("/?method=counted").await.text.contains("No blocks yet."));
+    let twice = server.send_with("GET", "/?theme=dark&theme=light", "", &browser).await;
+    assert!(twice.text.contains("The parameter theme is given twice; give it once."), "{}", twice.text);
+    let unknown = server.send_with("GET", "/?perod=7d", "", &browser).await;
+    assert!(
+        unknown.text.contains("There is no parameter perod; allowed are method, period"),
+        "{}",
+        unknown.text
+    );
 }
 
 /// The relative luminance of WCAG 2.

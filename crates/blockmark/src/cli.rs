@@ -489,6 +489,10 @@ pub(crate) struct ServeArgs {
     /// Leave private addresses open to everyone, on any address.
     #[arg(long)]
     pub(crate) open: bool,
+    /// What blockprint's addresses answer when a range touches a gap: strict is 404 and the gap, partial what is
+    /// there. A request may say ?partial=true or false.
+    #[arg(long, env = "BLOCKMARK_GAPS", value_enum, default_value_t = Gaps::Strict, value_name = "RULE")]
+    pub(crate) gaps: Gaps,
     /// Network shown on the pages.
     #[arg(long, default_value = "mainnet", value_name = "NAME")]
     pub(crate) network: String,
@@ -510,6 +514,15 @@ pub(crate) struct ServeArgs {
     /// legacy: Lighthouse's until 2025, 1/512; corrected: 1/448; spec: what the chain pays.
     #[arg(long, default_value = "legacy", value_name = "SCALE")]
     pub(crate) scale: consensus::rewards::Scale,
+}
+
+/// What a range that touches a gap is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Gaps {
+    /// 404 and the gap.
+    Strict,
+    /// What is there, as blockprint did.
+    Partial,
 }
 
 /// The form of an export.

@@ -80,11 +80,21 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
             message = format!("{}, because {text}", message.trim_end_matches('.'));
         }
     }
+    if error.chain().any(is_full_disk) {
+        message =
+            format!("{}; free some space, then run the same command again", message.trim_end_matches('.'));
+    }
     let code = match hinted.map(|hinted| hinted.usage) {
         Some(Usage::Wrong) => Code::Usage,
         _ => Code::Failed,
     };
     print(code, &message, hinted.map(|hinted| hinted.hint.as_str()), json)
+}
+
+/// Whether the system said that there is no room. Some errors carry that as text only.
+fn is_full_disk(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::StorageFull) || cause.to_string().contains("No space left on device")
 }
 
 /// Reports words that are no command line. Help and version, which arrive the same way, are printed.

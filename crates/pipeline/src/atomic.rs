@@ -35,6 +35,33 @@ pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     result
 }
 
+/// A folder that is being filled: unless it is kept, it goes again, if it was not there before.
+pub(crate) struct NewFolder {
+    made: Option<PathBuf>,
+}
+
+impl NewFolder {
+    /// The folder, made if it is not there.
+    pub(crate) fn make(path: &Path) -> io::Result<Self> {
+        let made = (!path.exists()).then(|| path.to_owned());
+        fs::create_dir_all(path)?;
+        Ok(Self { made })
+    }
+
+    /// What is in it stays.
+    pub(crate) fn keep(mut self) {
+        self.made = None;
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made {
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+}
+
 fn stage<T, E: From<io::Error>>(
     staged: &Path,
     path: &Path,
@@ -62,6 +89,17 @@ fn staged_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_kept_goes_unless_it_was_there() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("plots");
+        drop(NewFolder::make(&path).expect("a folder"));
+        assert!(!path.exists());
+        NewFolder::make(&path).expect("a folder").keep();
+        drop(NewFolder::make(&path).expect("the folder"));
+        assert!(path.exists());
+    }
 
     #[test]
     fn a_failed_write_keeps_the_old_file_and_leaves_no_other() {

@@ -51,7 +51,7 @@ pub struct BuildReport {
     pub inserted: u64,
     /// Known blocks that now have another verdict.
     pub updated: u64,
-    /// Known blocks that stayed as they were.
+    /// Known blocks that stayed as they were, and blocks that came more than once.
     pub unchanged: u64,
     /// Files and blocks that could not be used; the good blocks beside them are stored.
     pub bad: Vec<BadInput>,
@@ -194,6 +194,7 @@ impl<'a> Filling<'a> {
         self.origins.extend(std::iter::repeat_n(origin, batch.items.len()));
         self.rows.extend(batch.items);
         self.report.bad.extend(batch.bad);
+        self.report.unchanged += batch.repeated;
         self.units += batch.units;
         if self.rows.len() >= TRANSACTION_BLOCKS { self.store_waiting(progress).await } else { Ok(()) }
     }

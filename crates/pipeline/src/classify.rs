@@ -87,6 +87,8 @@ impl ClientCounts {
 pub struct ClassifyReport {
     /// Blocks with a verdict.
     pub blocks: u64,
+    /// Blocks that came more than once; they have one verdict and count once.
+    pub repeated: u64,
     /// How often each client was the single verdict.
     pub single: ClientCounts,
     /// How often each multi label was given, sorted by label.
@@ -147,6 +149,7 @@ pub fn classify(
         },
         |batch| {
             report.bad.extend(batch.bad);
+            report.repeated += batch.repeated;
             for verdict in batch.items {
                 let guess = &verdict.classification;
                 report.single.add(guess.best_guess_single);

@@ -226,7 +226,7 @@ pub fn evaluate(
         search: tried,
         search_refused: refused,
         files: Vec::new(),
-        notes: Vec::new(),
+        notes: left_out(loaded.incomplete_rows),
         bad: loaded.bad,
         features: training.features,
     };
@@ -234,6 +234,14 @@ pub fn evaluate(
         write_report(&mut report, set, directory, options.folds, (options.theme, options.images), progress)?;
     }
     Ok(report)
+}
+
+/// What is said of rows without a value of a feature that was looked at.
+fn left_out(rows: u64) -> Vec<String> {
+    if rows == 0 {
+        return Vec::new();
+    }
+    vec![format!("{rows} rows were left out: they have no value of a feature that was looked at.")]
 }
 
 type Searched = (Attempt, Vec<Tried>, Vec<Untried>);
@@ -307,7 +315,7 @@ fn write_report(
         let path = path.to_owned();
         move |source| EvaluateError::Write { path, source }
     };
-    fs::create_dir_all(directory).map_err(failed(directory))?;
+    let folder = atomic::NewFolder::make(directory).map_err(failed(directory))?;
     let features: Vec<&str> = report.features.names().collect();
     let note = format!("{} with {}; {folds}-fold cross-validation.", report.method, features.join(", "));
     let picture = heat_map(&report.confusion, "What blocks were taken for", &note, theme);
@@ -326,5 +334,7 @@ fn write_report(
     let path = directory.join("evaluation.json");
     report.files.push(path.clone());
     let json = serde_json::to_vec_pretty(&report).map_err(std::io::Error::other);
-    json.and_then(|json| atomic::write(&path, &json)).map_err(failed(&path))
+    json.and_then(|json| atomic::write(&path, &json)).map_err(failed(&path))?;
+    folder.keep();
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Feature rows of blocks, named.
 
 use consensus::{Root, Slot};
-use fingerprint::{Client, FeatureScratch, FeatureSet};
+use fingerprint::{Client, FeatureSet};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use source::{InputError, Place};
@@ -9,6 +9,7 @@ use source::{InputError, Place};
 use crate::bad_input::BadInput;
 use crate::inputs::each_block;
 use crate::progress::Progress;
+use crate::rows::RowMaker;
 
 /// The features of one block. As JSON: `{"block_root", "slot", "features": {name: value}}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,7 +21,7 @@ pub struct FeatureRow {
     /// The client whose folder the file lies in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Client>,
-    /// Values by name, in the order of the set.
+    /// Values by name, in the order of the set. What a block has no value of is not a number here and null in JSON.
     #[serde(serialize_with = "as_map")]
     pub features: Vec<(&'static str, f64)>,
 }
@@ -43,6 +44,8 @@ fn as_map<S: Serializer>(features: &[(&'static str, f64)], serializer: S) -> Res
 pub struct FeaturesReport {
     /// Rows handed over.
     pub rows: u64,
+    /// Blocks that came more than once; they have one row.
+    pub repeated: u64,
     /// Files and blocks that could not be used.
     pub bad: Vec<BadInput>,
 }
@@ -71,11 +74,11 @@ pub fn features(
     progress.start("Computing features", Some(parts.total()), parts.unit());
     each_block(
         parts,
-        FeatureScratch::default,
-        |scratch, record, label| {
+        || RowMaker::new(set.clone()),
+        |rows, record, label| {
             let block = &record.observation;
             let mut values = Vec::with_capacity(set.len());
-            set.compute_with(scratch, block, &mut values).map_err(|error| error.to_string())?;
+            rows.append(block, &mut values).map_err(|error| error.to_string())?;
             Ok(FeatureRow {
                 block_root: block.block_root,
                 slot: block.slot,
@@ -85,6 +88,7 @@ pub fn features(
         },
         |batch| {
             report.bad.extend(batch.bad);
+            report.repeated += batch.repeated;
             report.rows += batch.items.len() as u64;
             batch.items.into_iter().try_for_each(&mut take).map_err(FeaturesError::Output)?;
             progress.advance(batch.units);

@@ -6,6 +6,7 @@ use fingerprint::{BlockObservation, FeatureScratch, FeatureSet};
 /// Computes the rows of a set, one block after the other.
 pub(crate) struct RowMaker {
     features: FeatureSet,
+    needs_votes: bool,
     /// The features that every sound block has; computed where the whole row cannot be.
     certain: Option<FeatureSet>,
     scratch: FeatureScratch,
@@ -17,10 +18,11 @@ const NEEDS_VOTES: &str = "spearman_correlation_lodestar";
 
 impl RowMaker {
     pub(crate) fn new(features: FeatureSet) -> Self {
-        let certain = features
-            .position(NEEDS_VOTES)
-            .and_then(|_| FeatureSet::from_names(features.names().filter(|name| *name != NEEDS_VOTES)).ok());
-        Self { features, certain, scratch: FeatureScratch::default(), short: Vec::new() }
+        let needs_votes = features.position(NEEDS_VOTES).is_some();
+        let certain = needs_votes
+            .then_some(())
+            .and_then(|()| FeatureSet::from_names(features.names().filter(|name| *name != NEEDS_VOTES)).ok());
+        Self { features, needs_votes, certain, scratch: FeatureScratch::default(), short: Vec::new() }
     }
 
     /// Appends the row of a block; a feature that the block's data do not allow is not a number.
@@ -33,9 +35,13 @@ impl RowMaker {
         let Err(FeatureError::MissingVotes { .. } | FeatureError::NoInclusionDistance { .. }) = whole else {
             return whole;
         };
-        let Some(certain) = &self.certain else { return whole };
+        if !self.needs_votes {
+            return whole;
+        }
         self.short.clear();
-        certain.compute_with(&mut self.scratch, block, &mut self.short)?;
+        if let Some(certain) = &self.certain {
+            certain.compute_with(&mut self.scratch, block, &mut self.short)?;
+        }
         let mut values = self.short.iter().copied();
         out.extend(
             self.features

@@ -34,6 +34,8 @@ pub struct TrainReport {
     pub size_bytes: u64,
     /// What it says of itself.
     pub info: ModelInfo,
+    /// Rows that were left out because they have no value of a feature trained on.
+    pub incomplete_rows: u64,
     /// Files of the training directory that could not be used.
     pub bad: Vec<BadInput>,
 }
@@ -106,6 +108,7 @@ pub fn train(
         hash: hex(&model.hash()),
         size_bytes: bytes.len() as u64,
         info: model.info().clone(),
+        incomplete_rows: loaded.incomplete_rows,
         bad: loaded.bad,
     })
 }

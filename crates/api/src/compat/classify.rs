@@ -68,6 +68,7 @@ pub(crate) async fn classify_no_store(
     request: Request,
 ) -> Result<Response, ApiError> {
     let rows = judge::judge(&state, request).await?;
+    rows.iter().try_for_each(store::check_row).map_err(|error| refused(error, &rows))?;
     let guesses: Vec<_> =
         rows.iter().map(|row| Guess { best_guess_single: row.classification.single_name() }).collect();
     respond(&guesses)

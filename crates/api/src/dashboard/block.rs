@@ -27,6 +27,7 @@ const MOST_STRIPS: usize = 6;
 
 /// The parameters of the page.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Query {
     theme: Option<String>,
 }
@@ -122,7 +123,7 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
     let row = found.first().ok_or(ApiError::NotFound)?;
     let siblings = state.store().blocks_at_slot(row.slot).await?;
     let newest = state.store().sync_status().await?.greatest_block_slot;
-    let theme = page::theme_of(query.theme.as_deref());
+    let theme = page::theme_of(query.theme.as_deref())?;
     let mut frame = Frame::new(state, Kind::Block, newest.0, theme);
     let slot = format::count(row.slot.0);
     frame.title = format!("Slot {slot}");
@@ -229,7 +230,7 @@ impl Verdict {
     fn note(self) -> String {
         match self {
             Self::Packing | Self::None => format!(
-                "Below {:.2} a block is not told apart. A client the model never saw gets a wrong name here.",
+                "Below {:.2} a block is not told apart, though shares count it for its likeliest client. A client the model never saw gets a wrong name here.",
                 headline::NAMED_FROM
             ),
             Self::GraffitiOnly => {

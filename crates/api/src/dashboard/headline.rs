@@ -78,22 +78,22 @@ pub(super) fn overview(rows: &[IntervalRow], n: u64, since: Option<&str>, period
     let share = format::share(top.share, top.low, top.high);
     let title = match (Against::of(top, ONE_THIRD), Against::of(top, TWO_THIRDS)) {
         (_, Against::Above) => {
-            format!("{name} builds an estimated {share} of blocks. That is above two thirds.")
+            format!("{name} builds {share} of blocks. That is above two thirds.")
         }
         (Against::Above, Against::TooClose) => format!(
-            "{name} builds an estimated {share} of blocks. That is above one third and too close to two thirds to call."
+            "{name} builds {share} of blocks. That is above one third and too close to two thirds to call."
         ),
         (Against::Above, Against::Below) => {
-            format!("{name} builds an estimated {share} of blocks. That is above one third.")
+            format!("{name} builds {share} of blocks. That is above one third.")
         }
         (Against::TooClose, _) => {
-            format!("{name} builds an estimated {share} of blocks, too close to one third to call.")
+            format!("{name} builds {share} of blocks, too close to one third to call.")
         }
         (Against::Below, _) => "No client builds more than one third of blocks.".to_owned(),
     };
     let mut lede = String::new();
     if Against::of(top, ONE_THIRD) == Against::Below {
-        lede.push_str(&format!("{name} is the largest with an estimated {share}. "));
+        lede.push_str(&format!("{name} is the largest with {share}. "));
     }
     lede.push_str(&format!(
         "95{NBSP}% interval {}{NBSP}%. {from}",
@@ -140,7 +140,10 @@ pub(super) fn block(client: Option<Client>, probability: f64) -> String {
     let Some(client) = client.filter(|_| probability >= NAMED_FROM) else {
         return match client {
             Some(client) => {
-                format!("Not told apart: {client} is nearest with {}", format::probability_fine(probability))
+                format!(
+                    "Not told apart: {client} is likeliest with {}",
+                    format::probability_fine(probability)
+                )
             }
             None => "Not told apart".to_owned(),
         };
@@ -203,7 +206,7 @@ mod tests {
         assert_eq!(block(teku, 0.94), "Very likely Teku: 0.940");
         assert_eq!(block(teku, 0.66), "Likely Teku: 0.660");
         assert_eq!(block(teku, 0.5), "Leaning to Teku: 0.500");
-        assert_eq!(block(teku, 0.41), "Not told apart: Teku is nearest with 0.410");
+        assert_eq!(block(teku, 0.41), "Not told apart: Teku is likeliest with 0.410");
         assert_eq!(block(None, 0.0), "Not told apart");
     }
 }

@@ -89,9 +89,10 @@ fn latest_block(row: &BlockRow) -> LatestBlock {
             });
             (Series::Client(client), format::probability(value), second)
         }
+        // Named all the same: the shares above count it for this client.
         Some((client, value)) => {
-            let nearest = format!("nearest {client}{NBSP}{}, below{NBSP}0.50", format::probability(value));
-            (Series::Unknown, "–".to_owned(), nearest)
+            let doubt = format!("below{NBSP}{NAMED_FROM:.2}, not told apart");
+            (Series::Client(client), format::probability(value), doubt)
         }
         None => (Series::Unknown, "–".to_owned(), String::new()),
     };

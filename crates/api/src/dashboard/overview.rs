@@ -14,7 +14,7 @@ use super::charts::{
     Estimate, IntervalRow, Layout, Multiple, Series, Timeline, TimelineSeries, interval_bars,
 };
 use super::format::{self, NBSP, Precision, Utc};
-use super::headline;
+use super::headline::{self, NAMED_FROM};
 use super::latest::{self, LatestRow};
 use super::page::{self, Frame, Kind};
 use super::period::Period;
@@ -39,7 +39,9 @@ const NAMED_GAPS: usize = 2;
 
 /// The parameters of the page.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    method: Option<String>,
     period: Option<String>,
     history: Option<String>,
     theme: Option<String>,
@@ -160,7 +162,8 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
     let extent = Extent::read(state).await?;
     let history = Period::parse("history", query.history.as_deref(), default_history(&extent))?;
-    let theme = page::theme_of(query.theme.as_deref());
+    let theme = page::theme_of(query.theme.as_deref())?;
+    check_method(query.method.as_deref())?;
     let clock = state.settings().clock;
     let start = extent.start_epoch(period);
     let counts = state.store().blocks_per_client(Epoch(start)..Epoch(extent.end_epoch())).await?;
@@ -191,6 +194,14 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
         epoch_heads,
         epochs,
     })
+}
+
+/// Shares are verdicts as given; a correction for confusion needs measured confusion, which no model has yet.
+fn check_method(method: Option<&str>) -> Result<(), ApiError> {
+    match method {
+        None | Some("counted") => Ok(()),
+        Some(other) => Err(ApiError::BadParameter(format!("method is {other:?}; allowed is counted"))),
+    }
 }
 
 /// The shortest history that shows all there is, at most 90 days.
@@ -308,7 +319,7 @@ fn now_card(
     let slots = after.saturating_sub(first);
     let covered = slots - missing(&extent.gaps, Slot(first), Slot(after)).min(slots);
     let mut note = format!(
-        "Solid part: 95{NBSP}% interval. Upright tick: estimate. Pale bar: from zero to estimate. n{NBSP}={NBSP}{}; \
+        "Solid part: 95{NBSP}% interval. Upright tick: share. Pale bar: from zero to it. n{NBSP}={NBSP}{}; \
          {} of {} slots are known.",
         format::counted(n, "block"),
         format::count(covered),
@@ -334,15 +345,17 @@ fn now_card(
         }
     };
     NowCard {
-        subtitle: "Estimated share of blocks, counted by likeliest client, not corrected for confusion"
-            .to_owned(),
+        subtitle: format!(
+            "Share of blocks, counted by likeliest client, also below a probability of {NAMED_FROM:.2}; not corrected \
+             for confusion"
+        ),
         choices: links.now(),
         rows: rows.iter().map(table_row).collect(),
         wide: interval_bars("now", Layout::Wide, rows, &description),
         narrow: interval_bars("now", Layout::Narrow, rows, &description),
         empty: "No blocks yet. Shares appear with the first blocks that are classified.".to_owned(),
         note,
-        caption: format!("Estimated share of {} by consensus client", format::counted(n, "block")),
+        caption: format!("Share of {} by consensus client", format::counted(n, "block")),
         json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}"),
         csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&format=csv"),
     }
@@ -388,7 +401,7 @@ async fn time_card(
         multiples: timeline.multiples("time-m"),
         note: gap_note(extent, &axis),
         empty,
-        caption: format!("Estimated share of blocks in %, {}, with n", axis.steps()),
+        caption: format!("Share of blocks in %, {}, with n", axis.steps()),
         bucket_head: if clock.is_some() { "From (UTC)" } else { "From slot" },
         heads: shown.iter().map(|series| series.name()).collect(),
         rows: buckets.iter().rev().map(table_row).collect(),

@@ -151,12 +151,13 @@ pub(super) fn render(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// The value of `theme=`, if it names a theme.
-pub(super) fn theme_of(theme: Option<&str>) -> Option<&'static str> {
+/// The value of `theme=`; one that names no theme is refused.
+pub(super) fn theme_of(theme: Option<&str>) -> Result<Option<&'static str>, ApiError> {
     match theme {
-        Some("light") => Some("light"),
-        Some("dark") => Some("dark"),
-        _ => None,
+        None => Ok(None),
+        Some("light") => Ok(Some("light")),
+        Some("dark") => Ok(Some("dark")),
+        Some(other) => Err(ApiError::BadParameter(format!("theme is {other:?}; allowed are light and dark"))),
     }
 }
 

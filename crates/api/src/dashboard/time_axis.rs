@@ -122,7 +122,11 @@ impl TimeAxis {
             step = step.saturating_mul(factor);
         }
         let tick = |slot: u64| Tick { at: self.position(slot), label: format::count(slot) };
-        round_numbers(start, end, step).map(tick).collect()
+        let mut ticks: Vec<Tick> = round_numbers(start, end, step).map(tick).collect();
+        if let Some(last) = ticks.last_mut() {
+            last.label = format!("slot{NBSP}{}", last.label);
+        }
+        ticks
     }
 
     fn date_ticks(&self, clock: ChainClock) -> Vec<Tick> {

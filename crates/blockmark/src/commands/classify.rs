@@ -46,6 +46,7 @@ pub(crate) fn run(context: &Context, args: &ClassifyArgs) -> Result<Outcome> {
             origin.trained_on
         ));
     }
+    say::repeated(report.repeated);
     bad.extend(report.bad);
     Ok(list_bad(&bad, report.blocks, "inputs", json))
 }

@@ -53,6 +53,8 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
         }
         DbCommand::Build { db, input, model } => build(context, &path_of(context, db), input, model),
         DbCommand::Import { file, db } => runtime.block_on(async {
+            // Looked at first, so that a wrong name leaves no empty database behind.
+            store::check_blockprint(file).await?;
             let store = open(&path_of(context, db), OpenMode::Create).await?;
             let progress = Shown::new();
             let report = store.import_blockprint(file, &progress).await?;
@@ -67,10 +69,10 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             );
             let value = json!({
                 "rows": report.rows, "inserted": report.inserted, "known": report.known, "resumed": report.resumed,
-                "mended": report.mended, "set_aside": report.set_aside,
+                "mended": report.mended, "set_aside": report.set_aside, "unknown_clients": report.unknown_clients,
             });
             say(json, value, text)?;
-            Ok(Outcome::Done)
+            Ok(not_taken(&report, file, json))
         }),
         DbCommand::Migrate(args) => runtime.block_on(async {
             let path = path_of(context, args);
@@ -109,6 +111,43 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             affinity(context, &store, validators, until.map_or(Slot(u64::MAX), Slot)).await
         }),
     }
+}
+
+/// Lists on standard error what an import could not take as it was.
+fn not_taken(report: &store::ImportReport, file: &Path, json: bool) -> Outcome {
+    if report.set_aside == 0 && report.unknown_clients.is_empty() {
+        return Outcome::Done;
+    }
+    let file = file.display();
+    if json {
+        let rows: Vec<_> =
+            report.listed.iter().map(|row| json!({ "row": row.row_id, "reason": row.reason })).collect();
+        let bad = json!({
+            "count": report.set_aside, "of": report.rows, "inputs": rows, "unknown_clients": report.unknown_clients,
+        });
+        say::note(json!({ "bad_inputs": bad }));
+        return Outcome::SomeBad;
+    }
+    if report.set_aside > 0 {
+        let (rows, of) = (thousands(report.set_aside), thousands(report.rows));
+        say::note(format_args!(
+            "{rows} of {of} rows are no blocks; they are kept in the table imported_rows:"
+        ));
+        for row in &report.listed {
+            say::note(format_args!("  {file}, row {}: {}", row.row_id, row.reason));
+        }
+        let more = report.set_aside - (report.listed.len() as u64).min(report.set_aside);
+        if more > 0 {
+            say::note(format_args!("  … and {} more", thousands(more)));
+        }
+    }
+    for (name, rows) in &report.unknown_clients {
+        let rows = thousands(*rows);
+        say::note(format_args!(
+            "{rows} verdicts name {name:?}, which is no known client; they count as Uncertain."
+        ));
+    }
+    Outcome::SomeBad
 }
 
 fn say(json: bool, value: serde_json::Value, text: String) -> Result<()> {
@@ -180,7 +219,10 @@ async fn check(context: &Context, path: &Path, list_gaps: bool) -> Result<Outcom
     for problem in &report.problems {
         say::note(format_args!("  {problem}"));
     }
-    anyhow::bail!("the database has {} problems", report.problems.len())
+    match report.problems.len() {
+        1 => anyhow::bail!("the database has a problem"),
+        count => anyhow::bail!("the database has {count} problems"),
+    }
 }
 
 async fn affinity(context: &Context, store: &Store, validators: &[u64], until: Slot) -> Result<Outcome> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use fingerprint::score::ConfusionMatrix;
-use pipeline::evaluate::{SearchPlan, evaluate};
+use pipeline::evaluate::{SearchPlan, Tried, evaluate};
 use pipeline::{EvaluateOptions, EvaluateReport};
 
 use super::Context;
@@ -14,6 +14,9 @@ use crate::failure::{Outcome, list_bad};
 use crate::output::progress::Shown;
 use crate::output::say;
 use crate::output::table::{Align, render, thousands};
+
+/// Characters of a line.
+const WIDTH: usize = 80;
 
 /// Combinations of a search that are printed.
 const SHOWN_ATTEMPTS: usize = 10;
@@ -49,17 +52,21 @@ pub(crate) fn run(context: &Context, args: &EvaluateArgs) -> Result<Outcome> {
 fn report_text(context: &Context, report: &EvaluateReport) -> String {
     let mut text = String::new();
     if let Some(tried) = &report.search {
-        let rows: Vec<_> = tried
-            .iter()
-            .take(SHOWN_ATTEMPTS)
-            .map(|attempt| {
-                vec![
-                    format!("{:.4}", attempt.lowest),
-                    attempt.grouped.iter().map(|client| client.name()).collect::<Vec<_>>().join(","),
-                    attempt.features.names().collect::<Vec<_>>().join(","),
-                ]
-            })
-            .collect();
+        let grouped =
+            |attempt: &Tried| attempt.grouped.iter().map(|client| client.name()).collect::<Vec<_>>();
+        let shown = || tried.iter().take(SHOWN_ATTEMPTS);
+        // The columns before the features: ten characters, the groups, and two blanks after each.
+        let group = shown().flat_map(grouped).map(str::len).max().unwrap_or(0).max("Group".len()) + 1;
+        let mut rows = Vec::new();
+        for attempt in shown() {
+            let groups = wrapped(&grouped(attempt), group);
+            let features = wrapped(&attempt.features.names().collect::<Vec<_>>(), WIDTH - 10 - group - 4);
+            for line in 0..groups.len().max(features.len()).max(1) {
+                let cell = |lines: &[String]| lines.get(line).cloned().unwrap_or_default();
+                let score = if line == 0 { format!("{:.4}", attempt.lowest) } else { String::new() };
+                rows.push(vec![score, cell(&groups), cell(&features)]);
+            }
+        }
         let head = [("Worst fold", Align::Right), ("Group", Align::Left), ("Features", Align::Left)];
         text.push_str(&render(context.style, &head, &rows));
         text.push('\n');
@@ -79,6 +86,22 @@ fn report_text(context: &Context, report: &EvaluateReport) -> String {
         let _ = writeln!(text, "Wrote {} files to {}.", report.files.len(), dir.display());
     }
     text
+}
+
+/// Words with commas between them, in lines of at most so many characters; a longer word has a line of its own.
+fn wrapped(words: &[&str], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (position, word) in words.iter().enumerate() {
+        let comma = if position + 1 < words.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() + comma.len() <= width => {
+                line.push_str(word);
+                line.push_str(comma);
+            }
+            _ => lines.push(format!("{word}{comma}")),
+        }
+    }
+    lines
 }
 
 fn confusion_table(context: &Context, matrix: &ConfusionMatrix) -> String {

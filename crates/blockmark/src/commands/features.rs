@@ -10,6 +10,7 @@ use super::input::{input_failure, place};
 use crate::cli::FeaturesArgs;
 use crate::failure::{Outcome, list_bad, usage};
 use crate::output::progress::Shown;
+use crate::output::say;
 
 /// A set by name, or a list of features; `command` is where the person can read about them.
 pub(crate) fn feature_set(text: &str, command: &str) -> Result<FeatureSet> {
@@ -43,5 +44,6 @@ pub(crate) fn run(context: &super::Context, args: &FeaturesArgs) -> Result<Outco
     let report = pipeline::features(&input, &set, print, &Shown::new())
         .map_err(|error| input_failure(error.into(), &input, "features", ""))?;
     out.flush().context("the result can't be written")?;
+    say::repeated(report.repeated);
     Ok(list_bad(&report.bad, report.rows, "inputs", json))
 }

@@ -37,9 +37,18 @@ pub(crate) fn run(context: &Context, args: &LabelArgs) -> Result<Outcome> {
             args.out.display()
         ))?;
     }
-    for (feature, blocks) in &report.features_left_out {
+    if report.leftovers > 0 {
+        let blocks = thousands(report.leftovers);
+        say::note(format_args!(
+            "note: {} holds {blocks} more blocks of earlier runs; they are part of the training set.",
+            args.out.display()
+        ));
+    }
+    for (feature, blocks) in &report.values_missing {
         let blocks = thousands(*blocks);
-        say::note(format_args!("note: {feature} is left out: {blocks} blocks have no value for it."));
+        say::note(format_args!(
+            "note: {blocks} blocks have no value of {feature}; they are left out where it is trained on."
+        ));
     }
     Ok(list_bad(&report.bad, report.blocks, "inputs", context.global.json))
 }

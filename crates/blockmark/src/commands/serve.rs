@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use api::{AppState, ChainClock, Credential, PrivateAccess, RewardSettings, Settings};
+use api::{AppState, ChainClock, Credential, GapPolicy, PrivateAccess, RewardSettings, Settings};
 use fingerprint::classifier::Model;
 use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::db::{open, path_of};
 use super::{Context, model, runtime};
-use crate::cli::ServeArgs;
+use crate::cli::{Gaps, ServeArgs};
 use crate::failure::{Outcome, hinted, quoted, usage};
 use crate::output::say;
 
@@ -42,6 +42,10 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     let settings = Settings {
         private,
         rewards,
+        gaps: match args.gaps {
+            Gaps::Strict => GapPolicy::Refuse,
+            Gaps::Partial => GapPolicy::Partial,
+        },
         network: args.network.clone(),
         clock: (args.network == "mainnet").then_some(ChainClock::MAINNET),
         ..Settings::default()

@@ -98,5 +98,11 @@ pub(crate) fn run(context: &Context, args: &TrainArgs) -> Result<Outcome> {
         let measured = measured.unwrap_or_default();
         say::result_line(format_args!("{table}{measured}\nWrote {} ({hash}).", args.model.display()))?;
     }
+    if report.incomplete_rows > 0 {
+        let rows = thousands(report.incomplete_rows);
+        say::note(format_args!(
+            "note: {rows} rows were left out: they have no value of a feature trained on."
+        ));
+    }
     Ok(list_bad(&report.bad, report.info.rows, "inputs", context.global.json))
 }

@@ -43,6 +43,9 @@ fn blocks_are_labelled_trained_on_evaluated_drawn_and_judged() {
         .exits(0)
         .prints("Balanced accuracy");
     assert!(place.names("report").contains(&"evaluation.json".to_owned()));
+    let searched = place.run(&["evaluate", "set.parquet", "--cv", "2", "--search", "14"]).exits(0);
+    let widest = searched.stdout.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{searched}");
     place.run(&["plot", "set.parquet", "plots"]).exits(0).prints("pictures to plots");
 }
 
@@ -138,6 +141,51 @@ fn a_database_is_made_filled_checked_and_asked() {
     assert_eq!(affinity.json()[0]["latest"], BLOCKS[0].client.name());
     place.run(&[&["db", "migrate"], &db[..]].concat()).exits(0).prints("schema version");
 }
+
+#[test]
+fn blocks_that_come_twice_count_once() {
+    let place = Place::with_blocks();
+    place.write(
+        "raw/again.json",
+        format!("[{},{}]", crate::place::block_json(0), crate::place::block_json(40)),
+    );
+    let judged = place.run(&["classify", "raw", "--model", "model.bmm", "--json"]).exits(0);
+    assert_eq!(judged.says("2 blocks came more than once").json().len(), BLOCKS.len());
+    assert_eq!(place.run(&["features", "raw", "--json"]).exits(0).json().len(), BLOCKS.len());
+    let build = ["db", "build", "raw", "--model", "model.bmm", "--db", "d.sqlite", "--json"];
+    let report = &place.run(&build).exits(0).json()[0];
+    assert_eq!((&report["inserted"], &report["unchanged"]), (&48.into(), &2.into()));
+}
+
+#[test]
+fn a_feature_without_a_value_is_null() {
+    let place = Place::with_blocks();
+    let mut block: Value = serde_json::from_str(&crate::place::block_json(0)).expect("JSON");
+    // As old versions of Lighthouse wrote blocks: without the votes of the attestations.
+    block["attestation_rewards"]["attestations"] = Value::Array(Vec::new());
+    place.write("old.json", block.to_string());
+    for set in ["everything", "spearman_correlation_lodestar"] {
+        let row =
+            &place.run(&["features", "old.json", "--set", set, "--json"]).exits(0).json()[0]["features"];
+        assert_eq!(row["spearman_correlation_lodestar"], Value::Null);
+    }
+    place.write(
+        "raw/old.json",
+        block.to_string().replace(&BLOCKS[0].reward.block_root.to_string(), OTHER_ROOT),
+    );
+    place
+        .run(&["label", "raw", "set.parquet"])
+        .exits(0)
+        .says("1 blocks have no value of spearman_correlation_lodestar");
+    let rows = |features: &str| {
+        let words = ["train", "set.parquet", "--model", "m.bmm", "--features", features, "--json"];
+        place.run(&words).exits(0).json()[0]["info"]["rows"].as_u64().expect("a count")
+    };
+    assert_eq!((rows("default"), rows("everything")), (49, 48));
+}
+
+/// The root of no generated block.
+const OTHER_ROOT: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
 
 #[test]
 fn models_may_be_chosen_by_slot() {

@@ -67,10 +67,9 @@ fn bad_blocks_are_listed_and_name_the_field() {
     assert_eq!(ran.json()[0]["bad"].as_array().expect("a list").len(), cases.len() + 1);
     let ran = place.run(&["label", "many", "set", "--json"]).exits(3);
     assert_eq!(ran.json()[0]["bad"].as_array().expect("a list").len(), cases.len() + 1);
-    assert!(
-        place.names("set/Teku").len() + place.names("set/Prysm").len() + place.names("set/Lighthouse").len()
-            == 1
-    );
+    let folders = place.names("set");
+    assert_eq!(folders.len(), 1, "no folder without a block");
+    assert_eq!(place.names(&format!("set/{}", folders[0])).len(), 1);
 }
 
 fn gzip_of(place: &Place) -> std::path::PathBuf {
@@ -85,7 +84,7 @@ fn blocks_may_be_written_in_other_ways() {
         ("strings", changed(|block| block["meta"]["slot"] = json!("1000"))),
         ("numbers", block_json(0).replace("\"1000\"", "1000")),
         ("null-character", changed(|block| block["meta"]["graffiti"] = json!("Lighthouse\u{0}\u{1}v5"))),
-        ("long", changed(|block| block["meta"]["graffiti"] = json!("x".repeat(1 << 20)))),
+        ("long", changed(|block| block["meta"]["graffiti"] = json!("\u{fffd}".repeat(32)))),
     ];
     for (name, text) in &good {
         place.write(&format!("{name}.json"), text);
@@ -174,6 +173,8 @@ fn databases_that_cannot_be_used_are_told_apart() {
     place.run(&["db", "check", "--db", "raw"]).exits(1).says("it is a directory");
     place.run(&["db", "check", "--db", "model.bmm"]).exits(1).says("not an SQLite database");
     place.run(&["serve", "--db", "none.sqlite", "--listen", "127.0.0.1:0"]).exits(1).says("none.sqlite");
+    place.run(&["db", "import", "none", "--db", "fresh.sqlite"]).exits(1);
+    assert!(!place.path("fresh.sqlite").exists(), "a wrong name leaves no database behind");
     place.run(&["db", "import", "none", "--db", "good.sqlite"]).exits(1).says("no such file");
     place.run(&["db", "import", "model.bmm", "--db", "good.sqlite"]).exits(1).says("model.bmm");
     let mut bytes = std::fs::read(place.path("good.sqlite")).expect("a database");

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::bad_input::BadInput;
 use crate::progress::Progress;
 use crate::training_store::columns::{Columns, NamedColumn};
-use crate::training_store::parquet_file::{self, NotComputed, Notes};
+use crate::training_store::parquet_file::{self, Notes};
 use crate::training_store::{self, TrainingStoreError};
 pub use forks::known_networks;
 use shard::{Shard, Tally};
@@ -92,10 +92,13 @@ pub struct LabelReport {
     pub unlabelled: u64,
     /// Blocks that had been read before, in another file or the same.
     pub repeated: u64,
+    /// Blocks that lay in the directory before, from other raw files; they are part of the training set too.
+    pub leftovers: u64,
     /// Files and blocks that could not be used.
     pub bad: Vec<BadInput>,
-    /// Features left out because some block has no value for them, with how many such blocks there are.
-    pub features_left_out: Vec<(String, u64)>,
+    /// Features that some block has no value for, with how many such blocks there are. They have null there, and what
+    /// is trained with such a feature leaves out those blocks.
+    pub values_missing: Vec<(String, u64)>,
 }
 
 /// Why nothing could be labelled.
@@ -151,12 +154,6 @@ pub fn label(
     let files: Vec<PathBuf> =
         Inputs::find(raw)?.files.into_iter().map(|file| file.path).filter(|path| !own(path)).collect();
     fs::create_dir_all(&partial).map_err(LabelError::io(&partial))?;
-    if options.format == LabelFormat::Directory {
-        for client in Client::ALL {
-            let folder = output.join(client.name());
-            fs::create_dir_all(&folder).map_err(LabelError::io(&folder))?;
-        }
-    }
     progress.start("Labelling", Some(files.len() as u64), "files");
     let shards = files
         .par_iter()
@@ -176,7 +173,7 @@ pub fn label(
     }
     report.labelled = match options.format {
         LabelFormat::Parquet => join(&shards, output, options, &mut report)?,
-        LabelFormat::Directory => listed(&shards, &mut report),
+        LabelFormat::Directory => listed(&shards, output, &mut report),
     };
     let labelled: u64 = report.labelled.iter().map(|(_, count)| count).sum();
     if labelled == 0 {
@@ -212,19 +209,17 @@ fn join(
     };
     for (shard, tally) in shards {
         if tally.rows > 0 {
-            let (_, columns) =
-                parquet_file::read(&shard.rows_path(), None, Notes::Read, NotComputed::Allowed)?;
+            let (_, columns) = parquet_file::read(&shard.rows_path(), None, Notes::Read)?;
             all.append(columns);
         }
     }
     report.repeated = all.canonicalise() as u64;
-    all.features.retain(|column| {
+    for column in &all.features {
         let missing = column.values.iter().filter(|value| value.is_nan()).count() as u64;
         if missing > 0 {
-            report.features_left_out.push((column.name.clone(), missing));
+            report.values_missing.push((column.name.clone(), missing));
         }
-        missing == 0
-    });
+    }
     if all.len() > 0 {
         if let Some(parent) = output.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::create_dir_all(parent).map_err(LabelError::io(parent))?;
@@ -238,12 +233,16 @@ fn join(
 }
 
 /// Counts the blocks of the directory form: each root once.
-fn listed(shards: &[(Shard, Tally)], report: &mut LabelReport) -> Vec<(Client, u64)> {
+fn listed(shards: &[(Shard, Tally)], output: &Path, report: &mut LabelReport) -> Vec<(Client, u64)> {
     let mut blocks: Vec<_> = shards.iter().flat_map(|(_, tally)| tally.written.iter().copied()).collect();
     let before = blocks.len();
     blocks.sort_unstable();
     blocks.dedup();
     report.repeated = (before - blocks.len()) as u64;
+    let files = Client::ALL.into_iter().filter_map(|client| fs::read_dir(output.join(client.name())).ok());
+    let files = files.flatten().filter_map(Result::ok).map(|file| file.path());
+    let there = files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).count();
+    report.leftovers = there.saturating_sub(blocks.len()) as u64;
     Client::ALL
         .into_iter()
         .map(|client| (client, blocks.iter().filter(|(label, _)| *label == client).count() as u64))

@@ -145,7 +145,9 @@ impl Shard {
                 }
                 LabelFormat::Directory => {
                     let name = format!("{}.json", block.block_root);
-                    let path = output.join(label.name()).join(name);
+                    let folder = output.join(label.name());
+                    fs::create_dir_all(&folder).map_err(LabelError::io(&folder))?;
+                    let path = folder.join(name);
                     let text = record.text.unwrap_or_default();
                     atomic::write_unsynced(&path, &text).map_err(LabelError::io(&path))?;
                     tally.written.push((label, block.block_root));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fingerprint::classifier::TrainingOptions;
 use fingerprint::score::cross_validate;
-use fingerprint::{TrainingSet, TrainingSetError};
+use fingerprint::{FeatureSet, TrainingSet, TrainingSetError};
 
 use super::sample::Sample;
 use super::{PlotError, PlotOptions, PlotReport, accuracy_picture, heat_map, plot, write_picture};
@@ -52,7 +52,9 @@ pub fn plot_data(
     confusion: &Confusion,
     progress: &dyn Progress,
 ) -> Result<(PlotReport, Vec<BadInput>), PlotDataError> {
-    let loaded = read_training_set(data, WantedFeatures::Present, progress)?;
+    let features = wanted(options, confusion);
+    let wanted = features.as_ref().map_or(WantedFeatures::Present, WantedFeatures::Only);
+    let loaded = read_training_set(data, wanted, progress)?;
     let mut report = plot(&loaded.set, directory, options, progress)?;
     let Confusion::CrossValidate { training, folds } = confusion else { return Ok((report, loaded.bad)) };
     let set = thinned(&loaded.set, CONFUSION_PER_CLIENT)?;
@@ -77,6 +79,16 @@ pub fn plot_data(
     }
     report.files.sort();
     Ok((report, loaded.bad))
+}
+
+/// The features to draw and those to classify by, if the first were named.
+fn wanted(options: &PlotOptions, confusion: &Confusion) -> Option<FeatureSet> {
+    let drawn = options.features.as_ref()?;
+    let mut names: Vec<&str> = drawn.names().collect();
+    if let Confusion::CrossValidate { training, .. } = confusion {
+        names.extend(training.features.names().filter(|name| drawn.position(name).is_none()));
+    }
+    FeatureSet::from_names(names).ok()
 }
 
 /// At most so many rows of each client, the same ones every time.

@@ -1,7 +1,6 @@
 //! The confusion matrix as a picture: rows are what a block was, columns what it was taken for.
 
 use fingerprint::Client;
-use fingerprint::client::UNCERTAIN;
 use fingerprint::score::ConfusionMatrix;
 
 use super::svg::{Anchor, Svg, TextStyle, Theme, thousands};
@@ -46,7 +45,7 @@ pub fn heat_map(counts: &ConfusionMatrix, title: &str, note: &str, theme: Theme)
     let head = TextStyle::new(13.0, ink).anchored(Anchor::Middle);
     for (position, column) in columns.iter().enumerate() {
         let x = LEFT + position as f64 * CELL_WIDTH + CELL_WIDTH / 2.0;
-        svg.text(x, TOP - 12.0, column.map_or(UNCERTAIN, Client::name), head);
+        svg.text(x, TOP - 12.0, column.map_or("Unknown", Client::name), head);
     }
     let count_x = LEFT + columns.len() as f64 * CELL_WIDTH + COUNT_WIDTH - 12.0;
     svg.text(count_x, TOP - 12.0, "n", TextStyle::new(13.0, quiet).anchored(Anchor::End));

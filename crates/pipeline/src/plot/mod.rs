@@ -131,7 +131,8 @@ pub fn plot(
     if dimensions.len() < 2 {
         return Err(PlotError::TooFewFeatures(dimensions.len()));
     }
-    fs::create_dir_all(directory).map_err(|source| PlotError::Io { path: directory.to_owned(), source })?;
+    let folder = atomic::NewFolder::make(directory)
+        .map_err(|source| PlotError::Io { path: directory.to_owned(), source })?;
     let labels = &set.labels;
     let identity = |row: usize| identity(set, row);
     let sample = Sample::choose(labels, identity, options.per_client);
@@ -158,6 +159,7 @@ pub fn plot(
     let picture = grid::grid(&in_grid, labels, &small, options.theme);
     report.files.extend(write_picture(directory, "pair_grid", &picture, options.images)?);
     report.files.sort();
+    folder.keep();
     progress.advance(1);
     progress.finish(&format!("{} files in {}.", report.files.len(), directory.display()));
     Ok(report)

@@ -79,7 +79,7 @@ fn a_confusion_matrix_shows_its_numbers() {
     matrix.add_many(Client::Teku, None, 1);
     matrix.add_many(Client::Prysm, Some(Client::Prysm), 1200);
     let svg = heat_map(&matrix, "A <title>", "A note.", Theme::Light);
-    for part in ["A &lt;title&gt;", ">75<", ">24<", ">1.0<", ">100<", ">1,200<", "#3874B3", "Uncertain"] {
+    for part in ["A &lt;title&gt;", ">75<", ">24<", ">1.0<", ">100<", ">1,200<", "#3874B3", "Unknown"] {
         assert!(svg.contains(part), "{part} is not in the picture");
     }
     assert!(!svg.contains("Lighthouse"));

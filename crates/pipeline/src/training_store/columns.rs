@@ -97,6 +97,13 @@ pub(crate) struct NamedColumn {
     pub(crate) values: Vec<f64>,
 }
 
+impl NamedColumn {
+    /// Whether every block has a value.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.values.iter().any(|value| value.is_nan())
+    }
+}
+
 /// A training set as columns; all have the same number of rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Columns {
@@ -130,6 +137,36 @@ impl Columns {
         self.provenance.client_generation.extend_from(&other.provenance.client_generation);
     }
 
+    /// Leaves out the rows that lack a value of one of the named features; returns how many.
+    pub(crate) fn keep_complete_rows(&mut self, features: &[String]) -> usize {
+        let checked: Vec<&NamedColumn> =
+            self.features.iter().filter(|column| features.contains(&column.name)).collect();
+        let whole = |row: &usize| {
+            checked.iter().all(|column| column.values.get(*row).is_none_or(|value| !value.is_nan()))
+        };
+        let rows: Vec<usize> = (0..self.len()).filter(whole).collect();
+        let left_out = self.len() - rows.len();
+        if left_out > 0 {
+            self.permute(&rows);
+        }
+        left_out
+    }
+
+    /// The given rows in the given order.
+    fn permute(&mut self, order: &[usize]) {
+        self.block_roots = permuted(&self.block_roots, order);
+        self.slots = permuted(&self.slots, order);
+        self.labels = permuted(&self.labels, order);
+        for column in &mut self.features {
+            column.values = permuted(&column.values, order);
+        }
+        self.provenance = Provenance {
+            label_source: self.provenance.label_source.permuted(order),
+            fork: self.provenance.fork.permuted(order),
+            client_generation: self.provenance.client_generation.permuted(order),
+        };
+    }
+
     /// Sorts by label and block root and keeps one row per root; returns how many repeated rows went.
     pub(crate) fn canonicalise(&mut self) -> usize {
         let key = |row: &usize| {
@@ -152,17 +189,7 @@ impl Columns {
         if repeated == 0 && order.iter().copied().eq(0..before) {
             return 0;
         }
-        self.block_roots = permuted(&self.block_roots, &order);
-        self.slots = permuted(&self.slots, &order);
-        self.labels = permuted(&self.labels, &order);
-        for column in &mut self.features {
-            column.values = permuted(&column.values, &order);
-        }
-        self.provenance = Provenance {
-            label_source: self.provenance.label_source.permuted(&order),
-            fork: self.provenance.fork.permuted(&order),
-            client_generation: self.provenance.client_generation.permuted(&order),
-        };
+        self.permute(&order);
         repeated
     }
 }

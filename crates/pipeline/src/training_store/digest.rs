@@ -5,7 +5,8 @@ use fingerprint::Client;
 
 /// The digest of a column, in hexadecimal.
 pub(super) fn digest_numbers(values: &[f64]) -> String {
-    digest(values.iter().map(|value| value.to_le_bytes()))
+    // What is not a number stands for a missing value, whatever its bits.
+    digest(values.iter().map(|value| if value.is_nan() { f64::NAN } else { *value }.to_le_bytes()))
 }
 
 /// The digest of a column, in hexadecimal.

@@ -64,7 +64,7 @@ pub(super) fn read(
     let set = complete(columns, features, path)?;
     // The folders are named after clients; nothing says of which network the blocks are.
     let origin = DataOrigin { network: None, labels: LabelSource::Folder, about: None };
-    Ok(LoadedSet { set, origin, bad })
+    Ok(LoadedSet { set, origin, incomplete_rows: 0, bad })
 }
 
 /// The set without the features that some block lacks.

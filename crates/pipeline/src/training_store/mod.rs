@@ -26,7 +26,7 @@ use crate::atomic;
 use crate::bad_input::BadInput;
 use crate::progress::Progress;
 use columns::{Columns, NamedColumn, Provenance};
-use parquet_file::{NotComputed, Notes, WriteError};
+use parquet_file::{Notes, WriteError};
 
 pub use error::TrainingStoreError;
 
@@ -36,9 +36,9 @@ pub const FEATURE_SET_VERSION: u32 = 1;
 /// Which features a training set is loaded with.
 #[derive(Clone, Copy, Debug)]
 pub enum WantedFeatures<'a> {
-    /// All that the file has, or that every block of the directory has.
+    /// All that every block has.
     Present,
-    /// These, in this order; one that is missing is an error.
+    /// These, in this order. One that the file has no column of is an error; blocks without a value are left out.
     Only(&'a FeatureSet),
 }
 
@@ -49,6 +49,8 @@ pub struct LoadedSet {
     pub set: TrainingSet,
     /// Where the blocks and their labels come from.
     pub origin: DataOrigin,
+    /// Rows that were left out because they have no value of a wanted feature. Files of a directory are listed.
+    pub incomplete_rows: u64,
     /// Files of a directory that could not be used.
     pub bad: Vec<BadInput>,
 }
@@ -111,8 +113,7 @@ pub fn read_training_set(
     let mut loaded = if metadata.is_dir() {
         directory::read(path, wanted, progress)?
     } else {
-        let (set, origin) = read_parquet(path, wanted)?;
-        LoadedSet { set, origin, bad: Vec::new() }
+        read_parquet(path, wanted)?
     };
     if loaded.set.is_empty() && loaded.bad.is_empty() {
         return Err(TrainingStoreError::Empty { path: path.to_owned() });
@@ -143,10 +144,7 @@ fn is_canonical(set: &TrainingSet) -> bool {
     })
 }
 
-fn read_parquet(
-    path: &Path,
-    wanted: WantedFeatures<'_>,
-) -> Result<(TrainingSet, DataOrigin), TrainingStoreError> {
+fn read_parquet(path: &Path, wanted: WantedFeatures<'_>) -> Result<LoadedSet, TrainingStoreError> {
     let info = parquet_file::info(path)?;
     if info.feature_set_version != FEATURE_SET_VERSION {
         return Err(TrainingStoreError::Version {
@@ -160,12 +158,20 @@ fn read_parquet(
     let features = match wanted {
         WantedFeatures::Only(features) => features.clone(),
         WantedFeatures::Present => {
-            FeatureSet::from_names(&info.features).map_err(|error| set_error(error.to_string()))?
+            let complete = info.features.iter().filter(|name| !info.incomplete.contains(name));
+            FeatureSet::from_names(complete).map_err(|error| set_error(error.to_string()))?
         }
     };
     let names: Vec<String> = features.names().map(str::to_owned).collect();
-    let (_, columns) = parquet_file::read(path, Some(&names), Notes::Skip, NotComputed::Refused)?;
-    Ok((training_set(features, columns).map_err(set_error)?, info.origin))
+    let (_, mut columns) = parquet_file::read(path, Some(&names), Notes::Skip)?;
+    let incomplete: Vec<String> = names.into_iter().filter(|name| info.incomplete.contains(name)).collect();
+    let left_out = if incomplete.is_empty() { 0 } else { columns.keep_complete_rows(&incomplete) };
+    if columns.len() == 0 && left_out > 0 {
+        let names = incomplete.join(", ");
+        return Err(set_error(format!("no block has values of all of {names}; train without them")));
+    }
+    let set = training_set(features, columns).map_err(set_error)?;
+    Ok(LoadedSet { set, origin: info.origin, incomplete_rows: left_out as u64, bad: Vec::new() })
 }
 
 /// Columns that were read or computed, as the set that classifiers are trained on.

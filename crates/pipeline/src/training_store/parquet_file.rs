@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,15 +75,6 @@ pub(crate) enum Notes {
     Skip,
 }
 
-/// What a value that is not a number means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotComputed {
-    /// The feature could not be computed for this block: only inside shards.
-    Allowed,
-    /// The file is wrong.
-    Refused,
-}
-
 /// What a file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileInfo {
@@ -90,9 +82,11 @@ pub(crate) struct FileInfo {
     pub(crate) origin: DataOrigin,
     pub(crate) rows: usize,
     pub(crate) features: Vec<String>,
+    /// Those of the features that some block may have no value for.
+    pub(crate) incomplete: Vec<String>,
 }
 
-/// Writes the columns as Parquet.
+/// Writes the columns as Parquet. A feature that a block has no value for is not a number here and null there.
 pub(crate) fn write(
     writer: impl Write + Send,
     columns: &Columns,
@@ -128,14 +122,15 @@ pub(crate) fn write(
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_key_value_metadata(Some(metadata))
         .build();
-    let schema = Arc::new(schema(columns.features.iter().map(|column| column.name.as_str()))?);
+    let complete: Vec<bool> = columns.features.par_iter().map(NamedColumn::is_complete).collect();
+    let schema = Arc::new(schema(&columns.features, &complete)?);
     let mut file = SerializedFileWriter::new(writer, schema, Arc::new(properties))?;
     let rows = columns.len();
     let mut from = 0;
     while from < rows {
         let to = rows.min(from + ROW_GROUP_ROWS);
         let mut group = file.next_row_group()?;
-        write_group(&mut group, columns, from, to)?;
+        write_group(&mut group, columns, &complete, from..to)?;
         group.close()?;
         from = to;
     }
@@ -162,7 +157,7 @@ fn label_source(word: &str) -> LabelSource {
         .map_or(LabelSource::Unknown, |(source, _)| source)
 }
 
-fn schema<'a>(features: impl Iterator<Item = &'a str>) -> Result<Type, ParquetError> {
+fn schema(features: &[NamedColumn], complete: &[bool]) -> Result<Type, ParquetError> {
     let word =
         |name| required(name, PhysicalType::BYTE_ARRAY).with_logical_type(Some(LogicalType::String)).build();
     let mut fields = vec![
@@ -173,8 +168,10 @@ fn schema<'a>(features: impl Iterator<Item = &'a str>) -> Result<Type, ParquetEr
         word(FORK)?,
         word(GENERATION)?,
     ];
-    for name in features {
-        fields.push(required(name, PhysicalType::DOUBLE).build()?);
+    for (column, complete) in features.iter().zip(complete) {
+        let repetition = if *complete { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let field = Type::primitive_type_builder(&column.name, PhysicalType::DOUBLE);
+        fields.push(field.with_repetition(repetition).build()?);
     }
     Type::group_type_builder("training_set").with_fields(fields.into_iter().map(Arc::new).collect()).build()
 }
@@ -186,10 +183,9 @@ fn required(name: &str, physical: PhysicalType) -> PrimitiveTypeBuilder<'_> {
 fn write_group<W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     columns: &Columns,
-    from: usize,
-    to: usize,
+    complete: &[bool],
+    rows: Range<usize>,
 ) -> Result<(), ParquetError> {
-    let rows = from..to;
     let roots = Bytes::from(
         columns
             .block_roots
@@ -199,7 +195,7 @@ fn write_group<W: Write + Send>(
             .flat_map(|root| root.0)
             .collect::<Vec<_>>(),
     );
-    let roots: Vec<FixedLenByteArray> = (0..to - from)
+    let roots: Vec<FixedLenByteArray> = (0..rows.len())
         .map(|row| FixedLenByteArray::from(ByteArray::from(roots.slice(row * 32..row * 32 + 32))))
         .collect();
     write_column::<FixedLenByteArrayType, _>(group, &roots)?;
@@ -217,8 +213,15 @@ fn write_group<W: Write + Send>(
     for column in [&notes.label_source, &notes.fork, &notes.client_generation] {
         write_words(group, rows.clone().map(|row| column.get(row)))?;
     }
-    for column in &columns.features {
-        write_column::<DoubleType, _>(group, column.values.get(rows.clone()).unwrap_or_default())?;
+    for (column, complete) in columns.features.iter().zip(complete) {
+        let values = column.values.get(rows.clone()).unwrap_or_default();
+        if *complete {
+            write_column::<DoubleType, _>(group, values)?;
+            continue;
+        }
+        let levels: Vec<i16> = values.iter().map(|value| i16::from(!value.is_nan())).collect();
+        let present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+        write_levels::<DoubleType, _>(group, &present, Some(&levels))?;
     }
     Ok(())
 }
@@ -238,10 +241,19 @@ fn write_column<T: DataType, W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
 ) -> Result<(), ParquetError> {
+    write_levels::<T, W>(group, values, None)
+}
+
+/// Writes a column; the levels of one with nulls say per row whether there is a value.
+fn write_levels<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    values: &[T::T],
+    levels: Option<&[i16]>,
+) -> Result<(), ParquetError> {
     let Some(mut column) = group.next_column()? else {
         return Err(ParquetError::General("the schema has fewer columns than the data".to_owned()));
     };
-    column.typed::<T>().write_batch(values, None, None)?;
+    column.typed::<T>().write_batch(values, levels, None)?;
     column.close()
 }
 
@@ -255,7 +267,6 @@ pub(crate) fn read(
     path: &Path,
     features: Option<&[String]>,
     notes: Notes,
-    not_computed: NotComputed,
 ) -> Result<(FileInfo, Columns), TrainingStoreError> {
     let file = Opened::open(path)?;
     let names: Vec<String> = features.map_or_else(|| file.info.features.clone(), <[String]>::to_vec);
@@ -265,9 +276,7 @@ pub(crate) fn read(
     let read_features = || {
         names
             .par_iter()
-            .map(|name| {
-                file.numbers(name, not_computed).map(|values| NamedColumn { name: name.clone(), values })
-            })
+            .map(|name| file.numbers(name).map(|values| NamedColumn { name: name.clone(), values }))
             .collect::<Result<Vec<_>, _>>()
     };
     let read_keys = || {
@@ -344,8 +353,16 @@ impl Opened {
             .filter_map(|(key, value)| key.strip_prefix(KEY_DIGEST).map(|name| (name.to_owned(), value)))
             .collect();
         let names = footer.columns.iter().map(|column| &column.name);
-        let features = names.filter(|name| !FIXED.contains(&name.as_str())).cloned().collect();
-        let info = FileInfo { feature_set_version, origin: DataOrigin { network, labels, about: None }, rows, features };
+        let features: Vec<String> = names.filter(|name| !FIXED.contains(&name.as_str())).cloned().collect();
+        let optional = footer.columns.iter().filter(|column| !column.required).map(|column| &column.name);
+        let incomplete = optional.filter(|name| features.contains(name)).cloned().collect();
+        let info = FileInfo {
+            feature_set_version,
+            origin: DataOrigin { network, labels, about: None },
+            rows,
+            features,
+            incomplete,
+        };
         Ok(Self { path: path.to_owned(), footer, info, digests, length })
     }
 
@@ -411,7 +428,9 @@ impl Opened {
         let fixed = physical == PhysicalType::FIXED_LEN_BYTE_ARRAY;
         let column = self.footer.columns.get(index).ok_or_else(|| self.damaged("a column is missing"))?;
         let width_fits = !fixed || column.width == Some(ROOT_BYTES);
-        if column.physical != physical || !column.required || !width_fits {
+        // Only features may be null.
+        let may_lack = physical == PhysicalType::DOUBLE;
+        if column.physical != physical || !(column.required || may_lack) || !width_fits {
             let required = if column.required { "required" } else { "optional" };
             return Err(TrainingStoreError::ColumnType {
                 path: self.path.clone(),
@@ -421,9 +440,14 @@ impl Opened {
             });
         }
         let length = if fixed { ROOT_BYTES as i32 } else { -1 };
-        let built = required(name, physical).with_length(length).build();
+        let repetition = if column.required { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let built = Type::primitive_type_builder(name, physical)
+            .with_repetition(repetition)
+            .with_length(length)
+            .build();
         let built = built.map_err(|error| self.damaged(&error.to_string()))?;
-        Ok(Arc::new(ColumnDescriptor::new(Arc::new(built), 0, 0, ColumnPath::from(name))))
+        let definition = i16::from(!column.required);
+        Ok(Arc::new(ColumnDescriptor::new(Arc::new(built), definition, 0, ColumnPath::from(name))))
     }
 
     /// The bytes of a column chunk.
@@ -442,20 +466,43 @@ impl Opened {
         Ok(bytes.into())
     }
 
-    fn numbers(&self, name: &str, not_computed: NotComputed) -> Result<Vec<f64>, TrainingStoreError> {
+    /// The values of a feature; null becomes not a number, and nothing else is.
+    fn numbers(&self, name: &str) -> Result<Vec<f64>, TrainingStoreError> {
+        const EXPECTED: &str = "DOUBLE";
         let mut values = self.reserve::<f64>()?;
-        self.chunks::<DoubleType>(name, "DOUBLE, required", |reader, rows| {
-            reader.read_records(rows, None, None, &mut values).map(|(records, ..)| records)
-        })?;
-        self.check_digest(name, &digest_numbers(&values))?;
-        if not_computed == NotComputed::Refused
-            && let Some(row) = values.iter().position(|value| !value.is_finite())
-        {
-            let value = values.get(row).copied().unwrap_or(f64::NAN);
+        let not_finite = |row: usize, value: f64| {
             let (path, column) = (self.path.clone(), name.to_owned());
-            return Err(TrainingStoreError::NotFinite { path, column, row, value });
+            TrainingStoreError::NotFinite { path, column, row, value }
+        };
+        let mut wrong = None;
+        if self.info.incomplete.iter().any(|column| column == name) {
+            let (mut present, mut levels) = (Vec::new(), Vec::new());
+            self.chunks::<DoubleType>(name, EXPECTED, |reader, rows| {
+                present.clear();
+                levels.clear();
+                let (records, ..) = reader.read_records(rows, Some(&mut levels), None, &mut present)?;
+                let mut present = present.iter().copied();
+                for level in &levels {
+                    let value = if *level == 0 { None } else { present.next() };
+                    if let Some(value) = value.filter(|value| !value.is_finite()) {
+                        wrong.get_or_insert((values.len(), value));
+                    }
+                    values.push(value.unwrap_or(f64::NAN));
+                }
+                Ok(records)
+            })?;
+        } else {
+            self.chunks::<DoubleType>(name, EXPECTED, |reader, rows| {
+                reader.read_records(rows, None, None, &mut values).map(|(records, ..)| records)
+            })?;
+            let row = values.iter().position(|value| !value.is_finite());
+            wrong = row.and_then(|row| Some((row, *values.get(row)?)));
         }
-        Ok(values)
+        self.check_digest(name, &digest_numbers(&values))?;
+        match wrong {
+            None => Ok(values),
+            Some((row, value)) => Err(not_finite(row, value)),
+        }
     }
 
     fn slots(&self) -> Result<Vec<u64>, TrainingStoreError> {

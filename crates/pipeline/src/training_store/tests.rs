@@ -6,7 +6,7 @@ use fingerprint::Client;
 
 use super::columns::{Columns, NamedColumn, Provenance, WordColumn};
 use super::error::TrainingStoreError;
-use super::parquet_file::{self, NotComputed, Notes};
+use super::parquet_file::{self, Notes};
 
 fn sample(rows: usize) -> Columns {
     let number = |row: usize| u8::try_from(row % 251).expect("below 251");
@@ -34,7 +34,7 @@ fn store(path: &Path, columns: &Columns) {
 }
 
 fn load(path: &Path) -> Result<Columns, TrainingStoreError> {
-    parquet_file::read(path, None, Notes::Read, NotComputed::Refused).map(|(_, columns)| columns)
+    parquet_file::read(path, None, Notes::Read).map(|(_, columns)| columns)
 }
 
 #[test]
@@ -60,13 +60,11 @@ fn one_column_can_be_read_alone_and_a_missing_one_is_named() {
     let path = dir.path().join("set.parquet");
     store(&path, &sample(10));
     let only = ["many".to_owned()];
-    let (info, columns) =
-        parquet_file::read(&path, Some(&only), Notes::Skip, NotComputed::Refused).expect("it reads");
+    let (info, columns) = parquet_file::read(&path, Some(&only), Notes::Skip).expect("it reads");
     assert_eq!(info.features, ["few", "many"]);
     assert_eq!(columns.features.len(), 1);
     let absent = ["difflib_slot".to_owned()];
-    let error = parquet_file::read(&path, Some(&absent), Notes::Skip, NotComputed::Refused)
-        .expect_err("it is absent");
+    let error = parquet_file::read(&path, Some(&absent), Notes::Skip).expect_err("it is absent");
     assert!(
         error.to_string().contains("has no column \"difflib_slot\"; it has: block_root, slot"),
         "{error}"
@@ -74,15 +72,53 @@ fn one_column_can_be_read_alone_and_a_missing_one_is_named() {
 }
 
 #[test]
-fn a_value_that_is_no_number_is_refused_outside_shards() {
+fn a_missing_value_costs_its_row_only_where_it_is_needed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("set.parquet");
-    let mut columns = sample(5);
-    columns.features[1].values[3] = f64::NAN;
+    let names = ["difflib_slot", "reward"];
+    let mut columns = sample(600);
+    for (column, name) in columns.features.iter_mut().zip(names) {
+        column.name = name.to_owned();
+    }
+    for row in (0..600).step_by(3) {
+        columns.features[1].values[row] = f64::NAN;
+    }
+    columns.block_roots = (0..600u16)
+        .map(|row| Root([[row.to_be_bytes(); 16]].concat().concat().try_into().expect("32 bytes")))
+        .collect();
+    columns.canonicalise();
     store(&path, &columns);
-    assert!(matches!(load(&path), Err(TrainingStoreError::NotFinite { row: 3, .. })));
-    let read = parquet_file::read(&path, None, Notes::Skip, NotComputed::Allowed);
-    assert!(read.is_ok_and(|(_, columns)| columns.features[1].values[3].is_nan()));
+    let (info, back) = parquet_file::read(&path, None, Notes::Skip).expect("it reads");
+    assert_eq!(info.incomplete, ["reward"]);
+    let bits = |columns: &Columns| -> Vec<u64> {
+        columns.features.iter().flat_map(|column| column.values.iter().map(|value| value.to_bits())).collect()
+    };
+    assert_eq!(bits(&back), bits(&columns));
+    let load = |wanted| super::read_training_set(&path, wanted, &crate::Silent).expect("it loads");
+    let slot = fingerprint::FeatureSet::from_names(["difflib_slot"]).expect("a feature");
+    let both = fingerprint::FeatureSet::from_names(names).expect("features");
+    let one = load(super::WantedFeatures::Only(&slot));
+    assert_eq!((one.set.len(), one.incomplete_rows), (600, 0));
+    let two = load(super::WantedFeatures::Only(&both));
+    assert_eq!((two.set.len(), two.incomplete_rows), (400, 200));
+    let kept: Vec<f64> = columns.features[1].values.iter().copied().filter(|value| !value.is_nan()).collect();
+    assert_eq!(two.set.column("reward"), Some(&kept[..]));
+    assert_eq!(load(super::WantedFeatures::Present).set.features, slot);
+}
+
+#[test]
+fn a_value_that_is_not_finite_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("set.parquet");
+    for missing in [None, Some(4)] {
+        let mut columns = sample(5);
+        columns.features[1].values[3] = f64::INFINITY;
+        if let Some(row) = missing {
+            columns.features[1].values[row] = f64::NAN;
+        }
+        store(&path, &columns);
+        assert!(matches!(load(&path), Err(TrainingStoreError::NotFinite { row: 3, .. })));
+    }
 }
 
 #[test]

@@ -252,7 +252,9 @@ impl Timeline {
     pub(crate) fn multiples(&self, id: &str) -> Vec<Multiple> {
         let end = if self.highest() > 0.5 { 1.0 } else { 0.5 };
         let (width, height, top, bottom) = (152.0, 78.0, 6.0, 74.0);
-        let x = |at: f64| width * at.clamp(0.0, 1.0);
+        // The names of the limits stand beside the plot, where no line comes.
+        let right = width - 24.0;
+        let x = |at: f64| right * at.clamp(0.0, 1.0);
         let y = |share: f64| bottom - (bottom - top) * share.clamp(0.0, end) / end;
         self.series
             .iter()
@@ -272,22 +274,14 @@ impl Timeline {
                 };
                 let id = format!("{id}-{}", name.to_lowercase());
                 let mut svg = Svg::open(&id, "small", width, height, &format!("{name} over time"), &from_to);
-                svg.line("axis", [0.0, bottom, width, bottom]);
+                svg.line("axis", [0.0, bottom, right, bottom]);
                 self.draw_gaps(&mut svg, &id, x, top, bottom);
                 self.draw_band(&mut svg, series, x, y);
-                svg.line("limit", [0.0, y(ONE_THIRD), width, y(ONE_THIRD)]);
-                let collides = series
-                    .points
-                    .iter()
-                    .rev()
-                    .take(self.buckets / 6 + 1)
-                    .flatten()
-                    .any(|point| y(point.high) < y(ONE_THIRD) - 1.0 && point.low > 0.2);
-                let label = if collides { y(ONE_THIRD) + 12.5 } else { y(ONE_THIRD) - 4.0 };
-                svg.label("b", width, label, 12.0, Anchor::End, "1/3");
-                if end > 0.5 {
-                    svg.line("limit", [0.0, y(TWO_THIRDS), width, y(TWO_THIRDS)]);
-                    svg.label("b", width, y(TWO_THIRDS) - 4.0, 12.0, Anchor::End, "2/3");
+                for (limit, name) in [(ONE_THIRD, "1/3"), (TWO_THIRDS, "2/3")] {
+                    if limit < end {
+                        svg.line("limit", [0.0, y(limit), right, y(limit)]);
+                        svg.label("b", width, y(limit) + 4.2, 12.0, Anchor::End, name);
+                    }
                 }
                 self.draw_line(&mut svg, series, x, y);
                 Multiple { series: series.series, from_to, svg: svg.close() }
