@@ -81,7 +81,7 @@ fn report_text(context: &Context, report: &EvaluateReport) -> String {
         thousands(report.rows)
     );
     text.push_str(&confusion_table(context, &report.confusion));
-    text.push_str("\nRows: the label. Columns: the verdict of a classifier that had not seen the block.\n");
+    text.push_str("\nRows: label. Columns: verdict of a classifier that had not seen the block.\n");
     if let Some(dir) = report.files.first().and_then(|file| file.parent()) {
         let _ = writeln!(text, "Wrote {} files to {}.", report.files.len(), dir.display());
     }
