@@ -27,11 +27,12 @@ where
 /// What the reader of query strings says, in words for people.
 fn sentence(text: &str) -> String {
     let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
-    if let Some(name) = reason.strip_prefix("duplicate field ") {
+    if let Some(name) = reason.split_once("duplicate field ").map(|(_, name)| name) {
         return format!("the parameter {} is given twice; give it once", name.replace('`', ""));
     }
+    // The name of the parameter may stand before it.
     if let Some((name, allowed)) =
-        reason.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", expected "))
+        reason.split_once("unknown field ").and_then(|(_, rest)| rest.split_once(", expected "))
     {
         let allowed = allowed.strip_prefix("one of ").unwrap_or(allowed).replace('`', "");
         return format!("there is no parameter {}; allowed are {allowed}", name.replace('`', ""));

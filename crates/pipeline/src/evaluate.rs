@@ -1,6 +1,5 @@
 //! How good a classifier would be: cross-validation, search for features, and a report with pictures.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -13,7 +13,6 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use fingerprint::TrainingSet;
