@@ -1,7 +1,9 @@
-//! What the fuzz targets and their first inputs share: small models, frames that are put right again, what a
-//! verdict must keep to.
+//! What the fuzz targets and their first inputs share: small models and chains, changes of them, frames that are put
+//! right again, what a verdict must keep to.
 
 pub mod chain;
+pub mod change;
+pub mod containers;
 pub mod frame;
 pub mod json;
 pub mod models;

@@ -8,13 +8,13 @@ use consensus::block::process_block;
 use consensus::bls::aggregate_public_keys;
 use consensus::containers::{
     BeaconBlock, BeaconBlockBody, BeaconState, Builder, BuilderPendingPayment, BuilderPendingWithdrawal,
-    ExecutionPayloadBid, ForkRecord, PendingDeposit, PublicKeyBytes, SignatureBytes, SignedBeaconBlock,
-    SignedExecutionPayloadBid, SyncAggregate, Validator,
+    ExecutionPayloadBid, ForkRecord, PayloadAttestation, PayloadAttestationData, PendingDeposit,
+    PublicKeyBytes, SignatureBytes, SignedBeaconBlock, SignedExecutionPayloadBid, SyncAggregate, Validator,
 };
 use consensus::spec::{BUILDER_INDEX_FLAG, BUILDER_INDEX_SELF_BUILD, FAR_FUTURE_EPOCH, Fork, Network, Spec};
 use consensus::ssz::{Bits, Bytes, Column, Ssz};
 use consensus::state::State;
-use consensus::transition::{Checks, FromScratch, TransitionError, process_slots};
+use consensus::transition::{Checks, FromScratch, TransitionError, process_slots, process_slots_trusting};
 
 const ETH: u64 = 1_000_000_000;
 const VALIDATORS: usize = 64;
@@ -262,4 +262,27 @@ fn a_builder_pays_at_the_end_of_the_next_epoch_where_enough_voted() {
     );
     assert_eq!(state.ptc_window[8..16], window);
     round_trips(&state);
+}
+
+#[test]
+fn votes_on_payloads_are_good_on_trust_though_no_committees_were_drawn() {
+    let mut state = gloas_state();
+    // The committees of the epochs 2 and 3 are known since the upgrade.
+    let slot = 4 * 8 + 1;
+    process_slots_trusting(&mut state, slot, root(5)).unwrap();
+    assert!(state.payload_committee(slot - 1).unwrap().is_empty());
+    let parent_hash = state.latest_block_hash;
+    let mut block = block(&mut state, parent_hash, self_built(1));
+    let message = &mut Arc::make_mut(&mut block).message;
+    message.proposer_index = 0;
+    message.parent_root = root(5);
+    message.body.signed_execution_payload_bid.message.parent_block_root = root(5);
+    let mut vote = PayloadAttestation {
+        data: PayloadAttestationData { beacon_block_root: root(5), slot: slot - 1, ..Default::default() },
+        aggregation_bits: Bits::empty_vector(&state.shape()),
+        signature: infinity(),
+    };
+    vote.aggregation_bits.set(3, true);
+    message.body.payload_attestations = vec![vote].into();
+    process_block(&mut state, &block, Checks::TRUST, &mut ()).unwrap();
 }

@@ -216,6 +216,19 @@ fn only_an_era_is_written() {
 }
 
 #[test]
+fn the_name_of_a_network_leads_nowhere_else() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let inner = directory.path().join("inner");
+    for name in ["../outside", "", "a/b", "a\\b"] {
+        let mut spec = consensus::spec::Network::Minimal.spec();
+        spec.config.config_name = name.to_owned();
+        let error = EraWriter::create(&inner, Arc::new(spec), BlockRoots::Trust).expect_err("refused");
+        assert!(error.to_string().contains("the name of the network"), "{error}");
+    }
+    assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0, "nothing is made");
+}
+
+#[test]
 fn other_records_are_passed_over() {
     let Some(chain) = Chain::get() else { return };
     let whole = chain.bytes(1..=1);

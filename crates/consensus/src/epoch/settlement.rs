@@ -124,10 +124,10 @@ fn pay(
     let columns = balances.iter_mut().zip(scores.iter()).zip(marks.iter().zip(stakes));
     for (place, ((balance, score), (mark, stake))) in columns.enumerate() {
         let entry = rules.entry(*mark, *stake);
-        // A sum that wraps around is far from any effective balance.
-        let after = balance.wrapping_sub(entry.loss).wrapping_add(entry.gain);
+        let (rest, is_short) = balance.overflowing_sub(entry.loss);
+        let (after, is_over) = rest.overflowing_add(entry.gain);
         let gets_score = absent_get_scores & (mark & (ELIGIBLE | TARGET) == ELIGIBLE);
-        if (*score != 0) | gets_score | (*balance < entry.loss) | rules.may_move(after, *stake) {
+        if (*score != 0) | gets_score | is_short | is_over | rules.may_move(after, *stake) {
             if let Some(other) = others.get_mut(count) {
                 *other = place as u16;
             }

@@ -330,6 +330,8 @@ impl Spec {
             ("EPOCHS_PER_ETH1_VOTING_PERIOD", preset.epochs_per_eth1_voting_period, 1, 1 << 12),
             ("HYSTERESIS_QUOTIENT", preset.hysteresis_quotient, 1, 1 << 20),
             ("PTC_SIZE", preset.ptc_size, 1, 1 << 16),
+            ("MIN_SEED_LOOKAHEAD", preset.min_seed_lookahead, 0, 1 << 6),
+            ("MAX_WITHDRAWALS_PER_PAYLOAD", preset.max_withdrawals_per_payload, 1, 1 << 12),
             ("SLOT_DURATION_MS", self.config.slot_duration_ms, 1, 1 << 32),
             ("CHURN_LIMIT_QUOTIENT", self.config.churn_limit_quotient, 1, 1 << 40),
         ] {

@@ -78,7 +78,8 @@ pub(super) fn decode<T: Ssz>(
     }
     let count = first / OFFSET;
     allowed(count)?;
-    let mut items = Vec::with_capacity(count);
+    // Offsets are short and elements may be large: not more room than the bytes can fill at once.
+    let mut items = Vec::with_capacity(count.min(bytes.len() / size_of::<T>().max(1)));
     let mut start = first;
     for index in 0..count {
         let end = if index + 1 == count {

@@ -6,7 +6,12 @@ use std::sync::Arc;
 use super::activity::Activity;
 use super::committees::{Shuffling, ShufflingTask};
 use super::pubkeys::PubkeyIndex;
-use crate::ssz::Bytes;
+use crate::containers::PublicKeyBytes;
+use crate::spec::sizes::SyncCommitteeSize;
+use crate::ssz::Column;
+
+/// The keys of a sync committee.
+type SyncKeys = Column<PublicKeyBytes, SyncCommitteeSize>;
 
 /// Derived values. Each names what it holds for; what no longer fits is computed anew.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +31,7 @@ pub(crate) struct Caches {
     /// Validators by key.
     pub(super) pubkeys: PubkeyIndex,
     /// Members of the current sync committee as validator indices, with the keys they stand for.
-    pub(super) sync_members: Option<(Bytes<48>, Arc<Vec<u32>>)>,
+    pub(super) sync_members: Option<(SyncKeys, Arc<Vec<u32>>)>,
     /// The proposer of a slot.
     pub(super) proposer: Option<(u64, u64)>,
     /// The last epoch of the exit queue and how many leave in it, before Electra.

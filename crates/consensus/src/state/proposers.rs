@@ -131,20 +131,19 @@ impl State {
 
     /// The members of the current sync committee, in order, as validator indices.
     pub fn sync_members(&mut self) -> Result<Arc<Vec<u32>>, TransitionError> {
-        let aggregate = self.data.current_sync_committee.aggregate_pubkey;
+        let keys = self.data.current_sync_committee.pubkeys.clone();
         if let Some((of, members)) = &self.caches.sync_members
-            && *of == aggregate
+            && *of == keys
         {
             return Ok(Arc::clone(members));
         }
-        let keys = self.data.current_sync_committee.pubkeys.clone();
         let mut members = Vec::with_capacity(keys.len());
         for key in &keys {
             let member = self.validator_of(key);
             members.push(member.ok_or(Violation::State("a member of the sync committee is no validator"))?);
         }
         let members = Arc::new(members);
-        self.caches.sync_members = Some((aggregate, Arc::clone(&members)));
+        self.caches.sync_members = Some((keys, Arc::clone(&members)));
         Ok(members)
     }
 }

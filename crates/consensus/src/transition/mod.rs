@@ -17,4 +17,6 @@ pub use error::{TransitionError, Violation};
 pub(crate) use recorder::weight_of;
 pub use recorder::{AttesterReward, Recorder, SlashingKind, Worth};
 pub(crate) use slots::version_of;
-pub use slots::{FromScratch, StateRoots, latest_header, process_slots, process_slots_trusting};
+pub use slots::{
+    FromScratch, MAX_EMPTY_SLOTS, StateRoots, latest_header, process_slots, process_slots_trusting,
+};

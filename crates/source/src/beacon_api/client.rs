@@ -274,12 +274,12 @@ fn optional<T>(outcome: Outcome<T>) -> Result<Option<T>, ApiError> {
     }
 }
 
-fn read_version(answer: &Answer) -> Result<String, ApiProblem> {
+pub(super) fn read_version(answer: &Answer) -> Result<String, ApiProblem> {
     let body = answer.json()?;
     let version = At::new(&body).field("data")?.field("version")?.text()?;
     Ok(crate::http::shortened(version))
 }
 
-fn read_genesis(answer: &Answer) -> Result<Genesis, ApiProblem> {
+pub(super) fn read_genesis(answer: &Answer) -> Result<Genesis, ApiProblem> {
     Genesis::from_json(&answer.json()?).map_err(ApiProblem::unreadable)
 }

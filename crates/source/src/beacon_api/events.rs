@@ -100,7 +100,7 @@ pub enum ChainEvent {
 
 impl ChainEvent {
     /// Reads an event. Nothing for one that was not asked for.
-    fn read(event: &RawEvent) -> Result<Option<Self>, ApiProblem> {
+    pub(super) fn read(event: &RawEvent) -> Result<Option<Self>, ApiProblem> {
         let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.name() == event.name) else {
             return Ok(None);
         };

@@ -18,6 +18,8 @@ mod client;
 mod error;
 mod events;
 mod health;
+#[doc(hidden)]
+pub mod hostile;
 mod id;
 mod lists;
 mod options;

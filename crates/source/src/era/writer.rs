@@ -56,6 +56,11 @@ impl EraWriter {
     /// Begins a file in a directory, which is made if needed.
     pub fn create(directory: &Path, spec: Arc<Spec>, check: BlockRoots) -> Result<Self, EraError> {
         let file = directory.display().to_string();
+        let network = &spec.config.config_name;
+        if network.is_empty() || network.contains(['/', '\\', '\0']) {
+            let problem = format!("{network:?} as the name of the network can't be part of a file's name");
+            return Err(EraProblem::Unwritable(problem).of(&file));
+        }
         let part = PartFile::beside(&directory.join(format!("{}.era", spec.config.config_name)));
         let created = || -> io::Result<File> {
             std::fs::create_dir_all(directory)?;

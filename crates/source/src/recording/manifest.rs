@@ -1,6 +1,7 @@
 //! The manifest: where a recording comes from, what it covers, and the digests of its files.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use consensus::{Root, Slot};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,15 @@ impl Manifest {
         let manifest: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if manifest.format != FORMAT {
             return Err(format!("format: {} is not known; {FORMAT} is", manifest.format));
+        }
+        // The files are read for their digests: none but those of the recording.
+        let inside = |name: &str| {
+            let parts = Path::new(name).components();
+            !name.is_empty() && parts.into_iter().all(|part| matches!(part, Component::Normal(_)))
+        };
+        if let Some(name) = manifest.blake3.keys().find(|name| !inside(name)) {
+            let name: String = name.chars().take(80).collect();
+            return Err(format!("blake3: {name:?} is no file of the recording"));
         }
         let ascending = manifest.ranges.windows(2).all(|pair| match pair {
             [before, after] => before.last.0.saturating_add(1) < after.first.0,
@@ -191,6 +201,12 @@ mod tests {
             .starts_with("ranges")
         );
         assert!(sentence(|json| json["genesis_validators_root"] = "0x".into()).contains("a root"));
+        for (name, file) in [("device", "/dev/zero"), ("above", "../blocks/1.ssz"), ("none", "")] {
+            let mut bad = good.clone();
+            bad["blake3"] = serde_json::json!({ file: "00" });
+            let error = Manifest::from_json(&bad.to_string()).expect_err(name);
+            assert!(error.contains("is no file of the recording"), "{error}");
+        }
         assert!(
             sentence(|json| drop(json.as_object_mut().expect("an object").remove("blake3")))
                 .contains("blake3")
