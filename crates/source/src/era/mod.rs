@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Era `n` holds the blocks of the `SLOTS_PER_HISTORICAL_ROOT` slots before slot `n * SLOTS_PER_HISTORICAL_ROOT`,
-//! and the state of that slot. Era 0 is the genesis state alone. Blocks and states are SSZ in framed snappy; their
-//! fork follows from the slot.
+//! and the state of that slot with the slot's block applied, where there is one: the block itself is in the next era.
+//! Era 0 is the genesis state alone. Blocks and states are SSZ in framed snappy; their fork follows from the slot.
 //!
 //! Source: eth-clients/e2store-format-specs `formats/era.md`, `types/0x6932.md`.
 
