@@ -19,8 +19,8 @@ const LIMITS: RecordingLimits = RecordingLimits { block_bytes: 1 << 20, state_by
 enum Content<'a> {
     /// As given.
     Bytes(&'a [u8]),
-    /// Packed, once or in itself.
-    Packed(u8, &'a [u8]),
+    /// Packed.
+    Packed(&'a [u8]),
     /// So many kilobytes of one byte, packed.
     Bomb(u8, u16),
 }
@@ -54,7 +54,7 @@ fn write(root: &Path, input: &Input<'_>) -> std::io::Result<()> {
         let packing = compression(*packing);
         let bytes = match content {
             Content::Bytes(bytes) => bytes.to_vec(),
-            Content::Packed(_, bytes) => packing.pack(bytes)?,
+            Content::Packed(bytes) => packing.pack(bytes)?,
             Content::Bomb(byte, kilobytes) => {
                 let mut bomb = Vec::new();
                 std::io::repeat(*byte).take(u64::from(*kilobytes % 8192) << 10).read_to_end(&mut bomb)?;
