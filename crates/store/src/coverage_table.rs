@@ -6,6 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::coverage::{Gap, Interval, coalesce, gap_between};
 use crate::error::StoreError;
+use crate::row::first_id;
 use crate::sql::{to_i64, to_u64};
 
 fn interval(row: &SqliteRow) -> Result<Interval, StoreError> {
@@ -78,31 +79,80 @@ async fn write(connection: &mut SqliteConnection, interval: &Interval) -> Result
     Ok(())
 }
 
-/// Works out anew the runs that hold the given slots, from the blocks in them. Needed where a link was taken back.
-pub(crate) async fn rebuild(connection: &mut SqliteConnection, slots: &[u64]) -> Result<(), StoreError> {
-    for slot in slots {
-        let row = sqlx::query(
-            "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot <= $1 \
-             ORDER BY start_slot DESC LIMIT 1",
+/// Blocks this far above their parents at most are found by looking at the slots above; for those further above,
+/// there is the index `blocks_long_links`.
+const SHORT_LINK: u64 = 64;
+
+/// Works out anew what is known of stretches of slots, after blocks that spoke for them were orphaned, moved or
+/// removed. Looks at the blocks in and shortly above each stretch only.
+pub(crate) async fn unlink(
+    connection: &mut SqliteConnection,
+    stretches: Vec<Interval>,
+) -> Result<(), StoreError> {
+    for stretch in coalesce(stretches) {
+        let (low, high) = (stretch.start, stretch.end);
+        let runs = sqlx::query(
+            "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot <= $1 AND end_slot >= $2 \
+             AND start_slot >= (SELECT COALESCE(MAX(start_slot), 0) FROM coverage WHERE start_slot <= $2)",
         )
-        .bind(to_i64(*slot))
-        .fetch_optional(&mut *connection)
+        .bind(to_i64(high))
+        .bind(to_i64(low))
+        .fetch_all(&mut *connection)
         .await?;
-        let Some(run) = row.as_ref().map(interval).transpose()? else { continue };
-        if run.end < *slot {
-            continue;
+        let mut known = links(connection, low, high).await?;
+        known.extend(links_across(connection, high).await?);
+        for run in &runs {
+            let run = interval(run)?;
+            sqlx::query("DELETE FROM coverage WHERE start_slot = $1")
+                .bind(to_i64(run.start))
+                .execute(&mut *connection)
+                .await?;
+            // Where no block lies below the stretch, links across it speak for the slots there, and are known above.
+            if run.start < low && run.first_block < low {
+                known.push(Interval { end: low - 1, ..run });
+            }
+            if run.end > high {
+                let start = high.saturating_add(1);
+                known.push(Interval { start, first_block: first_block(connection, start).await?, ..run });
+            }
         }
-        sqlx::query("DELETE FROM coverage WHERE start_slot = $1")
-            .bind(to_i64(run.start))
-            .execute(&mut *connection)
-            .await?;
-        let inside = links(connection, run.start, run.end).await?;
-        add(connection, inside).await?;
+        add(connection, known).await?;
     }
     Ok(())
 }
 
-/// What the blocks of a range of slots, both ends included, make known.
+/// What blocks above a slot make known whose parent is below it.
+async fn links_across(connection: &mut SqliteConnection, slot: u64) -> Result<Vec<Interval>, StoreError> {
+    let near = sqlx::query(
+        "SELECT slot, parent_slot FROM blocks WHERE id >= $1 AND id < $2 AND parent_slot < $3 AND canonical <> 2",
+    )
+    .bind(first_id(slot.saturating_add(1)))
+    .bind(first_id(slot.saturating_add(1 + SHORT_LINK)))
+    .bind(to_i64(slot))
+    .fetch_all(&mut *connection)
+    .await?;
+    let far = sqlx::query(
+        "SELECT slot, parent_slot FROM blocks WHERE slot - parent_slot > 64 AND slot > $1 AND parent_slot < $1 \
+         AND canonical <> 2",
+    )
+    .bind(to_i64(slot))
+    .fetch_all(connection)
+    .await?;
+    let link = |row: &SqliteRow| Ok(Interval::of_block(to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
+    near.iter().chain(&far).map(link).collect()
+}
+
+/// The lowest slot from `start` on that has a block which is not orphaned.
+async fn first_block(connection: &mut SqliteConnection, start: u64) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT slot FROM blocks WHERE id >= $1 AND canonical <> 2 ORDER BY id LIMIT 1")
+        .bind(first_id(start))
+        .fetch_optional(connection)
+        .await?;
+    row.map_or(Ok(start), |row| to_u64(row.try_get(0)?))
+}
+
+/// What the blocks of a range of slots, both ends included, make known. Orphaned ones speak for nothing: where their
+/// parents are, other blocks are missing.
 pub(crate) async fn links(
     connection: &mut SqliteConnection,
     start: u64,
@@ -113,10 +163,12 @@ pub(crate) async fn links(
     if start == 0 {
         joined.push(Interval { start: 0, end: 0, first_block: 0 });
     }
-    let mut rows = sqlx::query("SELECT slot, parent_slot FROM blocks WHERE id >= $1 AND id < $2 ORDER BY id")
-        .bind(crate::row::first_id(start))
-        .bind(crate::row::first_id(end.saturating_add(1)))
-        .fetch(&mut *connection);
+    let mut rows = sqlx::query(
+        "SELECT slot, parent_slot FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2 ORDER BY id",
+    )
+    .bind(first_id(start))
+    .bind(first_id(end.saturating_add(1)))
+    .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         joined.push(Interval::of_block(to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
         if joined.len() >= 65_536 {

@@ -47,8 +47,8 @@ struct Changes {
     latest: LatestChanges,
     links: Vec<Interval>,
     buckets: BTreeSet<u64>,
-    /// Slots whose links were taken back.
-    unlinked: Vec<u64>,
+    /// Links that were taken back.
+    unlinked: Vec<Interval>,
     models: HashMap<[u8; 32], i64>,
     feature_sets: HashMap<Vec<String>, i64>,
     report: InsertReport,
@@ -83,6 +83,16 @@ pub(crate) async fn transaction(
     let report = rows(&mut transaction, blocks).await?;
     transaction.commit().await?;
     Ok(report)
+}
+
+/// Stores rows inside the caller's transaction, after looking for roots that are stored at another slot.
+pub(crate) async fn checked_rows(
+    connection: &mut SqliteConnection,
+    blocks: &[BlockRow],
+    roots: &mut KnownRoots,
+) -> Result<InsertReport, StoreError> {
+    refuse_moved(connection, blocks, roots).await?;
+    rows(connection, blocks).await
 }
 
 /// Refuses rows whose root is stored at another slot: a root belongs to one block, and a block has one slot.
@@ -262,6 +272,18 @@ impl Changes {
         Placed { id: preferred_id(row.slot.0, &row.block_root), model_id: self.model_id(&row), row }
     }
 
+    /// Takes the link of a row back, unless its new form keeps it.
+    fn unlink(&mut self, old: &BlockRow, new: &BlockRow) {
+        let link = |row: &BlockRow| {
+            let is_linked = row.canonical != CanonicalState::Orphaned;
+            is_linked.then(|| Interval::of_block(row.slot.0, row.parent_slot.0))
+        };
+        let before = link(old);
+        if before != link(new) {
+            self.unlinked.extend(before);
+        }
+    }
+
     /// Takes note of rows that are in the table of blocks now, and stores their evidence.
     async fn stored(
         &mut self,
@@ -275,7 +297,9 @@ impl Changes {
             self.counts.block(row.slot, verdict, orphaned, 1);
             self.latest.stored(row.proposer_index.0, *id, verdict);
             self.buckets.insert(row.slot.0 / SLOTS_PER_BUCKET);
-            self.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
+            if !orphaned {
+                self.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
+            }
             if let Some(named) = &row.features {
                 features.push((*id, named));
             }
@@ -294,7 +318,7 @@ impl Changes {
         self.counts.apply(connection).await?;
         self.latest.apply(connection).await?;
         if !self.unlinked.is_empty() {
-            coverage_table::rebuild(connection, &self.unlinked).await?;
+            coverage_table::unlink(connection, self.unlinked).await?;
         }
         coverage_table::add(connection, self.links).await?;
         Ok(self.report)
@@ -389,9 +413,7 @@ async fn chunk(
                 match &stand_in {
                     Some(old) => {
                         row.to_mut().canonical = later_state(old.row.canonical, row.canonical);
-                        if (old.row.slot, old.row.parent_slot) != (row.slot, row.parent_slot) {
-                            changes.unlinked.push(old.row.slot.0);
-                        }
+                        changes.unlink(&old.row, &row);
                         changes.report.updated += 1;
                     }
                     None => changes.report.inserted += 1,
@@ -462,9 +484,7 @@ fn unlink(changes: &mut Changes, old: &Record, new: &BlockRow) {
         changes.latest.removed(old.row.proposer_index.0);
         changes.latest.removed(new.proposer_index.0);
     }
-    if old.row.parent_slot != new.parent_slot {
-        changes.unlinked.push(old.row.slot.0);
-    }
+    changes.unlink(&old.row, new);
 }
 
 /// An id of the slot that no block has.
@@ -620,8 +640,6 @@ pub(crate) async fn set_canonical(
     states: &[(Root, CanonicalState)],
 ) -> Result<u64, StoreError> {
     let states: BTreeMap<Root, CanonicalState> = states.iter().copied().collect();
-    let mut counts = Deltas::default();
-    let mut changed = 0;
     let mut records = Vec::new();
     let roots: Vec<Root> = states.keys().copied().collect();
     for piece in pieces(&roots) {
@@ -638,20 +656,63 @@ pub(crate) async fn set_canonical(
             records.push(Record::read(&row)?);
         }
     }
-    for record in records {
-        let state = states.get(&record.row.block_root).copied();
-        let Some(state) = state.filter(|state| *state != record.row.canonical) else { continue };
-        sqlx::query("UPDATE blocks SET canonical = $1 WHERE id = $2")
-            .bind(canonical_code(state))
-            .bind(record.id)
-            .execute(&mut *connection)
-            .await?;
+    let changed = records.into_iter().filter_map(|record| {
+        let state = *states.get(&record.row.block_root)?;
         let verdict = verdict_code(record.row.classification.best_guess_single);
-        let slot: Slot = record.row.slot;
-        counts.block(slot, verdict, record.row.canonical == CanonicalState::Orphaned, -1);
-        counts.block(slot, verdict, state == CanonicalState::Orphaned, 1);
-        changed += 1;
+        let BlockRow { slot, parent_slot, canonical, .. } = record.row;
+        Some(Stateful { id: record.id, slot, parent_slot, verdict, before: canonical, after: state })
+    });
+    change_states(connection, changed.collect()).await
+}
+
+/// A block that may get another state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stateful {
+    pub(crate) id: i64,
+    pub(crate) slot: Slot,
+    pub(crate) parent_slot: Slot,
+    pub(crate) verdict: i64,
+    pub(crate) before: CanonicalState,
+    pub(crate) after: CanonicalState,
+}
+
+/// Gives blocks other states, with all that hangs on it: counts and known slots. Gives the number changed.
+pub(crate) async fn change_states(
+    connection: &mut SqliteConnection,
+    mut blocks: Vec<Stateful>,
+) -> Result<u64, StoreError> {
+    blocks.retain(|block| block.before != block.after);
+    blocks.sort_unstable_by_key(|block| (canonical_code(block.after), block.id));
+    let (mut counts, mut links, mut unlinked) = (Deltas::default(), Vec::new(), Vec::new());
+    for same in blocks.chunk_by(|a, b| a.after == b.after) {
+        for piece in pieces(same) {
+            let mut values = Values::default();
+            for block in piece {
+                values.push(canonical_code(block.after))?;
+                values.push(block.id)?;
+            }
+            // The state once for each id, so that statements of few lengths do.
+            let sql = format!(
+                "WITH changed (state, id) AS (VALUES {}) UPDATE blocks SET canonical = \
+                 (SELECT MAX(state) FROM changed) WHERE id IN (SELECT id FROM changed)",
+                placeholders(piece.len(), 2)
+            );
+            values.execute(sql, connection).await?;
+        }
+        for block in same {
+            let orphaned = |state| state == CanonicalState::Orphaned;
+            counts.block(block.slot, block.verdict, orphaned(block.before), -1);
+            counts.block(block.slot, block.verdict, orphaned(block.after), 1);
+            let link = Interval::of_block(block.slot.0, block.parent_slot.0);
+            match (orphaned(block.before), orphaned(block.after)) {
+                (true, false) => links.push(link),
+                (false, true) => unlinked.push(link),
+                _ => {}
+            }
+        }
     }
     counts.apply(connection).await?;
-    Ok(changed)
+    coverage_table::unlink(connection, unlinked).await?;
+    coverage_table::add(connection, links).await?;
+    Ok(count(blocks.len()))
 }

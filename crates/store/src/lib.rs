@@ -9,6 +9,7 @@
 //! One transaction changes all four, so that no answer ever needs to scan the blocks.
 
 pub mod affinity;
+mod chain;
 mod check;
 mod codes;
 mod counts;
@@ -18,6 +19,7 @@ mod db;
 mod error;
 mod evidence;
 mod export;
+mod gap_notes;
 mod import;
 mod insert;
 mod latest;
@@ -33,11 +35,13 @@ mod sql;
 mod store;
 
 pub use affinity::{AffinityRule, Verdict, affinity};
+pub use chain::{BlockPlace, ChainMarks, ChainReport, ChainUpdate};
 pub use check::CheckReport;
 pub use counts::{ClientCounts, Confusion};
 pub use coverage::{Gap, IntervalSet, LastChunk, explode_gap};
 pub use error::StoreError;
 pub use export::{ExportReport, Format};
+pub use gap_notes::{GapCause, GapNote};
 pub use import::{ImportProgress, ImportReport, LISTED, SetAside, check_blockprint, surrogate_root};
 pub use insert::{InsertReport, check_row};
 pub use location::{OpenMode, StoreUrl};

@@ -183,7 +183,7 @@ pub(crate) async fn latest(
 
 pub(crate) async fn sync_status(connection: &mut SqliteConnection) -> Result<SyncStatus, StoreError> {
     let row = sqlx::query(
-        "SELECT COALESCE((SELECT slot FROM blocks ORDER BY id DESC LIMIT 1), 0), \
+        "SELECT COALESCE((SELECT slot FROM blocks WHERE canonical <> 2 ORDER BY id DESC LIMIT 1), 0), \
          NOT EXISTS (SELECT 1 FROM coverage WHERE start_slot > 0)",
     )
     .fetch_one(connection)

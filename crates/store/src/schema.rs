@@ -13,9 +13,10 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const APPLICATION_ID: i64 = 0x424d_4b31;
 
 /// Each step leads from the version that is its position to the next.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../migrations/sqlite/0001_base.sql"),
     include_str!("../migrations/sqlite/0002_validator_latest.sql"),
+    include_str!("../migrations/sqlite/0003_chain.sql"),
 ];
 
 /// What a file holds.

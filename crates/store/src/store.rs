@@ -1,7 +1,7 @@
 //! The database as its users see it.
 
 use std::collections::HashSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,14 @@ use fingerprint::Client;
 use sqlx::Connection;
 
 use crate::affinity::{self, AffinityRule, Verdict};
+use crate::chain::{self, ChainMarks, ChainReport, ChainUpdate};
 use crate::check::{self, CheckReport};
 use crate::counts::{ClientCounts, Confusion};
 use crate::coverage::Gap;
 use crate::db::Database;
 use crate::error::StoreError;
 use crate::export::{self, ExportReport, Format};
+use crate::gap_notes::{self, GapNote};
 use crate::import::{self, ImportProgress, ImportReport};
 use crate::insert::{self, InsertReport};
 use crate::location::{OpenMode, StoreUrl};
@@ -87,6 +89,54 @@ impl Store {
         let changed = insert::set_canonical(&mut transaction, states).await?;
         transaction.commit().await?;
         Ok(changed)
+    }
+
+    /// Stores what a chain that is followed brought, and works out which blocks are canonical, orphaned and final, in
+    /// one transaction. Doing it again changes nothing. A canonical block that nothing links to the head any more, as
+    /// after a time without a node, is orphaned: its slots become a gap, which is filled with what is there.
+    pub async fn apply_chain_update(&self, update: &ChainUpdate<'_>) -> Result<ChainReport, StoreError> {
+        let mut writer = self.database.writer().await?;
+        let mut roots = self.database.roots().await;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let report = chain::update(&mut transaction, update, &mut roots).await?;
+        transaction.commit().await?;
+        Ok(report)
+    }
+
+    /// How far the chain was followed.
+    pub async fn chain_marks(&self) -> Result<ChainMarks, StoreError> {
+        chain::marks(&mut *self.database.reader().await?).await
+    }
+
+    /// Stores all blocks that the final chain has in a range of slots, in one transaction. They become final, other
+    /// blocks of the range orphaned, and what was noted of a gap there is forgotten.
+    pub async fn fill_final(
+        &self,
+        rows: &[BlockRow],
+        range: RangeInclusive<Slot>,
+    ) -> Result<ChainReport, StoreError> {
+        let gap = Gap { start: *range.start(), end: *range.end() };
+        let mut writer = self.database.writer().await?;
+        let mut roots = self.database.roots().await;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let report = chain::fill(&mut transaction, rows, range, &mut roots).await?;
+        gap_notes::forget(&mut transaction, gap).await?;
+        transaction.commit().await?;
+        Ok(report)
+    }
+
+    /// Notes why slots are missing, in one transaction. A note takes the place of those that overlap it.
+    pub async fn note_gaps(&self, notes: &[GapNote]) -> Result<(), StoreError> {
+        let mut writer = self.database.writer().await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        gap_notes::write(&mut transaction, notes).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// What is noted of missing slots, in order. A note may outlast its gap.
+    pub async fn gap_notes(&self) -> Result<Vec<GapNote>, StoreError> {
+        gap_notes::all(&mut *self.database.reader().await?).await
     }
 
     /// Those of the blocks, given as slot and root, that are stored. Faster than [`Store::contains`].

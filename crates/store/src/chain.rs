@@ -1,0 +1,239 @@
+//! What the chain made of blocks: canonical, orphaned, final, from their links to a head.
+//!
+//! States follow from the stored blocks, the head and the newest final block alone. So the order in which blocks came
+//! does not matter, and doing it again changes nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+
+use consensus::{Root, Slot};
+use sqlx::{Row, SqliteConnection};
+
+use crate::codes::{canonical_code, canonical_of_code};
+use crate::error::StoreError;
+use crate::insert::{self, InsertReport, KnownRoots, Stateful};
+use crate::record::root_of_bytes;
+use crate::row::{BlockRow, CanonicalState, first_id};
+use crate::sql::{to_i64, to_u64};
+
+/// A block and its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockPlace {
+    /// The root.
+    pub root: Root,
+    /// The slot.
+    pub slot: Slot,
+}
+
+/// How far the chain was followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChainMarks {
+    /// The head.
+    pub head: Option<BlockPlace>,
+    /// The newest final block.
+    pub finalized: Option<BlockPlace>,
+    /// The final block behind which following began for the first time.
+    pub start: Option<BlockPlace>,
+}
+
+/// What a chain that is followed brought.
+#[derive(Clone, Copy, Debug)]
+pub struct ChainUpdate<'a> {
+    /// Blocks of any branch, best with the state unknown.
+    pub rows: &'a [BlockRow],
+    /// The head.
+    pub head: BlockPlace,
+    /// The newest final block. Need not be stored.
+    pub finalized: BlockPlace,
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChainReport {
+    /// What became of the rows.
+    pub rows: InsertReport,
+    /// Blocks that have another state now.
+    pub changed: u64,
+    /// Whether the head is stored, so that states could be told.
+    pub settled: bool,
+}
+
+/// A block that is not final.
+struct Open {
+    block: Stateful,
+    root: Root,
+    parent: Option<Root>,
+    /// Whether the root is the block's own.
+    is_real: bool,
+}
+
+/// Stores rows and works the states out anew, in the caller's transaction.
+pub(crate) async fn update(
+    connection: &mut SqliteConnection,
+    update: &ChainUpdate<'_>,
+    roots: &mut KnownRoots,
+) -> Result<ChainReport, StoreError> {
+    let rows = insert::checked_rows(connection, update.rows, roots).await?;
+    let marks = marks(connection).await?;
+    // A node that is behind does not undo finality.
+    let finalized = match marks.finalized {
+        Some(known) if known.slot > update.finalized.slot => known,
+        _ => update.finalized,
+    };
+    let newest = update.rows.iter().map(|row| row.slot.0);
+    let beyond = |mark: Option<BlockPlace>| mark.map(|mark| mark.slot.0.saturating_add(1));
+    let low = newest
+        .chain(beyond(marks.finalized))
+        .chain(beyond(Some(finalized)))
+        .chain(lowest_canonical(connection).await?)
+        .min()
+        .unwrap_or(0);
+    let open = open_from(connection, low).await?;
+    let brought: HashSet<Root> = update.rows.iter().map(|row| row.block_root).collect();
+    if update.head.slot < finalized.slot {
+        // A node that is behind. What it brought for the first time is not in the final chain as it is known here.
+        let unknown = open.iter().filter(|block| {
+            let is_old = block.block.slot <= finalized.slot;
+            is_old && block.block.before == CanonicalState::Unknown && brought.contains(&block.root)
+        });
+        let orphaned = unknown.map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
+        let changed = insert::change_states(connection, orphaned.collect()).await?;
+        return Ok(ChainReport { rows, changed, settled: true });
+    }
+    let by_root: HashMap<Root, &Open> = open.iter().map(|block| (block.root, block)).collect();
+    if update.head.root != finalized.root && !by_root.contains_key(&update.head.root) {
+        return Ok(ChainReport { rows, changed: 0, settled: false });
+    }
+    let mut path: HashSet<Root> = HashSet::new();
+    let mut lowest = finalized.slot;
+    let mut next = Some(update.head.root);
+    while let Some(block) = next.and_then(|root| by_root.get(&root)) {
+        if !path.insert(block.root) {
+            break;
+        }
+        lowest = lowest.min(block.block.slot);
+        next = block.parent;
+    }
+    let changed = open.iter().map(|block| {
+        let after = match block.block.before {
+            _ if path.contains(&block.root) && block.block.slot <= finalized.slot => {
+                CanonicalState::Finalized
+            }
+            _ if path.contains(&block.root) => CanonicalState::Canonical,
+            // Nobody can say that a row without its block's root is not the block of the chain.
+            state if !block.is_real => state,
+            // What was stored by others below the chain that is known here is left as it is.
+            CanonicalState::Unknown if block.block.slot < lowest && !brought.contains(&block.root) => {
+                CanonicalState::Unknown
+            }
+            _ => CanonicalState::Orphaned,
+        };
+        Stateful { after, ..block.block }
+    });
+    let changed = insert::change_states(connection, changed.collect()).await?;
+    set_mark(connection, "head", update.head).await?;
+    set_mark(connection, "finalized", finalized).await?;
+    if marks.start.is_none() {
+        set_mark(connection, "start", finalized).await?;
+    }
+    Ok(ChainReport { rows, changed, settled: true })
+}
+
+/// Stores all blocks that the final chain has in a range of slots, in the caller's transaction: other blocks of the
+/// range are orphaned.
+pub(crate) async fn fill(
+    connection: &mut SqliteConnection,
+    rows: &[BlockRow],
+    range: RangeInclusive<Slot>,
+    roots: &mut KnownRoots,
+) -> Result<ChainReport, StoreError> {
+    let rows: Vec<BlockRow> =
+        rows.iter().map(|row| BlockRow { canonical: CanonicalState::Finalized, ..row.clone() }).collect();
+    let report = insert::checked_rows(connection, &rows, roots).await?;
+    let open = open_between(connection, range.start().0, range.end().0.saturating_add(1)).await?;
+    let changed = open
+        .iter()
+        .filter(|block| block.is_real)
+        .map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
+    let changed = insert::change_states(connection, changed.collect()).await?;
+    Ok(ChainReport { rows: report, changed, settled: true })
+}
+
+async fn lowest_canonical(connection: &mut SqliteConnection) -> Result<Option<u64>, StoreError> {
+    let row = sqlx::query("SELECT slot FROM blocks WHERE canonical = 1 ORDER BY slot LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| to_u64(row.try_get(0)?)).transpose()
+}
+
+async fn open_from(connection: &mut SqliteConnection, low: u64) -> Result<Vec<Open>, StoreError> {
+    open_between(connection, low, u64::MAX).await
+}
+
+/// Blocks of a range of slots that are not final; `end` is not included.
+async fn open_between(
+    connection: &mut SqliteConnection,
+    low: u64,
+    end: u64,
+) -> Result<Vec<Open>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, slot, parent_slot, best_guess, canonical, block_root, parent_root, root_origin FROM blocks \
+         WHERE id >= $1 AND id < $2 AND canonical <> $3 ORDER BY id",
+    )
+    .bind(first_id(low))
+    .bind(first_id(end))
+    .bind(canonical_code(CanonicalState::Finalized))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let state = canonical_of_code(row.try_get(4)?)?;
+            Ok(Open {
+                block: Stateful {
+                    id: row.try_get(0)?,
+                    slot: Slot(to_u64(row.try_get(1)?)?),
+                    parent_slot: Slot(to_u64(row.try_get(2)?)?),
+                    verdict: row.try_get(3)?,
+                    before: state,
+                    after: state,
+                },
+                root: root_of_bytes(row.try_get(5)?)?,
+                parent: row.try_get::<Option<&[u8]>, usize>(6)?.map(root_of_bytes).transpose()?,
+                is_real: row.try_get::<i64, usize>(7)? == 0,
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn marks(connection: &mut SqliteConnection) -> Result<ChainMarks, StoreError> {
+    let rows = sqlx::query("SELECT name, slot, block_root FROM chain_marks").fetch_all(connection).await?;
+    let mut marks = ChainMarks::default();
+    for row in &rows {
+        let place =
+            BlockPlace { slot: Slot(to_u64(row.try_get(1)?)?), root: root_of_bytes(row.try_get(2)?)? };
+        match row.try_get::<&str, usize>(0)? {
+            "head" => marks.head = Some(place),
+            "finalized" => marks.finalized = Some(place),
+            "start" => marks.start = Some(place),
+            _ => {}
+        }
+    }
+    Ok(marks)
+}
+
+async fn set_mark(
+    connection: &mut SqliteConnection,
+    name: &str,
+    place: BlockPlace,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO chain_marks (name, slot, block_root) VALUES ($1, $2, $3) \
+         ON CONFLICT (name) DO UPDATE SET slot = excluded.slot, block_root = excluded.block_root",
+    )
+    .bind(name)
+    .bind(to_i64(place.slot.0))
+    .bind(place.root.0.to_vec())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
