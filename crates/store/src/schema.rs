@@ -30,10 +30,14 @@ pub(crate) enum Contents {
 
 /// Looks at a file without changing it.
 pub(crate) async fn contents(connection: &mut SqliteConnection, path: &Path) -> Result<Contents, StoreError> {
-    // In this order: another process may make the tables, and with them the marks, between two of these questions.
-    let tables = number(connection, "SELECT COUNT(*) FROM sqlite_master").await?;
-    let application = number(connection, "PRAGMA application_id").await?;
-    let version = number(connection, "PRAGMA user_version").await?;
+    // One statement sees one state of the file, while another process may be making the tables and the marks.
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM sqlite_master), (SELECT application_id FROM pragma_application_id), \
+         (SELECT user_version FROM pragma_user_version)",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (tables, application, version): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if application == APPLICATION_ID {
         return Ok(Contents::Ours(version));
     }
@@ -41,10 +45,6 @@ pub(crate) async fn contents(connection: &mut SqliteConnection, path: &Path) -> 
         return Ok(Contents::Empty);
     }
     Err(StoreError::ForeignDatabase { path: path.to_owned() })
-}
-
-async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64, StoreError> {
-    Ok(sqlx::query(sql).fetch_one(connection).await?.try_get(0)?)
 }
 
 /// Raises the schema to this program's version and returns the version found. One transaction; another process
