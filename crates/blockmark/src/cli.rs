@@ -267,8 +267,9 @@ pub(crate) struct RuleArgs {
 /// `blockmark label`.
 #[derive(Debug, Args)]
 pub(crate) struct LabelArgs {
-    /// Directory of block-reward files.
-    pub(crate) raw_dir: PathBuf,
+    /// Blocks to label.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
     /// A file ending in .parquet, or a directory that becomes CLIENT/ROOT.json.
     pub(crate) out: PathBuf,
     /// Leave a client's patterns out (repeatable, or with commas).
@@ -594,7 +595,7 @@ mod tests {
         let words = ["blockmark", "label", "--disable", "Lodestar", "raw", "out"];
         match Cli::try_parse_from(words).expect("parses").command {
             Command::Label(args) => {
-                assert_eq!((args.raw_dir, args.out), (PathBuf::from("raw"), PathBuf::from("out")));
+                assert_eq!((args.input.input, args.out), ("raw".to_owned(), PathBuf::from("out")));
                 assert_eq!(args.disable, [Client::Lodestar]);
             }
             _ => unreachable!("label was asked for"),

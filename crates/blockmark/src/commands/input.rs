@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use consensus::Slot;
+use pipeline::label::LabelError;
 use pipeline::{BuildError, ClassifyError, FeaturesError};
 use source::beacon_api::ApiOptions;
 use source::chain_input::ChainInput;
@@ -86,7 +87,11 @@ fn cause(error: &anyhow::Error) -> Option<&InputError> {
         BuildError::Input(error) => Some(error),
         _ => None,
     };
-    error.downcast_ref().or_else(of_features).or_else(of_classify).or_else(of_build)
+    let of_label = || match error.downcast_ref()? {
+        LabelError::Input(error) => Some(error),
+        _ => None,
+    };
+    error.downcast_ref().or_else(of_label).or_else(of_features).or_else(of_classify).or_else(of_build)
 }
 
 /// Whether a path holds block-reward JSON, whose scale is what it was made in.

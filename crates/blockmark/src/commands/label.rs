@@ -1,12 +1,13 @@
 //! `blockmark label`: a training set of the blocks whose graffiti tells the client.
 
 use anyhow::Result;
-use pipeline::label::{LabelFormat, LabelOptions, label};
+use pipeline::label::{LabelFormat, LabelOptions, label_input};
 
 use super::Context;
+use super::input::{input_failure, place};
 use super::train::graffiti_rules;
 use crate::cli::LabelArgs;
-use crate::failure::{Outcome, list_bad};
+use crate::failure::{Outcome, list_bad, quoted};
 use crate::output::progress::Shown;
 use crate::output::say;
 use crate::output::table::{Align, render, thousands};
@@ -19,7 +20,10 @@ pub(crate) fn run(context: &Context, args: &LabelArgs) -> Result<Outcome> {
         network: args.rules.network.clone(),
         format: LabelFormat::of_path(&args.out),
     };
-    let report = label(&args.raw_dir, &args.out, &options, &Shown::new())?;
+    let out = format!(" {}", quoted(args.out.display().to_string()));
+    let input = place(&args.input, "label", &out)?;
+    let report = label_input(&input, &args.out, &options, &Shown::new())
+        .map_err(|error| input_failure(error.into(), &input, "label", &out))?;
     if context.global.json {
         say::result_line(serde_json::to_string(&report)?)?;
     } else {

@@ -296,6 +296,31 @@ fn a_simulated_chain_is_packed_as_clients_pack() {
 }
 
 #[test]
+fn a_chain_is_labelled_as_its_rewards_are() {
+    let place = Place::new();
+    place.write("mix.json", br#"{"Teku": 1, "Nimbus": 1, "Lighthouse": 1}"#);
+    let simulate =
+        ["simulate", "--validators", "64", "--slots", "40", "--preset", "minimal", "--out", "chain"];
+    place.run(&[&simulate[..], &["--mix", "mix.json", "--signed-permille", "700"]].concat()).exits(0);
+    let rewards = place.run(&["rewards", "chain", "--include-attestations"]).exits(0).stdout;
+    place.write("rewards.json", rewards.as_bytes());
+    let report = |words: &[&str]| place.run(words).exits(0).json().remove(0);
+    let chain = report(&["label", "chain", "chain.parquet", "--json"]);
+    let files = report(&["label", "rewards.json", "files.parquet", "--json"]);
+    assert_eq!((&chain["labelled"], &chain["blocks"]), (&files["labelled"], &files["blocks"]));
+    assert!(chain["unlabelled"].as_u64().is_some_and(|blocks| blocks > 0), "{chain}");
+    for name in ["chain", "files"] {
+        let (set, model) = (format!("{name}.parquet"), format!("{name}.bmm"));
+        place.run(&["train", &set, "--model", &model]).exits(0);
+    }
+    let model = |name: &str| std::fs::read(place.path(name)).expect("a model");
+    assert!(model("chain.bmm") == model("files.bmm"), "the models differ");
+    let part = report(&["label", "chain", "part.parquet", "--start", "1", "--end", "8", "--json"]);
+    assert!(part["blocks"].as_u64().is_some_and(|blocks| (1..=8).contains(&blocks)), "{part}");
+    place.run(&["label", "chain", "folder"]).exits(1).says("a name ending in .parquet");
+}
+
+#[test]
 fn help_version_and_completions_are_results() {
     let place = Place::new();
     for words in [&["--help"][..], &["help"], &["help", "inputs"], &["help", "train"], &["db", "--help"]] {

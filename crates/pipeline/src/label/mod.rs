@@ -6,6 +6,7 @@
 //!
 //! Shards are kept until the training set is whole, so a stopped run continues where it was.
 
+mod chain;
 mod forks;
 mod shard;
 #[cfg(test)]
@@ -26,7 +27,8 @@ use crate::training_store::parquet_file::{self, Notes};
 use crate::training_store::{self, TrainingStoreError};
 pub use forks::known_networks;
 use shard::{Shard, Tally};
-use source::{InputError, Inputs};
+use source::chain_input::ChainInput;
+use source::{InputError, Inputs, Place};
 
 /// How a labelled set is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,17 +120,26 @@ pub enum LabelError {
     Input(#[from] InputError),
     /// No block was labelled.
     #[error(
-        "none of the {blocks} blocks of {path} names a known client in its graffiti, so there is nothing to train \
-         on; {bad} inputs were bad",
-        path = path.display()
+        "none of the {blocks} blocks of {input} names a known client in its graffiti, so there is nothing to train \
+         on; {bad} inputs were bad"
     )]
     NothingLabelled {
-        /// The directory.
-        path: PathBuf,
+        /// Where the blocks are.
+        input: String,
         /// Blocks read.
         blocks: u64,
         /// Inputs that could not be used.
         bad: usize,
+    },
+    /// The directory form holds blocks as they were read, and a chain has no text of them.
+    #[error(
+        "{output} would be a directory of block-reward files, which only block-reward files can become; write feature \
+         rows to a name ending in .parquet, or `fetch` the rewards first",
+        output = output.display()
+    )]
+    NoText {
+        /// What was to be written.
+        output: PathBuf,
     },
     /// A training set or a shard of it could not be read or written.
     #[error(transparent)]
@@ -141,7 +152,36 @@ impl LabelError {
     }
 }
 
-/// Labels every block of a file or directory by its graffiti and writes the training set.
+impl LabelReport {
+    /// Says how it went.
+    fn finish(&self, progress: &dyn Progress) {
+        let labelled: u64 = self.labelled.iter().map(|(_, count)| count).sum();
+        progress.finish(&format!(
+            "{labelled} of {} blocks labelled, {} without a label, {} repeated, {} bad inputs.",
+            self.blocks,
+            self.unlabelled,
+            self.repeated,
+            self.bad.len()
+        ));
+    }
+}
+
+/// Labels every block of an input by its graffiti and writes the training set. Of block-reward files see [`label`];
+/// other inputs are read in one go.
+pub fn label_input(
+    input: &Place,
+    output: &Path,
+    options: &LabelOptions,
+    progress: &dyn Progress,
+) -> Result<LabelReport, LabelError> {
+    match input {
+        Place::Path { path, .. } if !ChainInput::recognise(path) => label(path, output, options, progress),
+        _ => chain::label_blocks(input, output, options, progress),
+    }
+}
+
+/// Labels every block of a file or directory of block rewards by its graffiti and writes the training set. What is done
+/// is kept file by file until all is, so a stopped run is continued by repeating it.
 pub fn label(
     raw: &Path,
     output: &Path,
@@ -179,17 +219,11 @@ pub fn label(
     if labelled == 0 {
         // With nothing to join there is nothing to continue.
         fs::remove_dir_all(&partial).map_err(LabelError::io(&partial))?;
-        let (path, blocks) = (raw.to_owned(), report.blocks);
-        return Err(LabelError::NothingLabelled { path, blocks, bad: report.bad.len() });
+        let (input, blocks) = (raw.display().to_string(), report.blocks);
+        return Err(LabelError::NothingLabelled { input, blocks, bad: report.bad.len() });
     }
     fs::remove_dir_all(&partial).map_err(LabelError::io(&partial))?;
-    progress.finish(&format!(
-        "{labelled} of {} blocks labelled, {} without a label, {} repeated, {} bad inputs.",
-        report.blocks,
-        report.unlabelled,
-        report.repeated,
-        report.bad.len()
-    ));
+    report.finish(progress);
     Ok(report)
 }
 
@@ -213,6 +247,16 @@ fn join(
             all.append(columns);
         }
     }
+    write(all, output, options, report)
+}
+
+/// Writes the rows in canonical order, each block once; how many there are of each client.
+fn write(
+    mut all: Columns,
+    output: &Path,
+    options: &LabelOptions,
+    report: &mut LabelReport,
+) -> Result<Vec<(Client, u64)>, LabelError> {
     report.repeated = all.canonicalise() as u64;
     for column in &all.features {
         let missing = column.values.iter().filter(|value| value.is_nan()).count() as u64;

@@ -160,21 +160,25 @@ impl Shard {
 }
 
 /// Rows as they are computed.
-struct Rows {
+pub(super) struct Rows {
     maker: RowMaker,
     columns: Columns,
     row: Vec<f64>,
 }
 
 impl Rows {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let features = FeatureSet::everything();
         let named = features.names().map(|name| NamedColumn { name: name.to_owned(), values: Vec::new() });
         let columns = Columns { features: named.collect(), ..Columns::default() };
         Self { maker: RowMaker::new(features), columns, row: Vec::new() }
     }
 
-    fn push(
+    pub(super) fn into_columns(self) -> Columns {
+        self.columns
+    }
+
+    pub(super) fn push(
         &mut self,
         block: &BlockObservation,
         label: Client,
