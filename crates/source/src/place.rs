@@ -144,6 +144,7 @@ fn chain_part(
     }
     let replay = chain.replay(start, end).map_err(Box::new)?;
     let blocks = Replay::new(replay.state, replay.blocks, Links::Check)
+        .by_epochs()
         .map(|block| block.map_err(|error| PartError::Replay(Box::new(error))));
     let total = end.0.saturating_sub(start.0).saturating_add(1);
     Ok((Part::of_chain(path.display().to_string(), start, total, Replayed::from_slot(start, blocks)), total))

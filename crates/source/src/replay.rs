@@ -120,11 +120,21 @@ pub struct Replay<I, E> {
     /// The root of the block that was replayed last, where it was hashed or named by the block after it.
     parent: Option<Root>,
     links: Links,
+    reading: Reading,
     /// Whether shufflings were begun ahead.
     ahead: bool,
     skip_before: Slot,
     done: bool,
     logs: Arc<Mutex<Vec<RewardLog>>>,
+}
+
+/// How many blocks a replay reads before it applies one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// The next one, which names its root.
+    NextBlock,
+    /// All of the epoch, whose reveals tell the shuffling of the epoch after the next.
+    WholeEpoch,
 }
 
 /// Blocks that are read ahead at most, to know the shufflings of later epochs early.
@@ -155,11 +165,19 @@ where
             state,
             parent: None,
             links,
+            reading: Reading::NextBlock,
             ahead: false,
             skip_before,
             done: false,
             logs: Arc::default(),
         }
+    }
+
+    /// Reads an epoch of blocks before the first of them is applied, so that shufflings are known two epochs ahead. For
+    /// blocks that are at hand: of a source that stalls, nothing would be replayed meanwhile.
+    #[must_use]
+    pub fn by_epochs(self) -> Self {
+        Self { reading: Reading::WholeEpoch, ..self }
     }
 
     /// The state after the latest block.
@@ -181,11 +199,14 @@ where
         }
     }
 
-    /// Begins the shufflings of the next two epochs on another core. That of the second rests on the blocks of
-    /// the current epoch, so these are read first.
+    /// Begins the shuffling of the next epoch on another core, and where epochs are read ahead that of the one after it.
     fn shuffle_ahead(&mut self, block: &ChainBlock) -> Result<(), TransitionError> {
         let task = self.state.prepare_next_shuffling()?;
         rayon::spawn(move || drop(task.run()));
+        self.ahead = true;
+        if self.reading == Reading::NextBlock {
+            return Ok(());
+        }
         let spec = Arc::clone(self.state.spec());
         let end = spec.start_slot(self.state.current_epoch().saturating_add(1));
         while self.queue.back().is_none_or(|last| last.slot().0 < end)
@@ -201,7 +222,6 @@ where
             let task = self.state.prepare_shuffling_after_next(reveals)?;
             rayon::spawn(move || drop(task.run()));
         }
-        self.ahead = true;
         Ok(())
     }
 

@@ -177,7 +177,7 @@ impl Writer {
             Ok(input) => input,
             Err(error) => return self.send(Err(BeaconError::ours(error))),
         };
-        for block in Replay::new(input.state, input.blocks, Links::Check) {
+        for block in Replay::new(input.state, input.blocks, Links::Check).by_epochs() {
             let goes_on = match block {
                 Ok(block) if block.slot() < first => true,
                 Ok(block) => self.block(&block),

@@ -252,7 +252,7 @@ fn sustained(input: &Input, slots: u64, print: Print<'_>) -> Result<()> {
     let ahead = source::chain::ReadAhead::start(blocks, 64);
     let begun = Instant::now();
     let mut paid = 0_u64;
-    for block in Replay::new(input.state.clone(), ahead, Links::Trust) {
+    for block in Replay::new(input.state.clone(), ahead, Links::Trust).by_epochs() {
         paid = paid.wrapping_add(block?.log.sync_paid());
     }
     black_box(paid);

@@ -79,7 +79,7 @@ impl Shipped {
         let directory = self.unpack(below)?;
         let packers = packers(&directory.join(PACKERS_FILE))?;
         let chain = ChainInput::open(&directory)?.replay_all()?;
-        let mut replay = Replay::new(chain.state, chain.blocks, Links::Check);
+        let mut replay = Replay::new(chain.state, chain.blocks, Links::Check).by_epochs();
         let mut blocks = Vec::new();
         for block in &mut replay {
             let block = block?;
