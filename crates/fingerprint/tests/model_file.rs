@@ -19,7 +19,7 @@ fn model(rows: u8) -> Model {
 fn the_frame_is_as_documented() {
     let bytes = model(20).to_bytes();
     assert_eq!(&bytes[..8], b"BLOCKMRK");
-    assert_eq!(bytes[8..12], 2u32.to_le_bytes());
+    assert_eq!(bytes[8..12], 3u32.to_le_bytes());
     let header = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
     let body = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
     assert_eq!(bytes.len(), 24 + header + body + 32);
