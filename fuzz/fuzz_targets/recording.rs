@@ -13,7 +13,8 @@ use source::recording::{CONFIG_FILE, GENESIS_FILE, Kind, MANIFEST_FILE, Recordin
 use source::replay::{Links, Replay};
 
 /// Low enough for a fuzzer to reach.
-const LIMITS: RecordingLimits = RecordingLimits { block_bytes: 1 << 20, state_bytes: 4 << 20, read_ahead: 1 };
+const LIMITS: RecordingLimits =
+    RecordingLimits { block_bytes: 64 << 10, state_bytes: 256 << 10, read_ahead: 1 };
 
 #[derive(Arbitrary, Debug)]
 enum Content<'a> {
@@ -57,7 +58,7 @@ fn write(root: &Path, input: &Input<'_>) -> std::io::Result<()> {
             Content::Packed(bytes) => packing.pack(bytes)?,
             Content::Bomb(byte, kilobytes) => {
                 let mut bomb = Vec::new();
-                std::io::repeat(*byte).take(u64::from(*kilobytes % 8192) << 10).read_to_end(&mut bomb)?;
+                std::io::repeat(*byte).take(u64::from(*kilobytes % 512) << 10).read_to_end(&mut bomb)?;
                 packing.pack(&bomb)?
             }
         };
