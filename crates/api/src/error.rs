@@ -92,9 +92,12 @@ impl ApiError {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NoModel | Self::Busy | Self::Timeout(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(StoreError::Busy | StoreError::DiskFull | StoreError::ReadOnly) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Store(
+                StoreError::Busy
+                | StoreError::DiskFull
+                | StoreError::ReadOnly
+                | StoreError::Unreachable { .. },
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -127,10 +130,16 @@ impl ApiError {
                 json!({ "error": self.to_string(), "index": index })
             }
             // What an engine says may name files and tables: it is logged, not told.
-            Self::Internal(_) | Self::Store(StoreError::Engine(_) | StoreError::CannotOpen { .. }) => json!({
+            Self::Internal(_)
+            | Self::Store(
+                StoreError::Engine(_) | StoreError::CannotOpen { .. } | StoreError::CannotConnect { .. },
+            ) => json!({
                 "title": "500 Internal Server Error",
                 "error": "the request failed for a reason on the server's side, which is in its log",
             }),
+            Self::Store(StoreError::Unreachable { .. }) => {
+                json!({ "error": "the database cannot be reached at the moment; try again in some seconds" })
+            }
             _ => json!({ "error": self.to_string() }),
         }
     }

@@ -425,6 +425,15 @@ pub(crate) enum DbCommand {
         #[command(flatten)]
         db: DbArgs,
     },
+    /// Copy a database into another one, SQLite or PostgreSQL, and compare the two; resumable.
+    Copy {
+        /// The database to read: a file or a postgres:// URL.
+        #[arg(value_name = "FROM")]
+        from: PathBuf,
+        /// The database to fill: a file or a postgres:// URL. Made if it is a file that is not there.
+        #[arg(value_name = "TO")]
+        to: PathBuf,
+    },
     /// Bring an older database to this version's schema.
     Migrate(DbArgs),
     /// Verify the database: integrity, counts, gaps.
@@ -464,8 +473,8 @@ pub(crate) enum DbCommand {
 /// Which database.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DbArgs {
-    /// The SQLite file; default: blockmark.sqlite in the data directory.
-    #[arg(long, env = "BLOCKMARK_DB", value_name = "FILE")]
+    /// The SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE; default: blockmark.sqlite in the data directory.
+    #[arg(long, env = "BLOCKMARK_DB", hide_env_values = true, value_name = "FILE|URL")]
     pub(crate) db: Option<PathBuf>,
 }
 

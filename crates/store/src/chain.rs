@@ -7,14 +7,13 @@ use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use consensus::{Root, Slot};
-use sqlx::{Row, SqliteConnection};
 
 use crate::codes::{canonical_code, canonical_of_code};
 use crate::error::StoreError;
 use crate::insert::{self, InsertReport, KnownRoots, Stateful};
 use crate::record::root_of_bytes;
 use crate::row::{BlockRow, CanonicalState, first_id};
-use crate::sql::{to_i64, to_u64};
+use crate::sql::{Connection, query, to_i64, to_u64};
 
 /// A block and its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +68,9 @@ struct Open {
 
 /// Stores rows and works the states out anew, in the caller's transaction.
 pub(crate) async fn update(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     update: &ChainUpdate<'_>,
-    roots: &mut KnownRoots,
+    roots: Option<&mut KnownRoots>,
 ) -> Result<ChainReport, StoreError> {
     let rows = insert::checked_rows(connection, update.rows, roots).await?;
     let marks = marks(connection).await?;
@@ -142,10 +141,10 @@ pub(crate) async fn update(
 /// Stores all blocks that the final chain has in a range of slots, in the caller's transaction: other blocks of the
 /// range are orphaned.
 pub(crate) async fn fill(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     rows: &[BlockRow],
     range: RangeInclusive<Slot>,
-    roots: &mut KnownRoots,
+    roots: Option<&mut KnownRoots>,
 ) -> Result<ChainReport, StoreError> {
     let rows: Vec<BlockRow> =
         rows.iter().map(|row| BlockRow { canonical: CanonicalState::Finalized, ..row.clone() }).collect();
@@ -159,24 +158,20 @@ pub(crate) async fn fill(
     Ok(ChainReport { rows: report, changed, settled: true })
 }
 
-async fn lowest_canonical(connection: &mut SqliteConnection) -> Result<Option<u64>, StoreError> {
-    let row = sqlx::query("SELECT slot FROM blocks WHERE canonical = 1 ORDER BY slot LIMIT 1")
+async fn lowest_canonical(connection: &mut Connection<'_>) -> Result<Option<u64>, StoreError> {
+    let row = query("SELECT slot FROM blocks WHERE canonical = 1 ORDER BY slot LIMIT 1")
         .fetch_optional(connection)
         .await?;
     row.map(|row| to_u64(row.try_get(0)?)).transpose()
 }
 
-async fn open_from(connection: &mut SqliteConnection, low: u64) -> Result<Vec<Open>, StoreError> {
+async fn open_from(connection: &mut Connection<'_>, low: u64) -> Result<Vec<Open>, StoreError> {
     open_between(connection, low, u64::MAX).await
 }
 
 /// Blocks of a range of slots that are not final; `end` is not included.
-async fn open_between(
-    connection: &mut SqliteConnection,
-    low: u64,
-    end: u64,
-) -> Result<Vec<Open>, StoreError> {
-    let rows = sqlx::query(
+async fn open_between(connection: &mut Connection<'_>, low: u64, end: u64) -> Result<Vec<Open>, StoreError> {
+    let rows = query(
         "SELECT id, slot, parent_slot, best_guess, canonical, block_root, parent_root, root_origin FROM blocks \
          WHERE id >= $1 AND id < $2 AND canonical <> $3 ORDER BY id",
     )
@@ -198,20 +193,20 @@ async fn open_between(
                     after: state,
                 },
                 root: root_of_bytes(row.try_get(5)?)?,
-                parent: row.try_get::<Option<&[u8]>, usize>(6)?.map(root_of_bytes).transpose()?,
-                is_real: row.try_get::<i64, usize>(7)? == 0,
+                parent: row.try_get::<Option<&[u8]>>(6)?.map(root_of_bytes).transpose()?,
+                is_real: row.try_get::<i64>(7)? == 0,
             })
         })
         .collect()
 }
 
-pub(crate) async fn marks(connection: &mut SqliteConnection) -> Result<ChainMarks, StoreError> {
-    let rows = sqlx::query("SELECT name, slot, block_root FROM chain_marks").fetch_all(connection).await?;
+pub(crate) async fn marks(connection: &mut Connection<'_>) -> Result<ChainMarks, StoreError> {
+    let rows = query("SELECT name, slot, block_root FROM chain_marks").fetch_all(connection).await?;
     let mut marks = ChainMarks::default();
     for row in &rows {
         let place =
             BlockPlace { slot: Slot(to_u64(row.try_get(1)?)?), root: root_of_bytes(row.try_get(2)?)? };
-        match row.try_get::<&str, usize>(0)? {
+        match row.try_get::<&str>(0)? {
             "head" => marks.head = Some(place),
             "finalized" => marks.finalized = Some(place),
             "start" => marks.start = Some(place),
@@ -221,12 +216,8 @@ pub(crate) async fn marks(connection: &mut SqliteConnection) -> Result<ChainMark
     Ok(marks)
 }
 
-async fn set_mark(
-    connection: &mut SqliteConnection,
-    name: &str,
-    place: BlockPlace,
-) -> Result<(), StoreError> {
-    sqlx::query(
+async fn set_mark(connection: &mut Connection<'_>, name: &str, place: BlockPlace) -> Result<(), StoreError> {
+    query(
         "INSERT INTO chain_marks (name, slot, block_root) VALUES ($1, $2, $3) \
          ON CONFLICT (name) DO UPDATE SET slot = excluded.slot, block_root = excluded.block_root",
     )

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet};
 use consensus::Root;
 use futures::TryStreamExt;
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::codes::ORPHANED;
 use crate::coverage_table;
@@ -13,7 +12,7 @@ use crate::error::StoreError;
 use crate::record::root_of_bytes;
 use crate::rollup::EPOCHS_PER_BUCKET;
 use crate::row::{MAX_SLOT, first_id};
-use crate::sql::to_u64;
+use crate::sql::{Connection, Engine, query, script, to_u64};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -40,12 +39,16 @@ impl CheckReport {
 /// More problems than this are not listed.
 const MAX_PROBLEMS: usize = 100;
 
-pub(crate) async fn run(connection: &mut SqliteConnection) -> Result<CheckReport, StoreError> {
+pub(crate) async fn run(connection: &mut Connection<'_>) -> Result<CheckReport, StoreError> {
     let mut report = CheckReport::default();
     // One snapshot for all questions: a writer may go on meanwhile.
-    sqlx::raw_sql("BEGIN").execute(&mut *connection).await?;
+    let begin = match connection.engine() {
+        Engine::Sqlite => "BEGIN",
+        Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    };
+    script(begin, connection).await?;
     let outcome = questions(connection, &mut report).await;
-    sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+    script("ROLLBACK", connection).await?;
     match outcome {
         Ok(()) => Ok(report),
         Err(StoreError::Damaged { detail }) => {
@@ -56,17 +59,9 @@ pub(crate) async fn run(connection: &mut SqliteConnection) -> Result<CheckReport
     }
 }
 
-async fn questions(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
-    let lines = sqlx::query("PRAGMA integrity_check(100)").fetch_all(&mut *connection).await?;
-    for line in &lines {
-        let line: String = line.try_get(0)?;
-        if line != "ok" {
-            report.problem(format!("the file: {line}"));
-        }
-    }
-    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *connection).await?;
-    if !broken.is_empty() {
-        report.problem(format!("{} rows refer to rows that are not there", broken.len()));
+async fn questions(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
+    if connection.engine() == Engine::Sqlite {
+        file(connection, report).await?;
     }
     ids(connection, report).await?;
     doubles(connection, report).await?;
@@ -75,19 +70,35 @@ async fn questions(connection: &mut SqliteConnection, report: &mut CheckReport) 
     latest(connection, report).await
 }
 
-async fn ids(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
-    let unlisted: i64 = sqlx::query(
+/// What a server sees to by itself: pages that can be read, references, the list of buckets.
+async fn file(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
+    let lines = query("PRAGMA integrity_check(100)").fetch_all(connection).await?;
+    for line in &lines {
+        let line: String = line.try_get(0)?;
+        if line != "ok" {
+            report.problem(format!("the file: {line}"));
+        }
+    }
+    let broken = query("PRAGMA foreign_key_check").fetch_all(connection).await?;
+    if !broken.is_empty() {
+        report.problem(format!("{} rows refer to rows that are not there", broken.len()));
+    }
+    let unlisted: i64 = query(
         "SELECT COUNT(DISTINCT slot / 262144) FROM blocks \
          WHERE slot / 262144 NOT IN (SELECT bucket FROM slot_buckets)",
     )
-    .fetch_one(&mut *connection)
+    .fetch_one(connection)
     .await?
     .try_get(0)?;
     if unlisted > 0 {
         report.problem(format!("{unlisted} buckets of slots have blocks, but are not listed"));
     }
+    Ok(())
+}
+
+async fn ids(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
     let width = first_id(1);
-    let misplaced: i64 = sqlx::query("SELECT COUNT(*) FROM blocks WHERE id / $1 <> slot")
+    let misplaced: i64 = query("SELECT COUNT(*) FROM blocks WHERE id / $1 <> slot")
         .bind(width)
         .fetch_one(connection)
         .await?
@@ -99,7 +110,7 @@ async fn ids(connection: &mut SqliteConnection, report: &mut CheckReport) -> Res
 }
 
 /// Roots stored twice. Sorted are eight bytes of each, so that memory stays at 100 MB for 13 million blocks.
-async fn doubles(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+async fn doubles(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
     let start = |root: &Root| {
         let Root([a, b, c, d, e, f, g, h, ..]) = *root;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
@@ -128,10 +139,10 @@ async fn doubles(connection: &mut SqliteConnection, report: &mut CheckReport) ->
 }
 
 async fn each_root(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     mut take: impl FnMut(Root, u64),
 ) -> Result<(), StoreError> {
-    let mut rows = sqlx::query("SELECT block_root, slot FROM blocks").fetch(connection);
+    let mut rows = query("SELECT block_root, slot FROM blocks").fetch(connection)?;
     while let Some(row) = rows.try_next().await? {
         take(root_of_bytes(row.try_get(0)?)?, to_u64(row.try_get(1)?)?);
     }
@@ -140,16 +151,16 @@ async fn each_root(
 
 type Counts = BTreeMap<u64, [u64; 9]>;
 
-async fn counts(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+async fn counts(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
     let mut epochs = Counts::new();
     let mut coarse = Counts::new();
     {
         let mut rows =
-            sqlx::query("SELECT slot, best_guess, canonical FROM blocks ORDER BY id").fetch(&mut *connection);
+            query("SELECT slot, best_guess, canonical FROM blocks ORDER BY id").fetch(connection)?;
         while let Some(row) = rows.try_next().await? {
             let slot = to_u64(row.try_get(0)?)?;
             let verdict: i64 = row.try_get(1)?;
-            let column = if row.try_get::<i64, usize>(2)? == ORPHANED { 8 } else { verdict };
+            let column = if row.try_get::<i64>(2)? == ORPHANED { 8 } else { verdict };
             let column = usize::try_from(column).ok().filter(|column| *column < 9).unwrap_or(0);
             let epoch = consensus::Slot(slot).epoch().0;
             for (table, key) in [(&mut epochs, epoch), (&mut coarse, epoch / EPOCHS_PER_BUCKET)] {
@@ -165,7 +176,7 @@ async fn counts(connection: &mut SqliteConnection, report: &mut CheckReport) -> 
 }
 
 async fn compare(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     report: &mut CheckReport,
     table: &str,
     key: &str,
@@ -175,10 +186,10 @@ async fn compare(
         "SELECT {key}, uncertain, grandine, lighthouse, lodestar, nimbus, other, prysm, teku, orphaned FROM {table}"
     );
     let mut kept = Counts::new();
-    for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await? {
+    for row in query(sql).fetch_all(connection).await? {
         let mut counts = [0; 9];
         for (index, count) in counts.iter_mut().enumerate() {
-            *count = u64::try_from(row.try_get::<i64, usize>(index + 1)?).unwrap_or(u64::MAX);
+            *count = u64::try_from(row.try_get::<i64>(index + 1)?).unwrap_or(u64::MAX);
         }
         if counts != [0; 9] {
             kept.insert(to_u64(row.try_get(0)?)?, counts);
@@ -201,7 +212,7 @@ async fn compare(
     Ok(())
 }
 
-async fn coverage(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
+async fn coverage(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
     let kept = coverage_table::all(connection).await?;
     let scanned = coverage_table::links(connection, 0, MAX_SLOT).await?;
     if kept != scanned {
@@ -214,17 +225,17 @@ async fn coverage(connection: &mut SqliteConnection, report: &mut CheckReport) -
     Ok(())
 }
 
-async fn latest(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), StoreError> {
-    let wrong: i64 = sqlx::query(
+async fn latest(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
+    let wrong: i64 = query(
         "SELECT COUNT(*) FROM (SELECT proposer_index, MAX(id) AS id FROM blocks GROUP BY proposer_index) newest \
          LEFT JOIN validator_latest l ON l.proposer_index = newest.proposer_index AND l.block_id = newest.id \
          LEFT JOIN blocks b ON b.id = newest.id \
          WHERE l.block_id IS NULL OR l.best_guess <> b.best_guess",
     )
-    .fetch_one(&mut *connection)
+    .fetch_one(connection)
     .await?
     .try_get(0)?;
-    let extra: i64 = sqlx::query(
+    let extra: i64 = query(
         "SELECT COUNT(*) FROM validator_latest l WHERE NOT EXISTS \
          (SELECT 1 FROM blocks b WHERE b.proposer_index = l.proposer_index)",
     )

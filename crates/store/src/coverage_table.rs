@@ -1,15 +1,13 @@
 //! The interval set as a table, changed in the transaction that stores the blocks.
 
 use consensus::Slot;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use crate::coverage::{Gap, Interval, coalesce, gap_between};
 use crate::error::StoreError;
 use crate::row::first_id;
-use crate::sql::{to_i64, to_u64};
+use crate::sql::{Connection, Row, query, to_i64, to_u64};
 
-fn interval(row: &SqliteRow) -> Result<Interval, StoreError> {
+fn interval(row: &Row) -> Result<Interval, StoreError> {
     Ok(Interval {
         start: to_u64(row.try_get(0)?)?,
         end: to_u64(row.try_get(1)?)?,
@@ -18,18 +16,15 @@ fn interval(row: &SqliteRow) -> Result<Interval, StoreError> {
 }
 
 /// Joins intervals into the table.
-pub(crate) async fn add(
-    connection: &mut SqliteConnection,
-    intervals: Vec<Interval>,
-) -> Result<(), StoreError> {
+pub(crate) async fn add(connection: &mut Connection<'_>, intervals: Vec<Interval>) -> Result<(), StoreError> {
     for added in coalesce(intervals) {
         let mut known = Vec::new();
-        let below = sqlx::query(
+        let below = query(
             "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot <= $1 \
              ORDER BY start_slot DESC LIMIT 1",
         )
         .bind(to_i64(added.start))
-        .fetch_optional(&mut *connection)
+        .fetch_optional(connection)
         .await?;
         if let Some(row) = below {
             let below = interval(&row)?;
@@ -37,12 +32,12 @@ pub(crate) async fn add(
                 known.push(below);
             }
         }
-        let above = sqlx::query(
+        let above = query(
             "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot > $1 AND start_slot <= $2",
         )
         .bind(to_i64(added.start))
         .bind(to_i64(added.end.saturating_add(1)))
-        .fetch_all(&mut *connection)
+        .fetch_all(connection)
         .await?;
         for row in &above {
             known.push(interval(row)?);
@@ -53,9 +48,9 @@ pub(crate) async fn add(
         }
         for old in &known {
             if !merged.iter().any(|new| new.start == old.start) {
-                sqlx::query("DELETE FROM coverage WHERE start_slot = $1")
+                query("DELETE FROM coverage WHERE start_slot = $1")
                     .bind(to_i64(old.start))
-                    .execute(&mut *connection)
+                    .execute(connection)
                     .await?;
             }
         }
@@ -66,8 +61,8 @@ pub(crate) async fn add(
     Ok(())
 }
 
-async fn write(connection: &mut SqliteConnection, interval: &Interval) -> Result<(), StoreError> {
-    sqlx::query(
+async fn write(connection: &mut Connection<'_>, interval: &Interval) -> Result<(), StoreError> {
+    query(
         "INSERT INTO coverage (start_slot, end_slot, first_block) VALUES ($1, $2, $3) \
          ON CONFLICT (start_slot) DO UPDATE SET end_slot = excluded.end_slot, first_block = excluded.first_block",
     )
@@ -86,26 +81,26 @@ const SHORT_LINK: u64 = 64;
 /// Works out anew what is known of stretches of slots, after blocks that spoke for them were orphaned, moved or
 /// removed. Looks at the blocks in and shortly above each stretch only.
 pub(crate) async fn unlink(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     stretches: Vec<Interval>,
 ) -> Result<(), StoreError> {
     for stretch in coalesce(stretches) {
         let (low, high) = (stretch.start, stretch.end);
-        let runs = sqlx::query(
+        let runs = query(
             "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot <= $1 AND end_slot >= $2 \
              AND start_slot >= (SELECT COALESCE(MAX(start_slot), 0) FROM coverage WHERE start_slot <= $2)",
         )
         .bind(to_i64(high))
         .bind(to_i64(low))
-        .fetch_all(&mut *connection)
+        .fetch_all(connection)
         .await?;
         let mut known = links(connection, low, high).await?;
         known.extend(links_across(connection, high).await?);
         for run in &runs {
             let run = interval(run)?;
-            sqlx::query("DELETE FROM coverage WHERE start_slot = $1")
+            query("DELETE FROM coverage WHERE start_slot = $1")
                 .bind(to_i64(run.start))
-                .execute(&mut *connection)
+                .execute(connection)
                 .await?;
             // Where no block lies below the stretch, links across it speak for the slots there, and are known above.
             if run.start < low && run.first_block < low {
@@ -122,29 +117,29 @@ pub(crate) async fn unlink(
 }
 
 /// What blocks above a slot make known whose parent is below it.
-async fn links_across(connection: &mut SqliteConnection, slot: u64) -> Result<Vec<Interval>, StoreError> {
-    let near = sqlx::query(
+async fn links_across(connection: &mut Connection<'_>, slot: u64) -> Result<Vec<Interval>, StoreError> {
+    let near = query(
         "SELECT slot, parent_slot FROM blocks WHERE id >= $1 AND id < $2 AND parent_slot < $3 AND canonical <> 2",
     )
     .bind(first_id(slot.saturating_add(1)))
     .bind(first_id(slot.saturating_add(1 + SHORT_LINK)))
     .bind(to_i64(slot))
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await?;
-    let far = sqlx::query(
+    let far = query(
         "SELECT slot, parent_slot FROM blocks WHERE slot - parent_slot > 64 AND slot > $1 AND parent_slot < $1 \
          AND canonical <> 2",
     )
     .bind(to_i64(slot))
     .fetch_all(connection)
     .await?;
-    let link = |row: &SqliteRow| Ok(Interval::of_block(to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
+    let link = |row: &Row| Ok(Interval::of_block(to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
     near.iter().chain(&far).map(link).collect()
 }
 
 /// The lowest slot from `start` on that has a block which is not orphaned.
-async fn first_block(connection: &mut SqliteConnection, start: u64) -> Result<u64, StoreError> {
-    let row = sqlx::query("SELECT slot FROM blocks WHERE id >= $1 AND canonical <> 2 ORDER BY id LIMIT 1")
+async fn first_block(connection: &mut Connection<'_>, start: u64) -> Result<u64, StoreError> {
+    let row = query("SELECT slot FROM blocks WHERE id >= $1 AND canonical <> 2 ORDER BY id LIMIT 1")
         .bind(first_id(start))
         .fetch_optional(connection)
         .await?;
@@ -154,7 +149,7 @@ async fn first_block(connection: &mut SqliteConnection, start: u64) -> Result<u6
 /// What the blocks of a range of slots, both ends included, make known. Orphaned ones speak for nothing: where their
 /// parents are, other blocks are missing.
 pub(crate) async fn links(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     start: u64,
     end: u64,
 ) -> Result<Vec<Interval>, StoreError> {
@@ -163,12 +158,12 @@ pub(crate) async fn links(
     if start == 0 {
         joined.push(Interval { start: 0, end: 0, first_block: 0 });
     }
-    let mut rows = sqlx::query(
+    let mut rows = query(
         "SELECT slot, parent_slot FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2 ORDER BY id",
     )
     .bind(first_id(start))
     .bind(first_id(end.saturating_add(1)))
-    .fetch(&mut *connection);
+    .fetch(connection)?;
     while let Some(row) = rows.try_next().await? {
         joined.push(Interval::of_block(to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
         if joined.len() >= 65_536 {
@@ -179,8 +174,8 @@ pub(crate) async fn links(
 }
 
 /// Every interval, in order.
-pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Interval>, StoreError> {
-    let rows = sqlx::query("SELECT start_slot, end_slot, first_block FROM coverage ORDER BY start_slot")
+pub(crate) async fn all(connection: &mut Connection<'_>) -> Result<Vec<Interval>, StoreError> {
+    let rows = query("SELECT start_slot, end_slot, first_block FROM coverage ORDER BY start_slot")
         .fetch_all(connection)
         .await?;
     rows.iter().map(interval).collect()
@@ -188,7 +183,7 @@ pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Interva
 
 /// The lowest gap that shares a slot with the range.
 pub(crate) async fn first_gap(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     range: std::ops::Range<Slot>,
 ) -> Result<Option<Gap>, StoreError> {
     if range.is_empty() {
@@ -196,10 +191,10 @@ pub(crate) async fn first_gap(
     }
     // A gap lies below an interval; the first candidate is below the interval that ends at or above the range's start.
     // The reported end may lie inside the interval above the hole, so one more below the start is looked at.
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot >= \
          (SELECT COALESCE(MIN(start_slot), 0) FROM \
-         (SELECT start_slot FROM coverage WHERE start_slot <= $1 ORDER BY start_slot DESC LIMIT 2)) \
+         (SELECT start_slot FROM coverage WHERE start_slot <= $1 ORDER BY start_slot DESC LIMIT 2) AS below) \
          ORDER BY start_slot LIMIT 4",
     )
     .bind(to_i64(range.start.0))

@@ -1,126 +1,65 @@
-//! Connections: one that writes, a pool that reads. The seam to the database engine.
+//! The seam to the engines: an SQLite file or a PostgreSQL server, opened, read and written the same way.
 
-use std::path::Path;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::{Connection as _, Postgres, Sqlite, SqliteConnection};
+use tokio::sync::MutexGuard;
 
-use crate::error::{StoreError, message};
+use crate::error::StoreError;
 use crate::insert::KnownRoots;
-use crate::location::{OpenMode, StoreUrl};
-use crate::schema::{self, Contents, SCHEMA_VERSION};
+use crate::location::{OpenMode, Place, StoreUrl};
+use crate::postgres::{self, Server};
+use crate::sql::Connection;
+use crate::sqlite::File;
 
-/// How long the last checkpoint waits for those who read; what it leaves in the write-ahead log stays there.
-const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What every SQLite file begins with.
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
-/// Between two attempts to open a file that another process is opening.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
-
-/// Connections that read. Each has a thread of its own.
-const READERS: u32 = 4;
-
+/// An open database.
 #[derive(Debug)]
 pub(crate) struct Database {
     url: StoreUrl,
-    readers: SqlitePool,
-    writer: Option<Mutex<SqliteConnection>>,
-    /// Locked by who has the writer.
-    roots: Mutex<KnownRoots>,
-    patience: Duration,
+    pub(crate) backend: Backend,
     /// The schema version before this program raised it.
     version_found: i64,
 }
 
-fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(patience)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Normal)
-        .row_buffer_size(1024)
-        .disable_statement_logging()
+/// Where the database is kept.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    File(File),
+    Server(Server),
 }
 
-/// Options of the connections that read. In a database of 13 million blocks a cache of 64 MB takes a third off the
-/// time of a question about a validator, whose blocks lie everywhere. It is filled as pages are read.
-fn reading(path: &Path, patience: Duration) -> SqliteConnectOptions {
-    options(path, patience).pragma("cache_size", "-65536")
+/// A connection that reads.
+pub(crate) enum Reader {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// The connection that writes.
+pub(crate) enum Writer<'d> {
+    Sqlite(MutexGuard<'d, SqliteConnection>, MutexGuard<'d, KnownRoots>),
+    Postgres(PoolConnection<Postgres>, postgres::SchemaLock),
+}
+
+/// A transaction that writes. No other one writes at the same time, in no process. Dropped, it is rolled back.
+pub(crate) enum Transaction<'w> {
+    Sqlite(sqlx::Transaction<'w, Sqlite>, &'w mut KnownRoots),
+    Postgres(sqlx::Transaction<'w, Postgres>),
 }
 
 impl Database {
     pub(crate) async fn open(url: StoreUrl, mode: OpenMode, patience: Duration) -> Result<Self, StoreError> {
-        let path = url.path();
-        match path.metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if mode != OpenMode::Create {
-                    return Err(StoreError::Missing { path: path.to_owned() });
-                }
+        let (backend, version_found) = match url.place() {
+            Place::File(path) => {
+                let (file, version) = File::open(path, mode, patience).await?;
+                (Backend::File(file), version)
             }
-            Err(error) => {
-                return Err(StoreError::CannotOpen { path: path.to_owned(), detail: error.to_string() });
-            }
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(StoreError::CannotOpen {
-                    path: path.to_owned(),
-                    detail: "it is a directory".to_owned(),
-                });
-            }
-            Ok(_) => {
-                let waiting = Waiting::new(patience);
-                while let Err(error) = check_contents(path, mode, patience).await {
-                    waiting.after(error).await?;
-                }
-            }
-        }
-        match mode {
-            OpenMode::ReadOnly => Self::open_reading(url, patience).await,
-            OpenMode::Create | OpenMode::Existing => Self::open_writing(url, patience).await,
-        }
-    }
-
-    async fn open_reading(url: StoreUrl, patience: Duration) -> Result<Self, StoreError> {
-        let path = url.path();
-        let waiting = Waiting::new(patience);
-        let readers = loop {
-            match reading_pool(path, patience).await {
-                Ok(readers) => break readers,
-                Err(error) => waiting.after(error).await?,
+            Place::Server(_) => {
+                let (server, version) = Server::open(&url, mode, patience).await?;
+                (Backend::Server(server), version)
             }
         };
-        Ok(Self {
-            url,
-            readers,
-            writer: None,
-            roots: Mutex::default(),
-            patience,
-            version_found: SCHEMA_VERSION,
-        })
-    }
-
-    async fn open_writing(url: StoreUrl, patience: Duration) -> Result<Self, StoreError> {
-        let path = url.path();
-        let mut writer = connect_writer(path, patience).await?;
-        let waiting = Waiting::new(patience);
-        let version_found = loop {
-            match schema::migrate(&mut writer, path).await {
-                Ok(version) => break version,
-                Err(error) => waiting.after(error).await?,
-            }
-        };
-        let readers = pool(reading(path, patience).pragma("query_only", "ON"));
-        while let Err(error) = readers.acquire().await {
-            waiting.after(opening(path, error)).await?;
-        }
-        let writer = Some(Mutex::new(writer));
-        Ok(Self { url, readers, writer, roots: Mutex::default(), patience, version_found })
+        Ok(Self { url, backend, version_found })
     }
 
     pub(crate) fn url(&self) -> &StoreUrl {
@@ -131,154 +70,96 @@ impl Database {
         self.version_found
     }
 
-    /// A connection that reads.
-    pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        Ok(self.readers.acquire().await?)
+    pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(match &self.backend {
+            Backend::File(file) => Reader::Sqlite(file.reader().await?),
+            Backend::Server(server) => Reader::Postgres(server.reader().await?),
+        })
     }
 
     /// The connection that writes, once it is free. It has no transaction open.
-    pub(crate) async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
-        let Some(writer) = &self.writer else { return Err(StoreError::ReadOnly) };
-        let mut writer = writer.lock().await;
-        // SQLite ends a transaction by itself when the disk is full, which sqlx does not notice: it takes the
-        // connection to be inside one for ever. A connection like that is exchanged.
-        let alive = writer.ping().await.is_ok();
-        if !alive || writer.is_in_transaction() {
-            *writer = connect_writer(self.url.path(), self.patience).await?;
-            *self.roots.lock().await = KnownRoots::default();
-        }
-        Ok(writer)
+    pub(crate) async fn writer(&self) -> Result<Writer<'_>, StoreError> {
+        Ok(match &self.backend {
+            Backend::File(file) => {
+                let (connection, roots) = file.writer().await?;
+                Writer::Sqlite(connection, roots)
+            }
+            Backend::Server(server) => Writer::Postgres(server.writer().await?, server.lock()),
+        })
     }
 
-    /// What is remembered of the stored roots. To be asked for by who has the writer.
-    pub(crate) async fn roots(&self) -> MutexGuard<'_, KnownRoots> {
-        self.roots.lock().await
-    }
-
-    /// Ends all connections; the write-ahead log goes into the file, unless another process still needs it there.
+    /// Ends all connections; a write-ahead log of SQLite goes into the file.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        self.readers.close().await;
-        if let Some(writer) = &self.writer {
-            let mut writer = writer.lock().await;
-            let milliseconds = CHECKPOINT_PATIENCE.as_millis();
-            let sql = format!("PRAGMA busy_timeout = {milliseconds}; PRAGMA wal_checkpoint(TRUNCATE)");
-            match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *writer).await.map_err(StoreError::from) {
-                Ok(_) | Err(StoreError::Busy) => {}
-                Err(error) => return Err(error),
+        match &self.backend {
+            Backend::File(file) => file.close().await,
+            Backend::Server(server) => {
+                server.close().await;
+                Ok(())
             }
         }
+    }
+}
+
+impl Reader {
+    pub(crate) fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(connection) => Connection::Sqlite(connection),
+            Self::Postgres(connection) => Connection::Postgres(connection),
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// The connection, for a statement that is a transaction by itself.
+    pub(crate) fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(connection, _) => Connection::Sqlite(connection),
+            Self::Postgres(connection, _) => Connection::Postgres(connection),
+        }
+    }
+
+    /// Begins a transaction, once no other one writes.
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(connection, roots) => {
+                Transaction::Sqlite(connection.begin_with("BEGIN IMMEDIATE").await?, roots)
+            }
+            Self::Postgres(connection, lock) => {
+                let mut transaction = connection.begin().await?;
+                lock.take(&mut transaction).await?;
+                Transaction::Postgres(transaction)
+            }
+        })
+    }
+}
+
+impl Transaction<'_> {
+    pub(crate) fn connection(&mut self) -> Connection<'_> {
+        self.parts().0
+    }
+
+    /// The connection, and what is remembered of the roots in a file.
+    pub(crate) fn parts(&mut self) -> (Connection<'_>, Option<&mut KnownRoots>) {
+        match self {
+            Self::Sqlite(transaction, roots) => (Connection::Sqlite(transaction), Some(roots)),
+            Self::Postgres(transaction) => (Connection::Postgres(transaction), None),
+        }
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction, _) => transaction.commit().await?,
+            Self::Postgres(transaction) => transaction.commit().await?,
+        }
         Ok(())
     }
-}
 
-/// Waiting for a file that another process holds. SQLite waits by itself for most locks, but not where two
-/// processes make the same new file, or open it while the last one that used it cleans up.
-struct Waiting {
-    until: tokio::time::Instant,
-}
-
-impl Waiting {
-    fn new(patience: Duration) -> Self {
-        Self { until: tokio::time::Instant::now() + patience }
-    }
-
-    /// A pause before the next attempt, if that may help; the error otherwise.
-    async fn after(&self, error: StoreError) -> Result<(), StoreError> {
-        if !matches!(error, StoreError::Busy) || tokio::time::Instant::now() >= self.until {
-            return Err(error);
+    pub(crate) async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction, _) => transaction.rollback().await?,
+            Self::Postgres(transaction) => transaction.rollback().await?,
         }
-        tokio::time::sleep(RETRY_PAUSE).await;
         Ok(())
-    }
-}
-
-async fn connect_writer(path: &Path, patience: Duration) -> Result<SqliteConnection, StoreError> {
-    let options = options(path, patience)
-        .create_if_missing(true)
-        // Takes effect in a new file. Pages of 8 kB halve the pages that random keys of an index touch.
-        .page_size(8192)
-        .journal_mode(SqliteJournalMode::Wal)
-        .pragma("cache_size", "-131072")
-        .pragma("temp_store", "MEMORY")
-        .pragma("wal_autocheckpoint", "8000")
-        .pragma("journal_size_limit", "67108864");
-    let waiting = Waiting::new(patience);
-    loop {
-        match options.connect().await {
-            Ok(writer) => return Ok(writer),
-            Err(error) => waiting.after(opening(path, error)).await?,
-        }
-    }
-}
-
-/// Connections that read, the first of them open.
-async fn reading_pool(path: &Path, patience: Duration) -> Result<SqlitePool, StoreError> {
-    let readers = pool(reading(path, patience).read_only(true));
-    match readers.acquire().await.map_err(|error| opening(path, error)) {
-        Ok(_) => return Ok(readers),
-        Err(StoreError::Busy) => return Err(StoreError::Busy),
-        Err(_) => {}
-    }
-    // A file in a directory that cannot be written has no place for the lock files of a write-ahead log.
-    let readers = pool(reading(path, patience).read_only(true).immutable(true));
-    readers.acquire().await.map_err(|error| opening(path, error))?;
-    Ok(readers)
-}
-
-fn pool(options: SqliteConnectOptions) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(options)
-}
-
-/// Looks at the file before anything in it is touched.
-async fn check_contents(path: &Path, mode: OpenMode, patience: Duration) -> Result<(), StoreError> {
-    let probe = options(path, patience).read_only(true);
-    let mut connection = match probe.clone().connect().await.map_err(|error| opening(path, error)) {
-        Ok(connection) => connection,
-        // Read as immutable, a file that is being written to looks damaged.
-        Err(StoreError::Busy) => return Err(StoreError::Busy),
-        Err(_) => probe.immutable(true).connect().await.map_err(|error| opening(path, error))?,
-    };
-    let contents = schema::contents(&mut connection, path).await.map_err(|error| match error {
-        StoreError::Damaged { .. } => unreadable(path),
-        other => other,
-    })?;
-    connection.close().await?;
-    match (contents, mode) {
-        (Contents::Empty, OpenMode::Create) => Ok(()),
-        (Contents::Empty, _) => Err(StoreError::Missing { path: path.to_owned() }),
-        (Contents::Ours(found), _) if found > SCHEMA_VERSION => {
-            Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION })
-        }
-        (Contents::Ours(found), OpenMode::ReadOnly) if found < SCHEMA_VERSION => {
-            Err(StoreError::OlderSchema { found, known: SCHEMA_VERSION })
-        }
-        (Contents::Ours(_), _) => Ok(()),
-    }
-}
-
-/// A file that SQLite cannot make sense of: a database that was damaged if it begins like one, else something else.
-fn unreadable(path: &Path) -> StoreError {
-    let mut start = [0; SQLITE_MAGIC.len()];
-    let read =
-        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
-    if read.is_ok() && start == *SQLITE_MAGIC {
-        StoreError::CutShort { path: path.to_owned() }
-    } else {
-        StoreError::NotADatabase { path: path.to_owned() }
-    }
-}
-
-fn opening(path: &Path, error: sqlx::Error) -> StoreError {
-    let detail = message(&error);
-    match StoreError::from(error) {
-        StoreError::Damaged { .. } => unreadable(path),
-        StoreError::Engine(_) => StoreError::CannotOpen { path: path.to_owned(), detail },
-        other => other,
     }
 }
 
@@ -315,25 +196,24 @@ mod unit {
         let database =
             Database::open(path.as_path().into(), OpenMode::Create, Duration::from_secs(5)).await.unwrap();
         let mut writer = database.writer().await.unwrap();
-        crate::insert::transaction(&mut writer, &rows(1..1000), &mut KnownRoots::default()).await.unwrap();
+        crate::insert::transaction(&mut writer, &rows(1..1000)).await.unwrap();
         // What SQLite says at this limit is what it says when the device has no room.
-        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(&mut *writer).await.unwrap();
-        let error = crate::insert::transaction(&mut writer, &rows(1000..9000), &mut KnownRoots::default())
-            .await
-            .unwrap_err();
+        crate::sql::script("PRAGMA max_page_count = 1", &mut writer.connection()).await.unwrap();
+        let error = crate::insert::transaction(&mut writer, &rows(1000..9000)).await.unwrap_err();
         assert!(matches!(error, StoreError::DiskFull), "{error:?}");
         drop(writer);
 
         let mut reader = database.reader().await.unwrap();
-        assert_eq!(crate::query::count(&mut reader, "SELECT COUNT(*) FROM blocks").await.unwrap(), 999);
+        assert_eq!(
+            crate::query::count(&mut reader.connection(), "SELECT COUNT(*) FROM blocks").await.unwrap(),
+            999
+        );
         drop(reader);
         let mut writer = database.writer().await.unwrap();
-        let report = crate::insert::transaction(&mut writer, &rows(1000..9000), &mut KnownRoots::default())
-            .await
-            .unwrap();
+        let report = crate::insert::transaction(&mut writer, &rows(1000..9000)).await.unwrap();
         assert_eq!(report.inserted, 8000);
         drop(writer);
-        let check = crate::check::run(&mut database.reader().await.unwrap()).await.unwrap();
+        let check = crate::check::run(&mut database.reader().await.unwrap().connection()).await.unwrap();
         assert!(check.is_sound() && check.blocks == 8999, "{check:?}");
     }
 }

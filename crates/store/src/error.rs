@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use consensus::Root;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+
+use crate::location::StoreUrl;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +18,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The URL names a kind of database that this build does not know.
-    #[error("databases of the kind {scheme:?} are not supported; give the path of an SQLite file")]
+    #[error(
+        "databases of the kind {scheme:?} are not supported; give the path of an SQLite file or a postgres:// URL"
+    )]
     UnknownScheme {
         /// What came before `://`.
         scheme: String,
@@ -87,6 +93,59 @@ pub enum StoreError {
         /// What the operating system or SQLite said.
         detail: String,
     },
+    /// The URL of a server has no valid form.
+    #[error(
+        "the PostgreSQL URL cannot be read ({detail}); it looks like postgres://USER:PASSWORD@HOST:5432/DATABASE"
+    )]
+    BadServerUrl {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The server does not answer, or does not let us in.
+    #[error("the database {url} cannot be opened: {detail}")]
+    CannotConnect {
+        /// The server and its database.
+        url: StoreUrl,
+        /// What the server or the network said.
+        detail: String,
+    },
+    /// The server went away.
+    #[error(
+        "the database server cannot be reached ({detail}); the batch at hand is stored whole or not at all, all earlier \
+         ones are safe"
+    )]
+    Unreachable {
+        /// What happened to the connection.
+        detail: String,
+    },
+    /// A PostgreSQL database without our tables.
+    #[error("{url} has no tables of blockmark; `blockmark db init` makes them")]
+    NoTables {
+        /// The database.
+        url: StoreUrl,
+    },
+    /// The search path names no schema that is there.
+    #[error(
+        "the PostgreSQL database has no schema of the name that the search path gives; `CREATE SCHEMA` makes one"
+    )]
+    NoSchema,
+    /// A PostgreSQL database that another program uses.
+    #[error(
+        "{url} has a table named blocks that is not one of blockmark; give another database, or another schema by \
+         ?options=-csearch_path%3DNAME"
+    )]
+    ForeignTables {
+        /// The database.
+        url: StoreUrl,
+    },
+    /// A PostgreSQL database that cannot hold every graffiti.
+    #[error("{url} keeps text as {encoding}; make a database with ENCODING 'UTF8'")]
+    Encoding {
+        /// The database.
+        url: StoreUrl,
+        /// Its encoding.
+        encoding: String,
+    },
     /// A row that cannot be stored as it is.
     #[error("block {block_root} cannot be stored: {field} {reason}")]
     BadRow {
@@ -121,6 +180,19 @@ pub enum StoreError {
         /// Rows imported before.
         rows: u64,
     },
+    /// After a copy the two databases are not the same.
+    #[error(
+        "the databases differ after the copy ({from} and {to} blocks, digests {digests}): one of them changed \
+         meanwhile, or the target held other blocks; copy again while nothing writes, or into an empty database"
+    )]
+    CopyDiffers {
+        /// Blocks of the source.
+        from: u64,
+        /// Blocks of the target.
+        to: u64,
+        /// Digests of both.
+        digests: String,
+    },
     /// The export could not be written.
     #[error("the export cannot be written: {0}")]
     Write(#[from] std::io::Error),
@@ -147,24 +219,54 @@ mod sqlite_code {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code = match &error {
+        match &error {
             sqlx::Error::Database(database) => {
-                database.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff)
+                let known = match database.try_downcast_ref::<PgDatabaseError>() {
+                    Some(database) => of_postgres(database),
+                    None => of_sqlite(database.as_ref()),
+                };
+                known.unwrap_or(Self::Engine(error))
             }
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                return Self::damaged(error.to_string());
-            }
-            _ => None,
-        };
-        match code {
-            Some(sqlite_code::BUSY | sqlite_code::LOCKED) => Self::Busy,
-            Some(sqlite_code::READ_ONLY) => Self::ReadOnly,
-            Some(sqlite_code::FULL) => Self::DiskFull,
-            Some(sqlite_code::CORRUPT) => Self::damaged(message(&error)),
-            Some(sqlite_code::NOT_A_DATABASE) => Self::damaged("the file is not an SQLite database"),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::damaged(error.to_string()),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut => Self::Unreachable { detail: error.to_string() },
             _ => Self::Engine(error),
         }
     }
+}
+
+fn of_sqlite(error: &dyn DatabaseError) -> Option<StoreError> {
+    let code = error.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff)?;
+    Some(match code {
+        sqlite_code::BUSY | sqlite_code::LOCKED => StoreError::Busy,
+        sqlite_code::READ_ONLY => StoreError::ReadOnly,
+        sqlite_code::FULL => StoreError::DiskFull,
+        sqlite_code::CORRUPT => StoreError::damaged(error.message()),
+        sqlite_code::NOT_A_DATABASE => StoreError::damaged("the file is not an SQLite database"),
+        _ => return None,
+    })
+}
+
+/// By the codes of PostgreSQL's appendix A.
+fn of_postgres(error: &PgDatabaseError) -> Option<StoreError> {
+    Some(match error.code() {
+        // disk_full, in the place of a table or of the log.
+        "53100" => StoreError::DiskFull,
+        // lock_not_available, serialization_failure, deadlock_detected.
+        "55P03" | "40001" | "40P01" => StoreError::Busy,
+        // read_only_sql_transaction.
+        "25006" => StoreError::ReadOnly,
+        // data_corrupted, index_corrupted.
+        "XX001" | "XX002" => StoreError::damaged(error.message()),
+        // admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout,
+        // too_many_connections.
+        "57P01" | "57P02" | "57P03" | "25P03" | "53300" => {
+            StoreError::Unreachable { detail: error.message().to_owned() }
+        }
+        _ => return None,
+    })
 }
 
 /// The text of the engine without sqlx's words around it.

@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Row, SqliteConnection};
-
 use crate::error::StoreError;
-use crate::sql::{Values, pieces, placeholders};
+use crate::sql::{Batch, Connection, Kind, pieces, query};
 
 /// Named values.
 pub(crate) type Features = Vec<(String, f64)>;
@@ -26,7 +24,7 @@ fn unpack(names: &str, bytes: &[u8]) -> Result<Features, StoreError> {
 
 /// Stores the features of blocks, over what is there.
 pub(crate) async fn write(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     blocks: &[(i64, &[(String, f64)])],
     sets: &mut HashMap<Vec<String>, i64>,
 ) -> Result<(), StoreError> {
@@ -43,18 +41,19 @@ pub(crate) async fn write(
         last = Some((features, set));
         rows.push((*block, set, pack(features)));
     }
-    for piece in pieces(&rows) {
-        let mut values = Values::default();
+    let engine = connection.engine();
+    for piece in pieces(engine, &rows) {
+        let mut batch = Batch::new(engine, &[Kind::Integer, Kind::Integer, Kind::Bytes], piece.len());
         for (block, set, bytes) in piece {
-            values.push(*block)?;
-            values.push(*set)?;
-            values.push(bytes.clone())?;
+            batch.push(*block)?;
+            batch.push(*set)?;
+            batch.push(bytes.clone())?;
         }
+        let (rows, values) = batch.finish()?;
         let sql = format!(
-            "INSERT INTO evidence (block_id, feature_set, feature_values) VALUES {} \
+            "INSERT INTO evidence (block_id, feature_set, feature_values) {rows} \
              ON CONFLICT (block_id) DO UPDATE SET feature_set = excluded.feature_set, \
-             feature_values = excluded.feature_values",
-            placeholders(piece.len(), 3)
+             feature_values = excluded.feature_values"
         );
         values.execute(sql, connection).await?;
     }
@@ -62,7 +61,7 @@ pub(crate) async fn write(
 }
 
 async fn set_id(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     features: &[(String, f64)],
     sets: &mut HashMap<Vec<String>, i64>,
 ) -> Result<i64, StoreError> {
@@ -71,11 +70,11 @@ async fn set_id(
         return Ok(*id);
     }
     let text = serde_json::Value::from(names.clone()).to_string();
-    sqlx::query("INSERT INTO feature_sets (names) VALUES ($1) ON CONFLICT (names) DO NOTHING")
+    query("INSERT INTO feature_sets (names) VALUES ($1) ON CONFLICT (names) DO NOTHING")
         .bind(text.clone())
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    let id = sqlx::query("SELECT id FROM feature_sets WHERE names = $1")
+    let id = query("SELECT id FROM feature_sets WHERE names = $1")
         .bind(text)
         .fetch_one(connection)
         .await?
@@ -86,10 +85,10 @@ async fn set_id(
 
 /// The features of one block.
 pub(crate) async fn read(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     block: i64,
 ) -> Result<Option<Features>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT s.names, e.feature_values FROM evidence e JOIN feature_sets s ON s.id = e.feature_set \
          WHERE e.block_id = $1",
     )
@@ -97,4 +96,21 @@ pub(crate) async fn read(
     .fetch_optional(connection)
     .await?;
     row.map(|row| unpack(row.try_get(0)?, row.try_get(1)?)).transpose()
+}
+
+/// The features of all blocks between two ids, both included.
+pub(crate) async fn between(
+    connection: &mut Connection<'_>,
+    first: i64,
+    last: i64,
+) -> Result<HashMap<i64, Features>, StoreError> {
+    let rows = query(
+        "SELECT e.block_id, s.names, e.feature_values FROM evidence e JOIN feature_sets s ON s.id = e.feature_set \
+         WHERE e.block_id >= $1 AND e.block_id <= $2",
+    )
+    .bind(first)
+    .bind(last)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, unpack(row.try_get(1)?, row.try_get(2)?)?))).collect()
 }

@@ -2,11 +2,10 @@
 
 use consensus::Slot;
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, SqliteConnection};
 
 use crate::coverage::Gap;
 use crate::error::StoreError;
-use crate::sql::{to_i64, to_u64};
+use crate::sql::{Connection, query, to_i64, to_u64};
 
 /// Why slots are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,31 +75,31 @@ pub struct GapNote {
 }
 
 /// Notes take the place of those that overlap them.
-pub(crate) async fn write(connection: &mut SqliteConnection, notes: &[GapNote]) -> Result<(), StoreError> {
+pub(crate) async fn write(connection: &mut Connection<'_>, notes: &[GapNote]) -> Result<(), StoreError> {
     for note in notes {
         forget(connection, note.gap).await?;
     }
     for note in notes {
-        sqlx::query(
+        query(
             "INSERT INTO gap_notes (start_slot, end_slot, cause, detail, tries, last_try, next_try) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (start_slot) DO NOTHING",
         )
         .bind(to_i64(note.gap.start.0))
         .bind(to_i64(note.gap.end.0))
         .bind(note.cause.code())
-        .bind(&note.detail)
+        .bind(note.detail.replace('\0', ""))
         .bind(to_i64(note.tries))
         .bind(to_i64(note.last_try))
         .bind(note.next_try.map(to_i64))
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
     }
     Ok(())
 }
 
 /// Removes the notes that share a slot with the range.
-pub(crate) async fn forget(connection: &mut SqliteConnection, range: Gap) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM gap_notes WHERE start_slot <= $1 AND end_slot >= $2")
+pub(crate) async fn forget(connection: &mut Connection<'_>, range: Gap) -> Result<(), StoreError> {
+    query("DELETE FROM gap_notes WHERE start_slot <= $1 AND end_slot >= $2")
         .bind(to_i64(range.end.0))
         .bind(to_i64(range.start.0))
         .execute(connection)
@@ -109,8 +108,8 @@ pub(crate) async fn forget(connection: &mut SqliteConnection, range: Gap) -> Res
 }
 
 /// All notes, in order.
-pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<GapNote>, StoreError> {
-    let rows = sqlx::query(
+pub(crate) async fn all(connection: &mut Connection<'_>) -> Result<Vec<GapNote>, StoreError> {
+    let rows = query(
         "SELECT start_slot, end_slot, cause, detail, tries, last_try, next_try FROM gap_notes ORDER BY start_slot",
     )
     .fetch_all(connection)
@@ -123,7 +122,7 @@ pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<GapNote
                 detail: row.try_get(3)?,
                 tries: to_u64(row.try_get(4)?)?,
                 last_try: to_u64(row.try_get(5)?)?,
-                next_try: row.try_get::<Option<i64>, usize>(6)?.map(to_u64).transpose()?,
+                next_try: row.try_get::<Option<i64>>(6)?.map(to_u64).transpose()?,
             })
         })
         .collect()

@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use consensus::{Root, Slot};
 use futures::TryStreamExt;
-use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::codes::{canonical_code, verdict_code};
 use crate::coverage::Interval;
+use crate::db::Writer;
 use crate::error::StoreError;
 use crate::import::surrogate_root;
 use crate::latest::LatestChanges;
-use crate::record::{self, COLUMNS, Record};
+use crate::record::{self, COLUMNS, KINDS, Record};
 use crate::rollup::Deltas;
 use crate::roots::{RootFilter, part};
 use crate::row::{
     BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, SLOTS_PER_BUCKET, first_id, preferred_id,
 };
-use crate::sql::{ANY_BUCKET, Values, marks, pieces, placeholders, to_i64, to_u64};
+use crate::sql::{Arguments, Batch, Connection, Engine, Kind, any_bucket, pieces, query, to_i64, to_u64};
 use crate::{coverage_table, evidence, models};
 
 /// What became of the rows of a batch.
@@ -68,28 +68,33 @@ const DIRECT_LOOKS: usize = 8_192;
 
 /// Stores rows in a transaction of its own.
 pub(crate) async fn transaction(
-    writer: &mut SqliteConnection,
+    writer: &mut Writer<'_>,
     blocks: &[BlockRow],
-    roots: &mut KnownRoots,
 ) -> Result<InsertReport, StoreError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    refuse_moved(&mut transaction, blocks, roots).await?;
-    if let Some(report) = only_new(&mut transaction, blocks).await? {
+    let mut transaction = writer.begin().await?;
+    // PostgreSQL has an index of all roots, which tells afterwards that one was there.
+    if let (mut connection, Some(roots)) = transaction.parts() {
+        refuse_moved(&mut connection, blocks, Some(roots)).await?;
+    }
+    if let Some(report) = only_new(&mut transaction.connection(), blocks).await? {
         transaction.commit().await?;
         return Ok(report);
     }
     transaction.rollback().await?;
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let report = rows(&mut transaction, blocks).await?;
+    let mut transaction = writer.begin().await?;
+    if let (mut connection, None) = transaction.parts() {
+        refuse_moved(&mut connection, blocks, None).await?;
+    }
+    let report = rows(&mut transaction.connection(), blocks).await?;
     transaction.commit().await?;
     Ok(report)
 }
 
 /// Stores rows inside the caller's transaction, after looking for roots that are stored at another slot.
 pub(crate) async fn checked_rows(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     blocks: &[BlockRow],
-    roots: &mut KnownRoots,
+    roots: Option<&mut KnownRoots>,
 ) -> Result<InsertReport, StoreError> {
     refuse_moved(connection, blocks, roots).await?;
     rows(connection, blocks).await
@@ -97,9 +102,9 @@ pub(crate) async fn checked_rows(
 
 /// Refuses rows whose root is stored at another slot: a root belongs to one block, and a block has one slot.
 async fn refuse_moved(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     blocks: &[BlockRow],
-    roots: &mut KnownRoots,
+    roots: Option<&mut KnownRoots>,
 ) -> Result<(), StoreError> {
     let mut slots: HashMap<Root, Slot> = HashMap::with_capacity(blocks.len());
     for row in blocks {
@@ -108,31 +113,30 @@ async fn refuse_moved(
             return Err(moved(row.block_root, row.slot, before));
         }
     }
-    let buckets: i64 =
-        sqlx::query("SELECT COUNT(*) FROM slot_buckets").fetch_one(&mut *connection).await?.try_get(0)?;
     let mut suspects: Vec<Root> = slots.keys().copied().collect();
-    let looks = suspects.len().saturating_mul(usize::try_from(buckets).unwrap_or(usize::MAX));
-    if looks > DIRECT_LOOKS {
-        let filter = roots.refresh(connection).await?;
-        suspects.retain(|root| filter.may_hold(root));
-    }
-    if let Some(filter) = &mut roots.filter {
-        for root in slots.keys() {
-            if !filter.may_hold(root) {
+    if let Some(roots) = roots {
+        let buckets: i64 =
+            query("SELECT COUNT(*) FROM slot_buckets").fetch_one(connection).await?.try_get(0)?;
+        let looks = suspects.len().saturating_mul(usize::try_from(buckets).unwrap_or(usize::MAX));
+        if looks > DIRECT_LOOKS {
+            let filter = roots.refresh(connection).await?;
+            suspects.retain(|root| filter.may_hold(root));
+        }
+        if let Some(filter) = &mut roots.filter {
+            for root in slots.keys().filter(|root| !filter.may_hold(root)).collect::<Vec<_>>() {
                 filter.insert(part(root));
             }
         }
     }
-    for piece in pieces(&suspects) {
-        let mut values = Values::default();
-        for root in piece {
-            values.push(root.0.to_vec())?;
-        }
+    let engine = connection.engine();
+    for piece in pieces(engine, &suspects) {
+        let mut arguments = Arguments::new(engine);
+        let wanted = arguments.any_root(piece)?;
         let sql = format!(
-            "SELECT block_root, slot FROM blocks WHERE {ANY_BUCKET} AND block_root IN ({})",
-            marks(piece.len())
+            "SELECT block_root, slot FROM blocks WHERE {} AND block_root {wanted}",
+            any_bucket(engine)
         );
-        for row in values.fetch(sql, connection).await? {
+        for row in arguments.fetch(sql, connection).await? {
             let root = record::root_of_bytes(row.try_get(0)?)?;
             let stored = Slot(to_u64(row.try_get(1)?)?);
             if let Some(slot) = slots.get(&root).filter(|slot| **slot != stored) {
@@ -151,9 +155,8 @@ fn moved(block_root: Root, slot: Slot, stored: Slot) -> StoreError {
 
 impl KnownRoots {
     /// The roots of all stored blocks, read again where another connection wrote since. Inside a transaction.
-    async fn refresh(&mut self, connection: &mut SqliteConnection) -> Result<&RootFilter, StoreError> {
-        let version: i64 =
-            sqlx::query("PRAGMA data_version").fetch_one(&mut *connection).await?.try_get(0)?;
+    async fn refresh(&mut self, connection: &mut Connection<'_>) -> Result<&RootFilter, StoreError> {
+        let version: i64 = query("PRAGMA data_version").fetch_one(connection).await?.try_get(0)?;
         let filter = match self.filter.take() {
             Some(filter) if self.data_version == version => filter,
             _ => stored_roots(connection).await?,
@@ -165,13 +168,13 @@ impl KnownRoots {
 
 /// Reads all roots, the first half of each: bucket by bucket, each in one row, which is ten times faster than a row
 /// for every root.
-async fn stored_roots(connection: &mut SqliteConnection) -> Result<RootFilter, StoreError> {
+async fn stored_roots(connection: &mut Connection<'_>) -> Result<RootFilter, StoreError> {
     let mut filter = RootFilter::default();
-    let mut rows = sqlx::query(
+    let mut rows = query(
         "SELECT (SELECT group_concat(hex(substr(block_root, 1, 16)), '') FROM blocks \
          WHERE slot / 262144 = +bucket) FROM slot_buckets ORDER BY bucket",
     )
-    .fetch(connection);
+    .fetch(connection)?;
     while let Some(row) = rows.try_next().await? {
         let text: Option<String> = row.try_get(0)?;
         for digits in text.unwrap_or_default().as_bytes().as_chunks::<32>().0 {
@@ -196,7 +199,7 @@ fn digit(letter: u8) -> u8 {
 /// Stores rows of which none is known, without looking for them first. `None`, and a transaction to be rolled back,
 /// if that turns out to be wrong.
 async fn only_new(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     blocks: &[BlockRow],
 ) -> Result<Option<InsertReport>, StoreError> {
     blocks.iter().try_for_each(check_row)?;
@@ -219,7 +222,7 @@ async fn only_new(
 
 /// Stores rows inside the caller's transaction.
 pub(crate) async fn rows(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     rows: &[BlockRow],
 ) -> Result<InsertReport, StoreError> {
     rows.iter().try_for_each(check_row)?;
@@ -227,15 +230,14 @@ pub(crate) async fn rows(
     let mut changes = Changes::prepare(connection, &rows).await?;
     changes.report += repeated;
     let imported = has_imported(connection).await?;
-    for piece in pieces(&rows) {
+    for piece in pieces(connection.engine(), &rows) {
         chunk(connection, piece, imported, &mut changes).await?;
     }
     changes.apply(connection).await
 }
 
-async fn has_imported(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-    let row =
-        sqlx::query("SELECT 1 FROM blocks WHERE root_origin = 1 LIMIT 1").fetch_optional(connection).await?;
+async fn has_imported(connection: &mut Connection<'_>) -> Result<bool, StoreError> {
+    let row = query("SELECT 1 FROM blocks WHERE root_origin = 1 LIMIT 1").fetch_optional(connection).await?;
     Ok(row.is_some())
 }
 
@@ -251,7 +253,7 @@ struct Placed<'a> {
 }
 
 impl Changes {
-    async fn prepare(connection: &mut SqliteConnection, rows: &[&BlockRow]) -> Result<Self, StoreError> {
+    async fn prepare(connection: &mut Connection<'_>, rows: &[&BlockRow]) -> Result<Self, StoreError> {
         let mut changes = Self::default();
         for row in rows {
             if let Some(hash) = row.model_hash
@@ -287,7 +289,7 @@ impl Changes {
     /// Takes note of rows that are in the table of blocks now, and stores their evidence.
     async fn stored(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection<'_>,
         blocks: &[Placed<'_>],
     ) -> Result<(), StoreError> {
         let mut features: Vec<(i64, &[(String, f64)])> = Vec::new();
@@ -308,11 +310,16 @@ impl Changes {
     }
 
     /// Writes everything that was gathered.
-    async fn apply(self, connection: &mut SqliteConnection) -> Result<InsertReport, StoreError> {
-        for bucket in self.buckets {
-            sqlx::query("INSERT INTO slot_buckets (bucket) VALUES ($1) ON CONFLICT DO NOTHING")
+    async fn apply(self, connection: &mut Connection<'_>) -> Result<InsertReport, StoreError> {
+        // PostgreSQL's indexes are not led by the bucket.
+        let buckets = match connection.engine() {
+            Engine::Sqlite => self.buckets,
+            Engine::Postgres => BTreeSet::new(),
+        };
+        for bucket in buckets {
+            query("INSERT INTO slot_buckets (bucket) VALUES ($1) ON CONFLICT DO NOTHING")
                 .bind(to_i64(bucket))
-                .execute(&mut *connection)
+                .execute(connection)
                 .await?;
         }
         self.counts.apply(connection).await?;
@@ -371,7 +378,7 @@ fn last_of_each(rows: &[BlockRow]) -> (Vec<&BlockRow>, InsertReport) {
 }
 
 async fn chunk(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     rows: &[&BlockRow],
     imported: bool,
     changes: &mut Changes,
@@ -403,7 +410,7 @@ async fn chunk(
         };
         let stand_in = stand_in.filter(|old| old.row.root_known == RootOrigin::Imported);
         if let Some(old) = &stand_in {
-            sqlx::query("DELETE FROM blocks WHERE id = $1").bind(old.id).execute(&mut *connection).await?;
+            query("DELETE FROM blocks WHERE id = $1").bind(old.id).execute(connection).await?;
             uncount(changes, old);
             changes.latest.replaced(old.row.proposer_index.0, old.id);
         }
@@ -488,8 +495,8 @@ fn unlink(changes: &mut Changes, old: &Record, new: &BlockRow) {
 }
 
 /// An id of the slot that no block has.
-async fn free_id(connection: &mut SqliteConnection, row: &BlockRow) -> Result<i64, StoreError> {
-    let taken = sqlx::query("SELECT id FROM blocks WHERE id >= $1 AND id < $2")
+async fn free_id(connection: &mut Connection<'_>, row: &BlockRow) -> Result<i64, StoreError> {
+    let taken = query("SELECT id FROM blocks WHERE id >= $1 AND id < $2")
         .bind(first_id(row.slot.0))
         .bind(first_id(row.slot.0 + 1))
         .fetch_all(connection)
@@ -503,17 +510,17 @@ async fn free_id(connection: &mut SqliteConnection, row: &BlockRow) -> Result<i6
 }
 
 /// Inserts rows, and gives the number of those that met no other row with the same id or root.
-async fn insert_placed(connection: &mut SqliteConnection, rows: &[Placed<'_>]) -> Result<u64, StoreError> {
+async fn insert_placed(connection: &mut Connection<'_>, rows: &[Placed<'_>]) -> Result<u64, StoreError> {
     let columns = COLUMNS.join(", ");
     let mut inserted = 0;
-    let mut pieces = pieces(rows);
-    let mut next = pieces.next().map(bind_all).transpose()?;
-    while let Some((length, values)) = next {
-        let rows = placeholders(length, COLUMNS.len());
-        let sql = format!("INSERT INTO blocks ({columns}) VALUES {rows} ON CONFLICT DO NOTHING");
+    let engine = connection.engine();
+    let mut pieces = pieces(engine, rows);
+    let mut next = pieces.next().map(|piece| bind_all(engine, piece)).transpose()?;
+    while let Some((rows, values)) = next {
+        let sql = format!("INSERT INTO blocks ({columns}) {rows} ON CONFLICT DO NOTHING");
         // The next values are put together while the database engine, on its own thread, works on these.
         let (written, prepared) = futures::join!(values.execute(sql, connection), async {
-            pieces.next().map(bind_all).transpose()
+            pieces.next().map(|piece| bind_all(engine, piece)).transpose()
         });
         inserted += written?;
         next = prepared?;
@@ -521,16 +528,16 @@ async fn insert_placed(connection: &mut SqliteConnection, rows: &[Placed<'_>]) -
     Ok(inserted)
 }
 
-fn bind_all(rows: &[Placed<'_>]) -> Result<(usize, Values), StoreError> {
-    let mut values = Values::with_capacity(rows.len() * COLUMNS.len());
+fn bind_all(engine: Engine, rows: &[Placed<'_>]) -> Result<(String, Arguments), StoreError> {
+    let mut batch = Batch::new(engine, &KINDS, rows.len());
     for placed in rows {
-        record::bind(&mut values, placed.id, placed.model_id, &placed.row)?;
+        record::bind(&mut batch, placed.id, placed.model_id, &placed.row)?;
     }
-    Ok((rows.len(), values))
+    batch.finish()
 }
 
 async fn write(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     fresh: &mut [Placed<'_>],
     kept: &[Placed<'_>],
     changes: &mut Changes,
@@ -540,12 +547,12 @@ async fn write(
     }
     let settings: Vec<String> =
         COLUMNS.iter().skip(1).map(|column| format!("{column} = excluded.{column}")).collect();
-    for piece in pieces(kept) {
-        let (length, values) = bind_all(piece)?;
+    let engine = connection.engine();
+    for piece in pieces(engine, kept) {
+        let (rows, values) = bind_all(engine, piece)?;
         let sql = format!(
-            "INSERT INTO blocks ({}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
+            "INSERT INTO blocks ({}) {rows} ON CONFLICT (id) DO UPDATE SET {}",
             COLUMNS.join(", "),
-            placeholders(length, COLUMNS.len()),
             settings.join(", ")
         );
         values.execute(sql, connection).await?;
@@ -555,49 +562,46 @@ async fn write(
 }
 
 /// Gives another id to those rows whose id another block of the slot has already.
-async fn settle_ids(connection: &mut SqliteConnection, fresh: &mut [Placed<'_>]) -> Result<(), StoreError> {
+async fn settle_ids(connection: &mut Connection<'_>, fresh: &mut [Placed<'_>]) -> Result<(), StoreError> {
     let mut stored: HashSet<Root> = HashSet::with_capacity(fresh.len());
     let ids: Vec<i64> = fresh.iter().map(|placed| placed.id).collect();
-    for piece in pieces(&ids) {
-        let mut values = Values::default();
-        for id in piece {
-            values.push(*id)?;
-        }
-        let sql = format!("SELECT block_root FROM blocks WHERE id IN ({})", marks(piece.len()));
-        for row in values.fetch(sql, connection).await? {
+    let engine = connection.engine();
+    for piece in pieces(engine, &ids) {
+        let mut arguments = Arguments::new(engine);
+        let wanted = arguments.any_number(piece)?;
+        let sql = format!("SELECT block_root FROM blocks WHERE id {wanted}");
+        for row in arguments.fetch(sql, connection).await? {
             stored.insert(record::root_of_bytes(row.try_get(0)?)?);
         }
     }
     for placed in fresh.iter_mut().filter(|placed| !stored.contains(&placed.row.block_root)) {
         placed.id = free_id(connection, &placed.row).await?;
-        let (_, values) = bind_all(std::slice::from_ref(placed))?;
-        let row = placeholders(1, COLUMNS.len());
-        values
-            .execute(format!("INSERT INTO blocks ({}) VALUES {row}", COLUMNS.join(", ")), connection)
-            .await?;
+        let (row, values) = bind_all(engine, std::slice::from_ref(placed))?;
+        values.execute(format!("INSERT INTO blocks ({}) {row}", COLUMNS.join(", ")), connection).await?;
     }
     Ok(())
 }
 
 /// The stored blocks among those with the given slots and roots. A root is looked for in the bucket of its slot.
 pub(crate) async fn known(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     keys: Vec<(Slot, Root)>,
 ) -> Result<HashMap<Root, Record>, StoreError> {
     let select = record::select("b");
     let mut known = HashMap::new();
-    for piece in pieces(&keys) {
-        let mut values = Values::default();
+    let engine = connection.engine();
+    for piece in pieces(engine, &keys) {
+        let mut batch = Batch::new(engine, &[Kind::Integer, Kind::Bytes], piece.len());
         for (slot, root) in piece {
-            values.push(to_i64(slot.0 / SLOTS_PER_BUCKET))?;
-            values.push(root.0.to_vec())?;
+            batch.push(to_i64(slot.0 / SLOTS_PER_BUCKET))?;
+            batch.push(root.0.to_vec())?;
         }
+        let (rows, arguments) = batch.finish()?;
         let sql = format!(
-            "WITH wanted (bucket, root) AS (VALUES {}) {select} FROM wanted w CROSS JOIN blocks b \
-             WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root",
-            placeholders(piece.len(), 2)
+            "WITH wanted (bucket, root) AS ({rows}) {select} FROM wanted w CROSS JOIN blocks b \
+             WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root"
         );
-        for row in values.fetch(sql, connection).await? {
+        for row in arguments.fetch(sql, connection).await? {
             let record = Record::read(&row)?;
             known.insert(record.row.block_root, record);
         }
@@ -607,27 +611,28 @@ pub(crate) async fn known(
 
 /// Slots and proposers of imported rows whose real block is stored.
 async fn real_blocks(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     rows: &[&BlockRow],
 ) -> Result<HashSet<(u64, u64)>, StoreError> {
     let imported: Vec<&&BlockRow> =
         rows.iter().filter(|row| row.root_known == RootOrigin::Imported).collect();
     let mut real = HashSet::new();
-    for piece in pieces(&imported) {
-        let mut values = Values::default();
+    let engine = connection.engine();
+    for piece in pieces(engine, &imported) {
+        let mut batch = Batch::new(engine, &[Kind::Integer; 4], piece.len());
         for row in piece {
-            values.push(to_i64(row.slot.0 / SLOTS_PER_BUCKET))?;
-            values.push(to_i64(row.proposer_index.0))?;
-            values.push(first_id(row.slot.0))?;
-            values.push(first_id(row.slot.0 + 1))?;
+            batch.push(to_i64(row.slot.0 / SLOTS_PER_BUCKET))?;
+            batch.push(to_i64(row.proposer_index.0))?;
+            batch.push(first_id(row.slot.0))?;
+            batch.push(first_id(row.slot.0 + 1))?;
         }
+        let (rows, arguments) = batch.finish()?;
         let sql = format!(
-            "WITH wanted (bucket, proposer, low, high) AS (VALUES {}) \
+            "WITH wanted (bucket, proposer, low, high) AS ({rows}) \
              SELECT b.slot, b.proposer_index FROM wanted w CROSS JOIN blocks b WHERE b.slot / 262144 = w.bucket \
-             AND b.proposer_index = w.proposer AND b.id >= w.low AND b.id < w.high AND b.root_origin = 0",
-            placeholders(piece.len(), 4)
+             AND b.proposer_index = w.proposer AND b.id >= w.low AND b.id < w.high AND b.root_origin = 0"
         );
-        for row in values.fetch(sql, connection).await? {
+        for row in arguments.fetch(sql, connection).await? {
             real.insert((to_u64(row.try_get(0)?)?, to_u64(row.try_get(1)?)?));
         }
     }
@@ -636,23 +641,22 @@ async fn real_blocks(
 
 /// Sets what the chain made of blocks; unknown roots are passed over. Gives the number changed.
 pub(crate) async fn set_canonical(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     states: &[(Root, CanonicalState)],
 ) -> Result<u64, StoreError> {
     let states: BTreeMap<Root, CanonicalState> = states.iter().copied().collect();
     let mut records = Vec::new();
     let roots: Vec<Root> = states.keys().copied().collect();
-    for piece in pieces(&roots) {
-        let mut values = Values::default();
-        for root in piece {
-            values.push(root.0.to_vec())?;
-        }
+    let engine = connection.engine();
+    for piece in pieces(engine, &roots) {
+        let mut arguments = Arguments::new(engine);
+        let wanted = arguments.any_root(piece)?;
         let sql = format!(
-            "{} FROM blocks WHERE {ANY_BUCKET} AND block_root IN ({})",
+            "{} FROM blocks WHERE {} AND block_root {wanted}",
             record::select("blocks"),
-            marks(piece.len())
+            any_bucket(engine)
         );
-        for row in values.fetch(sql, connection).await? {
+        for row in arguments.fetch(sql, connection).await? {
             records.push(Record::read(&row)?);
         }
     }
@@ -678,24 +682,25 @@ pub(crate) struct Stateful {
 
 /// Gives blocks other states, with all that hangs on it: counts and known slots. Gives the number changed.
 pub(crate) async fn change_states(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     mut blocks: Vec<Stateful>,
 ) -> Result<u64, StoreError> {
     blocks.retain(|block| block.before != block.after);
     blocks.sort_unstable_by_key(|block| (canonical_code(block.after), block.id));
     let (mut counts, mut links, mut unlinked) = (Deltas::default(), Vec::new(), Vec::new());
+    let engine = connection.engine();
     for same in blocks.chunk_by(|a, b| a.after == b.after) {
-        for piece in pieces(same) {
-            let mut values = Values::default();
+        for piece in pieces(engine, same) {
+            let mut batch = Batch::new(engine, &[Kind::Integer; 2], piece.len());
             for block in piece {
-                values.push(canonical_code(block.after))?;
-                values.push(block.id)?;
+                batch.push(canonical_code(block.after))?;
+                batch.push(block.id)?;
             }
+            let (rows, values) = batch.finish()?;
             // The state once for each id, so that statements of few lengths do.
             let sql = format!(
-                "WITH changed (state, id) AS (VALUES {}) UPDATE blocks SET canonical = \
-                 (SELECT MAX(state) FROM changed) WHERE id IN (SELECT id FROM changed)",
-                placeholders(piece.len(), 2)
+                "WITH changed (state, id) AS ({rows}) UPDATE blocks SET canonical = \
+                 (SELECT MAX(state) FROM changed) WHERE id IN (SELECT id FROM changed)"
             );
             values.execute(sql, connection).await?;
         }

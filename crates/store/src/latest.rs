@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
-
 use crate::error::StoreError;
-use crate::sql::{ANY_BUCKET, Values, pieces, placeholders, to_i64};
+use crate::sql::{Batch, Connection, Kind, any_bucket, pieces, query, to_i64};
 
 /// Changes that one transaction gathers.
 #[derive(Default)]
@@ -35,43 +33,45 @@ impl LatestChanges {
     }
 
     /// Writes the changes.
-    pub(crate) async fn apply(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(crate) async fn apply(self, connection: &mut Connection<'_>) -> Result<(), StoreError> {
         for (proposer, block_id) in self.replaced {
-            sqlx::query("DELETE FROM validator_latest WHERE proposer_index = $1 AND block_id = $2")
+            query("DELETE FROM validator_latest WHERE proposer_index = $1 AND block_id = $2")
                 .bind(to_i64(proposer))
                 .bind(block_id)
-                .execute(&mut *connection)
+                .execute(connection)
                 .await?;
         }
         let mut newest: Vec<_> = self.newest.into_iter().collect();
         newest.sort_unstable();
-        for piece in pieces(&newest) {
-            let mut values = Values::default();
+        let engine = connection.engine();
+        for piece in pieces(engine, &newest) {
+            let mut batch = Batch::new(engine, &[Kind::Integer; 3], piece.len());
             for (proposer, (block_id, verdict)) in piece {
-                values.push(to_i64(*proposer))?;
-                values.push(*block_id)?;
-                values.push(*verdict)?;
+                batch.push(to_i64(*proposer))?;
+                batch.push(*block_id)?;
+                batch.push(*verdict)?;
             }
+            let (rows, values) = batch.finish()?;
             let sql = format!(
-                "INSERT INTO validator_latest (proposer_index, block_id, best_guess) VALUES {} \
+                "INSERT INTO validator_latest (proposer_index, block_id, best_guess) {rows} \
                  ON CONFLICT (proposer_index) DO UPDATE SET block_id = excluded.block_id, \
-                 best_guess = excluded.best_guess WHERE excluded.block_id >= validator_latest.block_id",
-                placeholders(piece.len(), 3)
+                 best_guess = excluded.best_guess WHERE excluded.block_id >= validator_latest.block_id"
             );
             values.execute(sql, connection).await?;
         }
         for proposer in self.recount {
             let proposer = to_i64(proposer);
-            sqlx::query("DELETE FROM validator_latest WHERE proposer_index = $1")
+            query("DELETE FROM validator_latest WHERE proposer_index = $1")
                 .bind(proposer)
-                .execute(&mut *connection)
+                .execute(connection)
                 .await?;
             let sql = format!(
                 "INSERT INTO validator_latest (proposer_index, block_id, best_guess) \
-                 SELECT proposer_index, id, best_guess FROM blocks WHERE {ANY_BUCKET} AND proposer_index = $1 \
-                 ORDER BY id DESC LIMIT 1"
+                 SELECT proposer_index, id, best_guess FROM blocks WHERE {} AND proposer_index = $1 \
+                 ORDER BY id DESC LIMIT 1",
+                any_bucket(engine)
             );
-            sqlx::query(AssertSqlSafe(sql)).bind(proposer).execute(&mut *connection).await?;
+            query(sql).bind(proposer).execute(connection).await?;
         }
         Ok(())
     }

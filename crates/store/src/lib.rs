@@ -1,4 +1,4 @@
-//! Tables, queries and migrations of verdicts; SQLite embedded.
+//! Tables, queries and migrations of verdicts; SQLite embedded, PostgreSQL when asked.
 //!
 //! ```text
 //! BlockRow ─▶ insert ─▶ blocks ─┬▶ coverage          gaps, sync status
@@ -12,6 +12,7 @@ pub mod affinity;
 mod chain;
 mod check;
 mod codes;
+mod copy;
 mod counts;
 mod coverage;
 mod coverage_table;
@@ -23,8 +24,10 @@ mod gap_notes;
 mod import;
 mod insert;
 mod latest;
+mod lead;
 mod location;
 mod models;
+mod postgres;
 mod query;
 mod record;
 mod rollup;
@@ -32,11 +35,14 @@ mod roots;
 mod row;
 mod schema;
 mod sql;
+mod sqlite;
 mod store;
+mod work;
 
 pub use affinity::{AffinityRule, Verdict, affinity};
 pub use chain::{BlockPlace, ChainMarks, ChainReport, ChainUpdate};
 pub use check::CheckReport;
+pub use copy::{CopyProgress, CopyReport, Digest};
 pub use counts::{ClientCounts, Confusion};
 pub use coverage::{Gap, IntervalSet, LastChunk, explode_gap};
 pub use error::StoreError;
@@ -44,9 +50,11 @@ pub use export::{ExportReport, Format};
 pub use gap_notes::{GapCause, GapNote};
 pub use import::{ImportProgress, ImportReport, LISTED, SetAside, check_blockprint, surrogate_root};
 pub use insert::{InsertReport, check_row};
+pub use lead::Lead;
 pub use location::{OpenMode, StoreUrl};
 pub use models::ModelRecord;
 pub use query::{BlockCursor, LatestBlock, Page, SyncStatus};
 pub use row::{BlockRow, CanonicalState, RootOrigin};
 pub use schema::SCHEMA_VERSION;
 pub use store::{PATIENCE, Store};
+pub use work::{Milliseconds, WorkItem, WorkStatus};

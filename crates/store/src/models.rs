@@ -1,8 +1,7 @@
 //! The models that gave verdicts.
 
-use sqlx::{Row, SqliteConnection};
-
 use crate::error::StoreError;
+use crate::sql::{Connection, query};
 
 /// A model that the database knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,12 +15,12 @@ pub struct ModelRecord {
 }
 
 pub(crate) async fn register(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     hash: &[u8; 32],
     name: &str,
     info_json: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO models (hash, name, info) VALUES ($1, $2, $3) \
          ON CONFLICT (hash) DO UPDATE SET name = excluded.name, info = excluded.info",
     )
@@ -34,21 +33,18 @@ pub(crate) async fn register(
 }
 
 /// The id of a model; a row without a name is made for an unknown one.
-pub(crate) async fn id_of(connection: &mut SqliteConnection, hash: &[u8; 32]) -> Result<i64, StoreError> {
-    sqlx::query("INSERT INTO models (hash, name, info) VALUES ($1, '', '{}') ON CONFLICT (hash) DO NOTHING")
+pub(crate) async fn id_of(connection: &mut Connection<'_>, hash: &[u8; 32]) -> Result<i64, StoreError> {
+    query("INSERT INTO models (hash, name, info) VALUES ($1, '', '{}') ON CONFLICT (hash) DO NOTHING")
         .bind(hash.to_vec())
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    let row = sqlx::query("SELECT id FROM models WHERE hash = $1")
-        .bind(hash.to_vec())
-        .fetch_one(connection)
-        .await?;
+    let row =
+        query("SELECT id FROM models WHERE hash = $1").bind(hash.to_vec()).fetch_one(connection).await?;
     Ok(row.try_get(0)?)
 }
 
-pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(i64, ModelRecord)>, StoreError> {
-    let rows =
-        sqlx::query("SELECT id, hash, name, info FROM models ORDER BY id").fetch_all(connection).await?;
+pub(crate) async fn all(connection: &mut Connection<'_>) -> Result<Vec<(i64, ModelRecord)>, StoreError> {
+    let rows = query("SELECT id, hash, name, info FROM models ORDER BY id").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             let hash = hash_of_bytes(row.try_get(1)?)?;

@@ -9,14 +9,15 @@ use consensus::primitives::SLOTS_PER_EPOCH;
 use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::codes::{client_code, verdict_of_code};
 use crate::counts::{ClientCounts, Confusion};
 use crate::error::StoreError;
 use crate::record::{Record, select};
 use crate::row::{BlockRow, SLOTS_PER_BUCKET, first_id, slot_of_id};
-use crate::sql::{ANY_BUCKET, Values, filled_pieces, marks, pieces, placeholders, to_i64, to_u64};
+use crate::sql::{
+    Arguments, Batch, Connection, Engine, Kind, any_bucket, filled_pieces, pieces, query, to_i64, to_u64,
+};
 use crate::{coverage_table, rollup};
 
 /// How far the database goes.
@@ -74,11 +75,11 @@ fn page_size(limit: usize) -> usize {
 }
 
 async fn records(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     rest: &str,
-    values: Values,
+    arguments: Arguments,
 ) -> Result<Vec<Record>, StoreError> {
-    let rows = values.fetch(format!("{} FROM blocks {rest}", select("blocks")), connection).await?;
+    let rows = arguments.fetch(format!("{} FROM blocks {rest}", select("blocks")), connection).await?;
     rows.iter().map(Record::read).collect()
 }
 
@@ -87,39 +88,52 @@ fn block_rows(records: Vec<Record>) -> Vec<BlockRow> {
 }
 
 pub(crate) async fn blocks(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     range: Range<Slot>,
     after: Option<BlockCursor>,
     limit: usize,
 ) -> Result<Page<BlockRow, BlockCursor>, StoreError> {
     let limit = page_size(limit);
-    let mut values = Values::default();
+    let mut arguments = Arguments::new(connection.engine());
     let low = first_id(range.start.0);
-    values.push(after.map_or(low, |cursor| cursor.0.saturating_add(1).max(low)))?;
-    values.push(first_id(range.end.0))?;
-    values.push(i64::try_from(limit).unwrap_or(i64::MAX))?;
-    let found = records(connection, "WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3", values).await?;
+    let from = arguments.one(after.map_or(low, |cursor| cursor.0.saturating_add(1).max(low)))?;
+    let until = arguments.one(first_id(range.end.0))?;
+    let most = arguments.one(i64::try_from(limit).unwrap_or(i64::MAX))?;
+    let rest = format!("WHERE id >= {from} AND id < {until} ORDER BY id LIMIT {most}");
+    let found = records(connection, &rest, arguments).await?;
     let next = if found.len() < limit { None } else { found.last().map(|record| BlockCursor(record.id)) };
     Ok(Page { items: block_rows(found), next })
 }
 
+/// Records after an id, in order.
+pub(crate) async fn records_after(
+    connection: &mut Connection<'_>,
+    after: Option<i64>,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    let mut arguments = Arguments::new(connection.engine());
+    let after = arguments.one(after.unwrap_or(i64::MIN))?;
+    let most = arguments.one(i64::try_from(limit).unwrap_or(i64::MAX))?;
+    records(connection, &format!("WHERE id > {after} ORDER BY id LIMIT {most}"), arguments).await
+}
+
 pub(crate) async fn recent(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     count: usize,
 ) -> Result<Vec<BlockRow>, StoreError> {
-    let mut values = Values::default();
-    values.push(i64::try_from(count.min(MAX_PAGE)).unwrap_or(i64::MAX))?;
-    Ok(block_rows(records(connection, "ORDER BY id DESC LIMIT $1", values).await?))
+    let mut arguments = Arguments::new(connection.engine());
+    let most = arguments.one(i64::try_from(count.min(MAX_PAGE)).unwrap_or(i64::MAX))?;
+    Ok(block_rows(records(connection, &format!("ORDER BY id DESC LIMIT {most}"), arguments).await?))
 }
 
 pub(crate) async fn by_root(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     root: Root,
 ) -> Result<Option<BlockRow>, StoreError> {
-    let mut values = Values::default();
-    values.push(root.0.to_vec())?;
-    let rest = format!("WHERE {ANY_BUCKET} AND block_root = $1");
-    let Some(record) = records(connection, &rest, values).await?.pop() else {
+    let mut arguments = Arguments::new(connection.engine());
+    let root = arguments.one(root.0.to_vec())?;
+    let rest = format!("WHERE {} AND block_root = {root}", any_bucket(connection.engine()));
+    let Some(record) = records(connection, &rest, arguments).await?.pop() else {
         return Ok(None);
     };
     let features = crate::evidence::read(connection, record.id).await?;
@@ -127,7 +141,7 @@ pub(crate) async fn by_root(
 }
 
 pub(crate) async fn of_validators(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     validators: &[ValidatorIndex],
     since: Slot,
 ) -> Result<Vec<BlockRow>, StoreError> {
@@ -135,31 +149,37 @@ pub(crate) async fn of_validators(
     sorted.sort_unstable();
     sorted.dedup();
     let mut found = Vec::new();
+    let engine = connection.engine();
     // One question for all of them where that can be: each one goes through all buckets.
-    for piece in filled_pieces(&sorted) {
-        let mut values = Values::default();
-        for validator in &piece {
-            values.push(to_i64(validator.0))?;
-        }
-        values.push(to_i64(since.0))?;
-        values.push(first_id(since.0))?;
+    for piece in filled_pieces(engine, &sorted) {
+        let mut arguments = Arguments::new(engine);
+        let numbers: Vec<i64> = piece.iter().map(|validator| to_i64(validator.0)).collect();
+        let proposers = arguments.any_number(&numbers)?;
+        let buckets = match engine {
+            Engine::Sqlite => {
+                let since = arguments.one(to_i64(since.0))?;
+                format!(
+                    "slot / 262144 IN (SELECT +bucket FROM slot_buckets WHERE bucket >= {since} / 262144)"
+                )
+            }
+            Engine::Postgres => any_bucket(engine).to_owned(),
+        };
+        let since = arguments.one(first_id(since.0))?;
         let rest = format!(
-            "WHERE proposer_index IN ({}) AND slot / 262144 IN (SELECT +bucket FROM slot_buckets \
-             WHERE bucket >= ? / 262144) AND id >= ? ORDER BY proposer_index, id",
-            marks(piece.len())
+            "WHERE proposer_index {proposers} AND {buckets} AND id >= {since} ORDER BY proposer_index, id"
         );
-        found.extend(block_rows(records(connection, &rest, values).await?));
+        found.extend(block_rows(records(connection, &rest, arguments).await?));
     }
     Ok(found)
 }
 
 pub(crate) async fn latest(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     after: Option<ValidatorIndex>,
     limit: usize,
 ) -> Result<Page<LatestBlock, ValidatorIndex>, StoreError> {
     let limit = page_size(limit);
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT proposer_index, block_id, best_guess FROM validator_latest WHERE proposer_index > $1 \
          ORDER BY proposer_index LIMIT $2",
     )
@@ -181,8 +201,8 @@ pub(crate) async fn latest(
     Ok(Page { items, next })
 }
 
-pub(crate) async fn sync_status(connection: &mut SqliteConnection) -> Result<SyncStatus, StoreError> {
-    let row = sqlx::query(
+pub(crate) async fn sync_status(connection: &mut Connection<'_>) -> Result<SyncStatus, StoreError> {
+    let row = query(
         "SELECT COALESCE((SELECT slot FROM blocks WHERE canonical <> 2 ORDER BY id DESC LIMIT 1), 0), \
          NOT EXISTS (SELECT 1 FROM coverage WHERE start_slot > 0)",
     )
@@ -192,11 +212,11 @@ pub(crate) async fn sync_status(connection: &mut SqliteConnection) -> Result<Syn
 }
 
 pub(crate) async fn confusion(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     client: Client,
     range: Range<Slot>,
 ) -> Result<Confusion, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT best_guess = $1, graffiti_guess = $1, COUNT(*) FROM blocks \
          WHERE graffiti_guess IS NOT NULL AND slot >= $2 AND slot < $3 GROUP BY 1, 2",
     )
@@ -207,8 +227,8 @@ pub(crate) async fn confusion(
     .await?;
     let mut confusion = Confusion::default();
     for row in &rows {
-        let (guessed, signed): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let field = match (guessed != 0, signed != 0) {
+        let (guessed, signed): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+        let field = match (guessed, signed) {
             (true, true) => &mut confusion.true_pos,
             (false, false) => &mut confusion.true_neg,
             (true, false) => &mut confusion.false_pos,
@@ -220,11 +240,8 @@ pub(crate) async fn confusion(
 }
 
 /// Counts of the blocks of a range of slots, orphaned ones left out.
-async fn count_slots(
-    connection: &mut SqliteConnection,
-    range: Range<u64>,
-) -> Result<ClientCounts, StoreError> {
-    let rows = sqlx::query("SELECT best_guess FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2")
+async fn count_slots(connection: &mut Connection<'_>, range: Range<u64>) -> Result<ClientCounts, StoreError> {
+    let rows = query("SELECT best_guess FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2")
         .bind(first_id(range.start))
         .bind(first_id(range.end))
         .fetch_all(connection)
@@ -237,7 +254,7 @@ async fn count_slots(
 }
 
 pub(crate) async fn shares(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     range: Range<Slot>,
     bucket_slots: u64,
 ) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
@@ -270,20 +287,17 @@ pub(crate) async fn shares(
 }
 
 pub(crate) async fn contains(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     roots: &[Root],
 ) -> Result<HashSet<Root>, StoreError> {
     let mut known = HashSet::new();
-    for piece in pieces(roots) {
-        let mut values = Values::default();
-        for root in piece {
-            values.push(root.0.to_vec())?;
-        }
-        let sql = format!(
-            "SELECT block_root FROM blocks WHERE {ANY_BUCKET} AND block_root IN ({})",
-            marks(piece.len())
-        );
-        for row in values.fetch(sql, connection).await? {
+    let engine = connection.engine();
+    for piece in pieces(engine, roots) {
+        let mut arguments = Arguments::new(engine);
+        let wanted = arguments.any_root(piece)?;
+        let sql =
+            format!("SELECT block_root FROM blocks WHERE {} AND block_root {wanted}", any_bucket(engine));
+        for row in arguments.fetch(sql, connection).await? {
             known.insert(crate::record::root_of_bytes(row.try_get(0)?)?);
         }
     }
@@ -292,32 +306,45 @@ pub(crate) async fn contains(
 
 /// As [`contains`], looking only into the buckets of the slots.
 pub(crate) async fn contains_at(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     keys: &[(Slot, Root)],
 ) -> Result<HashSet<Root>, StoreError> {
     let mut known = HashSet::new();
-    for piece in pieces(keys) {
-        let mut values = Values::default();
+    let engine = connection.engine();
+    for piece in pieces(engine, keys) {
+        let mut batch = Batch::new(engine, &[Kind::Integer, Kind::Bytes], piece.len());
         for (slot, root) in piece {
-            values.push(to_i64(slot.0 / SLOTS_PER_BUCKET))?;
-            values.push(root.0.to_vec())?;
+            batch.push(to_i64(slot.0 / SLOTS_PER_BUCKET))?;
+            batch.push(root.0.to_vec())?;
         }
+        let (rows, arguments) = batch.finish()?;
         let sql = format!(
-            "WITH wanted (bucket, root) AS (VALUES {}) SELECT b.block_root FROM wanted w CROSS JOIN blocks b \
-             WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root",
-            placeholders(piece.len(), 2)
+            "WITH wanted (bucket, root) AS ({rows}) SELECT b.block_root FROM wanted w CROSS JOIN blocks b \
+             WHERE b.slot / 262144 = w.bucket AND b.block_root = w.root"
         );
-        for row in values.fetch(sql, connection).await? {
+        for row in arguments.fetch(sql, connection).await? {
             known.insert(crate::record::root_of_bytes(row.try_get(0)?)?);
         }
     }
     Ok(known)
 }
 
-pub(crate) async fn gaps(connection: &mut SqliteConnection) -> Result<Vec<crate::coverage::Gap>, StoreError> {
+pub(crate) async fn gaps(connection: &mut Connection<'_>) -> Result<Vec<crate::coverage::Gap>, StoreError> {
     Ok(crate::coverage::holes(&coverage_table::all(connection).await?))
 }
 
-pub(crate) async fn count(connection: &mut SqliteConnection, sql: &'static str) -> Result<u64, StoreError> {
-    to_u64(sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await?.try_get(0)?)
+pub(crate) async fn count(connection: &mut Connection<'_>, sql: &'static str) -> Result<u64, StoreError> {
+    to_u64(query(sql).fetch_one(connection).await?.try_get(0)?)
+}
+
+/// What the tables and indexes take, in bytes.
+pub(crate) async fn size_bytes(connection: &mut Connection<'_>) -> Result<u64, StoreError> {
+    let sql = match connection.engine() {
+        Engine::Sqlite => "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        Engine::Postgres => {
+            "SELECT CAST(COALESCE(SUM(pg_total_relation_size(c.oid)), 0) AS BIGINT) FROM pg_class c \
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+        }
+    };
+    count(connection, sql).await
 }

@@ -3,8 +3,6 @@
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use crate::codes::{
     canonical_code, canonical_of_code, client_code, origin_code, origin_of_code, verdict_code,
@@ -13,7 +11,7 @@ use crate::codes::{
 use crate::error::StoreError;
 use crate::models;
 use crate::row::BlockRow;
-use crate::sql::{Values, to_i64, to_u64};
+use crate::sql::{Batch, Kind, Row, to_i64, to_u64};
 
 /// The columns, in the order of [`Record::bind`] and [`Record::read`].
 pub(crate) const COLUMNS: [&str; 20] = [
@@ -39,6 +37,30 @@ pub(crate) const COLUMNS: [&str; 20] = [
     "pr_teku",
 ];
 
+/// The types of [`COLUMNS`].
+pub(crate) const KINDS: [Kind; COLUMNS.len()] = [
+    Kind::Integer,
+    Kind::Bytes,
+    Kind::Integer,
+    Kind::Bytes,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Text,
+    Kind::Text,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Real,
+    Kind::Real,
+    Kind::Real,
+    Kind::Real,
+    Kind::Real,
+    Kind::Real,
+    Kind::Real,
+];
+
 /// A row with its keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -62,7 +84,7 @@ pub(crate) fn root_of_bytes(bytes: &[u8]) -> Result<Root, StoreError> {
 
 /// Binds the columns of a block.
 pub(crate) fn bind(
-    values: &mut Values,
+    values: &mut Batch,
     id: i64,
     model_id: Option<i64>,
     row: &BlockRow,
@@ -91,13 +113,13 @@ pub(crate) fn bind(
 
 impl Record {
     /// Reads a row of [`select`].
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         let best_guess_single = verdict_of_code(row.try_get(7)?)?;
         let multi: Option<String> = row.try_get(8)?;
         let graffiti_guess: Option<i64> = row.try_get(10)?;
         let mut probabilities = Vec::with_capacity(Client::ALL.len());
         for (column, client) in (13..).zip(Client::ALL) {
-            if let Some(probability) = row.try_get::<Option<f64>, usize>(column)? {
+            if let Some(probability) = row.try_get::<Option<f64>>(column)? {
                 probabilities.push((client, probability));
             }
         }
@@ -123,7 +145,7 @@ impl Record {
             row: BlockRow {
                 block_root: root_of_bytes(row.try_get(1)?)?,
                 root_known: origin_of_code(row.try_get(2)?)?,
-                parent_root: row.try_get::<Option<&[u8]>, usize>(3)?.map(root_of_bytes).transpose()?,
+                parent_root: row.try_get::<Option<&[u8]>>(3)?.map(root_of_bytes).transpose()?,
                 slot: Slot(to_u64(row.try_get(4)?)?),
                 parent_slot: Slot(to_u64(row.try_get(5)?)?),
                 proposer_index: ValidatorIndex(to_u64(row.try_get(6)?)?),

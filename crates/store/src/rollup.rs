@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use consensus::{Epoch, Slot};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::counts::ClientCounts;
 use crate::error::StoreError;
-use crate::sql::{Values, pieces, placeholders, to_i64, to_u64};
+use crate::sql::{Batch, Connection, Kind, Row, pieces, query, to_i64, to_u64};
 
 /// Epochs in one row of the coarse table.
 pub(crate) const EPOCHS_PER_BUCKET: u64 = 256;
@@ -42,7 +40,7 @@ impl Deltas {
     }
 
     /// Writes the changes to both tables.
-    pub(crate) async fn apply(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(crate) async fn apply(self, connection: &mut Connection<'_>) -> Result<(), StoreError> {
         let mut coarse: BTreeMap<u64, [i64; 9]> = BTreeMap::new();
         for (epoch, counts) in &self.epochs {
             let sums = coarse.entry(epoch / EPOCHS_PER_BUCKET).or_default();
@@ -56,7 +54,7 @@ impl Deltas {
 }
 
 async fn upsert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     table: &str,
     key: &str,
     rows: BTreeMap<u64, [i64; 9]>,
@@ -65,25 +63,25 @@ async fn upsert(
         rows.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)).collect();
     let columns = COLUMNS.join(", ");
     let sums = COLUMNS.map(|column| format!("{column} = {table}.{column} + excluded.{column}")).join(", ");
-    for piece in pieces(&changed) {
-        let mut values = Values::default();
+    let engine = connection.engine();
+    for piece in pieces(engine, &changed) {
+        let mut batch = Batch::new(engine, &[Kind::Integer; 1 + COLUMNS.len()], piece.len());
         for (row, counts) in piece {
-            values.push(to_i64(*row))?;
+            batch.push(to_i64(*row))?;
             for count in counts {
-                values.push(*count)?;
+                batch.push(*count)?;
             }
         }
-        let sql = format!(
-            "INSERT INTO {table} ({key}, {columns}) VALUES {} ON CONFLICT ({key}) DO UPDATE SET {sums}",
-            placeholders(piece.len(), 1 + COLUMNS.len())
-        );
+        let (rows, values) = batch.finish()?;
+        let sql =
+            format!("INSERT INTO {table} ({key}, {columns}) {rows} ON CONFLICT ({key}) DO UPDATE SET {sums}");
         values.execute(sql, connection).await?;
     }
     Ok(())
 }
 
 /// Verdicts and orphans of a row whose counts begin at a column.
-pub(crate) fn counts_of(row: &SqliteRow, first: usize) -> Result<(ClientCounts, u64), StoreError> {
+pub(crate) fn counts_of(row: &Row, first: usize) -> Result<(ClientCounts, u64), StoreError> {
     let number = |column: usize| -> Result<u64, StoreError> { to_u64(row.try_get(first + column)?) };
     let mut counts = ClientCounts { uncertain: number(0)?, counts: [0; 7] };
     for (index, count) in counts.counts.iter_mut().enumerate() {
@@ -94,7 +92,7 @@ pub(crate) fn counts_of(row: &SqliteRow, first: usize) -> Result<(ClientCounts, 
 
 /// The sum over a range of epochs.
 pub(crate) async fn sum(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     range: Range<Epoch>,
 ) -> Result<ClientCounts, StoreError> {
     let (start, end) = (range.start.0, range.end.0);
@@ -117,7 +115,7 @@ pub(crate) async fn sum(
          SELECT {sums} FROM epoch_counts WHERE epoch >= $3 AND epoch < $4 UNION ALL \
          SELECT {sums} FROM epoch_counts WHERE epoch >= $5 AND epoch < $6"
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
+    let mut query = query(sql);
     for bound in [first_bucket, end_bucket, start, low_end, high_start, end] {
         query = query.bind(to_i64(bound));
     }
@@ -129,7 +127,7 @@ pub(crate) async fn sum(
 
 /// Sums over buckets of `epochs_per_bucket` epochs, keyed by the number of the bucket counted from `base`.
 pub(crate) async fn buckets(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     base: Epoch,
     range: Range<Epoch>,
     epochs_per_bucket: u64,
@@ -144,12 +142,6 @@ pub(crate) async fn buckets(
          GROUP BY bucket_number"
     );
     let [base, start, end, length] = numbers.map(|number| to_i64(number / unit));
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(base)
-        .bind(length)
-        .bind(start)
-        .bind(end)
-        .fetch_all(connection)
-        .await?;
+    let rows = query(sql).bind(base).bind(length).bind(start).bind(end).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((to_u64(row.try_get(0)?)?, counts_of(row, 1)?.0))).collect()
 }

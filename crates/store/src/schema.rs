@@ -2,24 +2,35 @@
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
 use crate::error::StoreError;
+use crate::location::StoreUrl;
+use crate::postgres::SchemaLock;
 
-/// The version that this program reads and writes.
+/// The version that this program reads and writes, the same for both engines.
 pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
 /// Marks the file as one of ours: "BMK1".
 const APPLICATION_ID: i64 = 0x424d_4b31;
 
-/// Each step leads from the version that is its position to the next.
-const STEPS: [&str; 3] = [
+/// The steps of SQLite. Each leads from the version that is its position to the next.
+const STEPS: [&str; 4] = [
     include_str!("../migrations/sqlite/0001_base.sql"),
     include_str!("../migrations/sqlite/0002_validator_latest.sql"),
     include_str!("../migrations/sqlite/0003_chain.sql"),
+    include_str!("../migrations/sqlite/0004_work.sql"),
 ];
 
-/// What a file holds.
+/// The steps of PostgreSQL, which came with version 2: an empty step stands for the version before.
+const POSTGRES_STEPS: [&str; STEPS.len()] = [
+    "",
+    include_str!("../migrations/postgres/0002_base.sql"),
+    include_str!("../migrations/postgres/0003_chain.sql"),
+    include_str!("../migrations/postgres/0004_work.sql"),
+];
+
+/// What a file or a schema holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contents {
     /// Nothing yet.
@@ -49,11 +60,11 @@ pub(crate) async fn contents(connection: &mut SqliteConnection, path: &Path) -> 
 
 /// Raises the schema to this program's version and returns the version found. One transaction; another process
 /// that migrates at the same time is waited for.
-pub(crate) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<i64, StoreError> {
+pub(crate) async fn migrate_file(connection: &mut SqliteConnection, path: &Path) -> Result<i64, StoreError> {
     migrate_to(connection, path, SCHEMA_VERSION).await
 }
 
-/// As [`migrate`], to a version of choice, so that tests can make old databases.
+/// As [`migrate_file`], to a version of choice, so that tests can make old databases.
 pub(crate) async fn migrate_to(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -80,6 +91,53 @@ pub(crate) async fn migrate_to(
         let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {target}");
         sqlx::raw_sql(AssertSqlSafe(marks)).execute(&mut *transaction).await?;
     }
+    transaction.commit().await?;
+    Ok(found)
+}
+
+/// Looks at the tables of a PostgreSQL schema without changing them.
+pub(crate) async fn tables(connection: &mut PgConnection, url: &StoreUrl) -> Result<Contents, StoreError> {
+    let there = sqlx::query(
+        "SELECT c.relname = 'blockmark_schema' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relname IN ('blockmark_schema', 'blocks') ORDER BY 1 DESC",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    match there.first().map(|row| row.try_get::<bool, usize>(0)).transpose()? {
+        None => Ok(Contents::Empty),
+        Some(false) => Err(StoreError::ForeignTables { url: url.clone() }),
+        Some(true) => {
+            let row = sqlx::query("SELECT version FROM blockmark_schema").fetch_one(connection).await?;
+            Ok(Contents::Ours(row.try_get(0)?))
+        }
+    }
+}
+
+/// Raises the tables to this program's version and returns the version found. One transaction; another process that
+/// migrates at the same time is waited for.
+pub(crate) async fn migrate_tables(
+    connection: &mut PgConnection,
+    lock: SchemaLock,
+    url: &StoreUrl,
+) -> Result<i64, StoreError> {
+    let mut transaction = connection.begin().await?;
+    lock.take(&mut transaction).await?;
+    let found = match tables(&mut transaction, url).await? {
+        Contents::Empty => 0,
+        Contents::Ours(version) => version,
+    };
+    if found > SCHEMA_VERSION {
+        return Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION });
+    }
+    for (position, step) in (0..).zip(POSTGRES_STEPS) {
+        if position >= found && !step.is_empty() {
+            sqlx::raw_sql(step).execute(&mut *transaction).await?;
+        }
+    }
+    sqlx::query("UPDATE blockmark_schema SET version = $1")
+        .bind(SCHEMA_VERSION)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(found)
 }

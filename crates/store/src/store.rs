@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
-use sqlx::Connection;
 
 use crate::affinity::{self, AffinityRule, Verdict};
 use crate::chain::{self, ChainMarks, ChainReport, ChainUpdate};
 use crate::check::{self, CheckReport};
+use crate::copy::{self, CopyProgress, CopyReport};
 use crate::counts::{ClientCounts, Confusion};
 use crate::coverage::Gap;
 use crate::db::Database;
@@ -21,10 +21,12 @@ use crate::export::{self, ExportReport, Format};
 use crate::gap_notes::{self, GapNote};
 use crate::import::{self, ImportProgress, ImportReport};
 use crate::insert::{self, InsertReport};
+use crate::lead::{self, Lead};
 use crate::location::{OpenMode, StoreUrl};
 use crate::models::{self, ModelRecord};
 use crate::query::{self, BlockCursor, LatestBlock, Page, SyncStatus};
 use crate::row::{BlockRow, CanonicalState};
+use crate::work::{self, Milliseconds, WorkItem, WorkStatus};
 use crate::{coverage_table, rollup};
 
 /// How long the writer of another process is waited for.
@@ -59,7 +61,7 @@ impl Store {
         self.database.url()
     }
 
-    /// The schema version of the file before it was opened; 0 if it was made.
+    /// The schema version of the database before it was opened; 0 if it was made.
     pub fn version_found(&self) -> i64 {
         self.database.version_found()
     }
@@ -77,16 +79,15 @@ impl Store {
             return Ok(InsertReport::default());
         }
         let mut writer = self.database.writer().await?;
-        let mut roots = self.database.roots().await;
-        insert::transaction(&mut writer, rows, &mut roots).await
+        insert::transaction(&mut writer, rows).await
     }
 
     /// Says what the chain made of blocks, in one transaction. Unknown roots are passed over. Gives the number of
     /// blocks whose state changed.
     pub async fn set_canonical(&self, states: &[(Root, CanonicalState)]) -> Result<u64, StoreError> {
         let mut writer = self.database.writer().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let changed = insert::set_canonical(&mut transaction, states).await?;
+        let mut transaction = writer.begin().await?;
+        let changed = insert::set_canonical(&mut transaction.connection(), states).await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -96,16 +97,16 @@ impl Store {
     /// after a time without a node, is orphaned: its slots become a gap, which is filled with what is there.
     pub async fn apply_chain_update(&self, update: &ChainUpdate<'_>) -> Result<ChainReport, StoreError> {
         let mut writer = self.database.writer().await?;
-        let mut roots = self.database.roots().await;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let report = chain::update(&mut transaction, update, &mut roots).await?;
+        let mut transaction = writer.begin().await?;
+        let (mut connection, roots) = transaction.parts();
+        let report = chain::update(&mut connection, update, roots).await?;
         transaction.commit().await?;
         Ok(report)
     }
 
     /// How far the chain was followed.
     pub async fn chain_marks(&self) -> Result<ChainMarks, StoreError> {
-        chain::marks(&mut *self.database.reader().await?).await
+        chain::marks(&mut self.database.reader().await?.connection()).await
     }
 
     /// Stores all blocks that the final chain has in a range of slots, in one transaction. They become final, other
@@ -117,10 +118,10 @@ impl Store {
     ) -> Result<ChainReport, StoreError> {
         let gap = Gap { start: *range.start(), end: *range.end() };
         let mut writer = self.database.writer().await?;
-        let mut roots = self.database.roots().await;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let report = chain::fill(&mut transaction, rows, range, &mut roots).await?;
-        gap_notes::forget(&mut transaction, gap).await?;
+        let mut transaction = writer.begin().await?;
+        let (mut connection, roots) = transaction.parts();
+        let report = chain::fill(&mut connection, rows, range, roots).await?;
+        gap_notes::forget(&mut connection, gap).await?;
         transaction.commit().await?;
         Ok(report)
     }
@@ -128,30 +129,30 @@ impl Store {
     /// Notes why slots are missing, in one transaction. A note takes the place of those that overlap it.
     pub async fn note_gaps(&self, notes: &[GapNote]) -> Result<(), StoreError> {
         let mut writer = self.database.writer().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        gap_notes::write(&mut transaction, notes).await?;
+        let mut transaction = writer.begin().await?;
+        gap_notes::write(&mut transaction.connection(), notes).await?;
         transaction.commit().await?;
         Ok(())
     }
 
     /// What is noted of missing slots, in order. A note may outlast its gap.
     pub async fn gap_notes(&self) -> Result<Vec<GapNote>, StoreError> {
-        gap_notes::all(&mut *self.database.reader().await?).await
+        gap_notes::all(&mut self.database.reader().await?.connection()).await
     }
 
     /// Those of the blocks, given as slot and root, that are stored. Faster than [`Store::contains`].
     pub async fn contains_blocks(&self, keys: &[(Slot, Root)]) -> Result<HashSet<Root>, StoreError> {
-        query::contains_at(&mut *self.database.reader().await?, keys).await
+        query::contains_at(&mut self.database.reader().await?.connection(), keys).await
     }
 
     /// Those of the roots that are stored.
     pub async fn contains(&self, roots: &[Root]) -> Result<HashSet<Root>, StoreError> {
-        query::contains(&mut *self.database.reader().await?, roots).await
+        query::contains(&mut self.database.reader().await?.connection(), roots).await
     }
 
     /// Blocks by verdict in a range of epochs, orphaned ones left out.
     pub async fn blocks_per_client(&self, range: Range<Epoch>) -> Result<ClientCounts, StoreError> {
-        rollup::sum(&mut *self.database.reader().await?, range).await
+        rollup::sum(&mut self.database.reader().await?.connection(), range).await
     }
 
     /// Blocks by verdict in runs of `bucket_slots` slots, which is rounded up to whole epochs. The first run begins
@@ -161,22 +162,22 @@ impl Store {
         range: Range<Slot>,
         bucket_slots: u64,
     ) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
-        query::shares(&mut *self.database.reader().await?, range, bucket_slots).await
+        query::shares(&mut self.database.reader().await?.connection(), range, bucket_slots).await
     }
 
     /// The lowest gap that shares a slot with the range.
     pub async fn first_gap_touching(&self, range: Range<Slot>) -> Result<Option<Gap>, StoreError> {
-        coverage_table::first_gap(&mut *self.database.reader().await?, range).await
+        coverage_table::first_gap(&mut self.database.reader().await?.connection(), range).await
     }
 
     /// All gaps, in order.
     pub async fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
-        query::gaps(&mut *self.database.reader().await?).await
+        query::gaps(&mut self.database.reader().await?.connection()).await
     }
 
     /// How far the database goes, and whether it has gaps.
     pub async fn sync_status(&self) -> Result<SyncStatus, StoreError> {
-        query::sync_status(&mut *self.database.reader().await?).await
+        query::sync_status(&mut self.database.reader().await?.connection()).await
     }
 
     /// Blocks of a range of slots in order, at most `limit` of them, beginning after a cursor.
@@ -186,7 +187,7 @@ impl Store {
         after: Option<BlockCursor>,
         limit: usize,
     ) -> Result<Page<BlockRow, BlockCursor>, StoreError> {
-        query::blocks(&mut *self.database.reader().await?, range, after, limit).await
+        query::blocks(&mut self.database.reader().await?.connection(), range, after, limit).await
     }
 
     /// The blocks of one slot, in the order of the key.
@@ -197,12 +198,12 @@ impl Store {
 
     /// One block, with its evidence.
     pub async fn block_by_root(&self, root: Root) -> Result<Option<BlockRow>, StoreError> {
-        query::by_root(&mut *self.database.reader().await?, root).await
+        query::by_root(&mut self.database.reader().await?.connection(), root).await
     }
 
     /// The newest blocks, newest first.
     pub async fn recent(&self, count: usize) -> Result<Vec<BlockRow>, StoreError> {
-        query::recent(&mut *self.database.reader().await?, count).await
+        query::recent(&mut self.database.reader().await?.connection(), count).await
     }
 
     /// The blocks of a validator from a slot on, in order.
@@ -220,7 +221,7 @@ impl Store {
         validators: &[ValidatorIndex],
         since: Slot,
     ) -> Result<Vec<BlockRow>, StoreError> {
-        query::of_validators(&mut *self.database.reader().await?, validators, since).await
+        query::of_validators(&mut self.database.reader().await?.connection(), validators, since).await
     }
 
     /// The newest block of every validator, ordered by validator, at most `limit` of them, beginning after one.
@@ -229,12 +230,12 @@ impl Store {
         after: Option<ValidatorIndex>,
         limit: usize,
     ) -> Result<Page<LatestBlock, ValidatorIndex>, StoreError> {
-        query::latest(&mut *self.database.reader().await?, after, limit).await
+        query::latest(&mut self.database.reader().await?.connection(), after, limit).await
     }
 
     /// How often verdict and graffiti agree about a client, in a range of slots.
     pub async fn confusion(&self, client: Client, range: Range<Slot>) -> Result<Confusion, StoreError> {
-        query::confusion(&mut *self.database.reader().await?, client, range).await
+        query::confusion(&mut self.database.reader().await?.connection(), client, range).await
     }
 
     /// The client of a validator, judged by all its blocks up to a slot.
@@ -258,7 +259,7 @@ impl Store {
         info_json: &str,
     ) -> Result<(), StoreError> {
         let mut writer = self.database.writer().await?;
-        models::register(&mut writer, &hash, name, info_json).await
+        models::register(&mut writer.connection(), &hash, name, info_json).await
     }
 
     /// A model by its hash.
@@ -268,13 +269,18 @@ impl Store {
 
     /// All models, in the order they came.
     pub async fn models(&self) -> Result<Vec<ModelRecord>, StoreError> {
-        let models = models::all(&mut *self.database.reader().await?).await?;
+        let models = models::all(&mut self.database.reader().await?.connection()).await?;
         Ok(models.into_iter().map(|(_, model)| model).collect())
     }
 
     /// The number of stored blocks. Scans an index.
     pub async fn block_count(&self) -> Result<u64, StoreError> {
-        query::count(&mut *self.database.reader().await?, "SELECT COUNT(*) FROM blocks").await
+        query::count(&mut self.database.reader().await?.connection(), "SELECT COUNT(*) FROM blocks").await
+    }
+
+    /// What the database takes on disk, in bytes.
+    pub async fn size_bytes(&self) -> Result<u64, StoreError> {
+        query::size_bytes(&mut self.database.reader().await?.connection()).await
     }
 
     /// Takes over the rows of a blockprint database. Each batch is one transaction; a second run goes on where the
@@ -287,17 +293,73 @@ impl Store {
         import::run(&self.database, path.as_ref(), progress).await
     }
 
+    /// Copies everything into another database, of whichever engine, and compares the two at the end. A second run goes
+    /// on where one that was interrupted stopped. Work that waits in the queue of gaps stays behind.
+    pub async fn copy_to(
+        &self,
+        target: &Self,
+        progress: &dyn CopyProgress,
+    ) -> Result<CopyReport, StoreError> {
+        copy::run(&self.database, &target.database, progress).await
+    }
+
     /// Writes all blocks, in the order of their slots. Memory does not grow with their number.
     pub async fn export(
         &self,
         format: Format,
         writer: &mut (dyn std::io::Write + Send),
     ) -> Result<ExportReport, StoreError> {
-        export::run(&mut *self.database.reader().await?, format, writer).await
+        export::run(&mut self.database.reader().await?.connection(), format, writer).await
+    }
+
+    /// Makes this process the leader of those that share the database; `None` if another one is.
+    pub async fn try_lead(&self) -> Result<Option<Lead>, StoreError> {
+        lead::try_lead(&self.database).await
+    }
+
+    /// Puts ranges of slots into the queue of gaps to fill, except those that share a slot with what is there. Gives
+    /// the number put in.
+    pub async fn offer_work(&self, gaps: &[Gap]) -> Result<u64, StoreError> {
+        work::offer(&self.database, gaps).await
+    }
+
+    /// Takes the newest range that nobody has out of those that may be tried now. After `until` others may take it.
+    pub async fn take_work(
+        &self,
+        now: Milliseconds,
+        until: Milliseconds,
+    ) -> Result<Option<WorkItem>, StoreError> {
+        work::take(&self.database, now, until).await
+    }
+
+    /// Keeps a range longer; `false` if another process has it by now.
+    pub async fn keep_work(&self, item: &WorkItem, until: Milliseconds) -> Result<bool, StoreError> {
+        work::keep(&self.database, item, until).await
+    }
+
+    /// Takes a range that is done out of the queue; `false` if another process has it by now.
+    pub async fn finish_work(&self, item: &WorkItem) -> Result<bool, StoreError> {
+        work::finish(&self.database, item).await
+    }
+
+    /// Puts a range back that could not be filled, with the reason, not to be tried before a time; `false` if another
+    /// process has it by now.
+    pub async fn put_work_back(
+        &self,
+        item: &WorkItem,
+        failure: &str,
+        not_before: Milliseconds,
+    ) -> Result<bool, StoreError> {
+        work::put_back(&self.database, item, failure, not_before).await
+    }
+
+    /// What is in the queue.
+    pub async fn work_status(&self, now: Milliseconds) -> Result<WorkStatus, StoreError> {
+        work::status(&mut self.database.reader().await?.connection(), now).await
     }
 
     /// Looks for damage: of the file, and of the tables that are kept beside the blocks.
     pub async fn check(&self) -> Result<CheckReport, StoreError> {
-        check::run(&mut *self.database.reader().await?).await
+        check::run(&mut self.database.reader().await?.connection()).await
     }
 }

@@ -4,12 +4,18 @@ mod support;
 
 use consensus::{Epoch, Slot, ValidatorIndex};
 use fingerprint::Client;
-use store::{CanonicalState, ClientCounts, Confusion, Gap, InsertReport, OpenMode, Store};
-use support::{Scratch, block};
+use store::{CanonicalState, ClientCounts, Confusion, Gap, InsertReport, OpenMode};
+use support::{Engine, Scratch, block, each_engine};
 
-#[tokio::test]
-async fn a_block_comes_back_as_it_went_in() {
-    let scratch = Scratch::new();
+each_engine!(
+    a_block_comes_back_as_it_went_in,
+    a_known_block_is_updated_and_counted_once,
+    an_empty_database_has_no_gap,
+    confusion_compares_verdict_and_graffiti
+);
+
+async fn a_block_comes_back_as_it_went_in(engine: Engine) {
+    let scratch = Scratch::on(engine);
     let store = scratch.create().await;
     let mut row = block(100, 99, 7, Some(Client::Teku));
     row.parent_root = Some(block(99, 98, 6, None).block_root);
@@ -26,7 +32,7 @@ async fn a_block_comes_back_as_it_went_in() {
     assert_eq!(again, InsertReport { inserted: 0, updated: 0, unchanged: 1 });
     store.close().await.unwrap();
 
-    let store = Store::open(scratch.path(), OpenMode::ReadOnly).await.unwrap();
+    let store = scratch.open(OpenMode::ReadOnly).await;
     assert_eq!(store.block_by_root(row.block_root).await.unwrap(), Some(row.clone()));
     row.features = None;
     assert_eq!(store.blocks_at_slot(Slot(100)).await.unwrap(), [row.clone()]);
@@ -35,9 +41,8 @@ async fn a_block_comes_back_as_it_went_in() {
     assert!(store.validator_blocks(ValidatorIndex(7), Slot(101)).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_known_block_is_updated_and_counted_once() {
-    let store = Scratch::new().create_kept().await;
+async fn a_known_block_is_updated_and_counted_once(engine: Engine) {
+    let store = Scratch::on(engine).create_kept().await;
     let mut row = block(64, 63, 7, Some(Client::Teku));
     store.store.insert_blocks(std::slice::from_ref(&row)).await.unwrap();
     row.classification.best_guess_single = Some(Client::Prysm);
@@ -54,9 +59,8 @@ async fn a_known_block_is_updated_and_counted_once() {
     assert!(store.store.check().await.unwrap().is_sound());
 }
 
-#[tokio::test]
-async fn an_empty_database_has_no_gap() {
-    let store = Scratch::new().create_kept().await;
+async fn an_empty_database_has_no_gap(engine: Engine) {
+    let store = Scratch::on(engine).create_kept().await;
     assert_eq!(store.store.gaps().await.unwrap(), []);
     let status = store.store.sync_status().await.unwrap();
     assert_eq!((status.greatest_block_slot, status.synced), (Slot(0), true));
@@ -68,9 +72,8 @@ async fn an_empty_database_has_no_gap() {
     assert!(!store.store.sync_status().await.unwrap().synced);
 }
 
-#[tokio::test]
-async fn confusion_compares_verdict_and_graffiti() {
-    let store = Scratch::new().create_kept().await;
+async fn confusion_compares_verdict_and_graffiti(engine: Engine) {
+    let store = Scratch::on(engine).create_kept().await;
     let mut rows = Vec::new();
     for (slot, guessed, signed) in [
         (1, Some(Client::Teku), Some(Client::Teku)),

@@ -9,7 +9,14 @@ use store::{
     BlockPlace, BlockRow, CanonicalState, ChainUpdate, ClientCounts, Gap, GapCause, GapNote, IntervalSet,
     Store,
 };
-use support::{Dice, Scratch, block};
+use support::{Dice, Engine, Scratch, block, each_engine};
+
+each_engine!(
+    states_follow_head_and_finality_whatever_came_before,
+    what_lost_its_link_becomes_a_gap_and_is_filled,
+    an_unknown_head_and_a_node_that_is_behind_change_no_state,
+    notes_on_gaps_replace_each_other_and_go_when_filled
+);
 
 /// A tree of blocks above a final one.
 struct Tree {
@@ -104,12 +111,11 @@ async fn compare(store: &Store, mut expected: Vec<BlockRow>) {
     assert!(check.is_sound(), "{check:?}");
 }
 
-#[tokio::test]
-async fn states_follow_head_and_finality_whatever_came_before() {
+async fn states_follow_head_and_finality_whatever_came_before(engine: Engine) {
     for seed in 0..12 {
         let mut dice = Dice(seed);
         let tree = tree(&mut dice, 30 + seed * 17);
-        let kept = Scratch::new().create_kept().await;
+        let kept = Scratch::on(engine).create_kept().await;
         let store = &kept.store;
         let mut stored = BTreeSet::new();
         let mut last = tree.anchor;
@@ -148,11 +154,10 @@ async fn states_follow_head_and_finality_whatever_came_before() {
     }
 }
 
-#[tokio::test]
-async fn what_lost_its_link_becomes_a_gap_and_is_filled() {
+async fn what_lost_its_link_becomes_a_gap_and_is_filled(engine: Engine) {
     let mut dice = Dice(5);
     let tree = tree(&mut dice, 80);
-    let kept = Scratch::new().create_kept().await;
+    let kept = Scratch::on(engine).create_kept().await;
     let store = &kept.store;
     // A side branch was followed until the program ended.
     let side =
@@ -179,11 +184,10 @@ async fn what_lost_its_link_becomes_a_gap_and_is_filled() {
     compare(store, tree.expected(&stored, head.root, last)).await;
 }
 
-#[tokio::test]
-async fn an_unknown_head_and_a_node_that_is_behind_change_no_state() {
+async fn an_unknown_head_and_a_node_that_is_behind_change_no_state(engine: Engine) {
     let mut dice = Dice(2);
     let tree = tree(&mut dice, 40);
-    let kept = Scratch::new().create_kept().await;
+    let kept = Scratch::on(engine).create_kept().await;
     let store = &kept.store;
     let rows: Vec<BlockRow> = tree.rows.values().cloned().collect();
     let (head, last) = (tree.place(*tree.main.last().unwrap()), tree.place(tree.main[10]));
@@ -199,9 +203,8 @@ async fn an_unknown_head_and_a_node_that_is_behind_change_no_state() {
     compare(store, tree.expected(&stored, head.root, last)).await;
 }
 
-#[tokio::test]
-async fn notes_on_gaps_replace_each_other_and_go_when_filled() {
-    let kept = Scratch::new().create_kept().await;
+async fn notes_on_gaps_replace_each_other_and_go_when_filled(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let store = &kept.store;
     let note = |start: u64, end: u64, cause: GapCause, tries: u64| GapNote {
         gap: Gap { start: Slot(start), end: Slot(end) },

@@ -5,7 +5,9 @@ mod support;
 use consensus::Slot;
 use serde_json::Value;
 use store::{Gap, IntervalSet, LastChunk, explode_gap};
-use support::{Dice, Scratch, block, conformance};
+use support::{Dice, Engine, Scratch, block, conformance, each_engine};
+
+each_engine!(gaps_are_the_recorded_ones, any_order_gives_the_same_set, a_link_taken_back_opens_the_gap_again);
 
 fn gap(start: u64, end: u64) -> Gap {
     Gap { start: Slot(start), end: Slot(end) }
@@ -31,8 +33,7 @@ fn deliberate(blocks: &[(u64, u64)], recorded: Vec<Gap>) -> Vec<Gap> {
     }
 }
 
-#[tokio::test]
-async fn gaps_are_the_recorded_ones() {
+async fn gaps_are_the_recorded_ones(engine: Engine) {
     let Some(text) = conformance("gap_vectors.json") else { return };
     let vectors: Value = serde_json::from_str(&text).unwrap();
     let cases = vectors["sync_gaps"].as_array().unwrap();
@@ -42,7 +43,7 @@ async fn gaps_are_the_recorded_ones() {
         let recorded: Vec<Gap> = serde_json::from_value(case["sync_gaps"].clone()).unwrap();
         let expected = deliberate(&blocks, recorded);
         let rows: Vec<_> = blocks.iter().map(|(slot, parent)| block(*slot, *parent, 1, None)).collect();
-        let kept = Scratch::new().create_kept().await;
+        let kept = Scratch::on(engine).create_kept().await;
         for row in &rows {
             kept.store.insert_blocks(std::slice::from_ref(row)).await.unwrap();
         }
@@ -120,8 +121,7 @@ fn gaps_by_hand(blocks: &[(u64, u64)]) -> Vec<Gap> {
     gaps
 }
 
-#[tokio::test]
-async fn any_order_gives_the_same_set() {
+async fn any_order_gives_the_same_set(engine: Engine) {
     let mut dice = Dice(7);
     for round in 0..30 {
         let mut blocks = random_blocks(&mut dice);
@@ -136,7 +136,7 @@ async fn any_order_gives_the_same_set() {
             set,
             IntervalSet::of_blocks(blocks.iter().map(|(slot, parent)| (Slot(*slot), Slot(*parent))))
         );
-        let kept = Scratch::new().create_kept().await;
+        let kept = Scratch::on(engine).create_kept().await;
         let rows: Vec<_> = blocks.iter().map(|(slot, parent)| block(*slot, *parent, 1, None)).collect();
         for batch in rows.chunks(1 + dice.roll(40) as usize) {
             kept.store.insert_blocks(batch).await.unwrap();
@@ -153,9 +153,8 @@ async fn any_order_gives_the_same_set() {
     }
 }
 
-#[tokio::test]
-async fn a_link_taken_back_opens_the_gap_again() {
-    let kept = Scratch::new().create_kept().await;
+async fn a_link_taken_back_opens_the_gap_again(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let mut far = block(10, 2, 5, None);
     kept.store.insert_blocks(&[block(1, 0, 1, None), block(2, 1, 2, None), far.clone()]).await.unwrap();
     assert_eq!(kept.store.gaps().await.unwrap(), []);

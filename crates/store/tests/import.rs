@@ -8,9 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use consensus::{Epoch, Slot, ValidatorIndex};
 use fingerprint::Client;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use store::{CanonicalState, ImportProgress, ImportReport, RootOrigin, StoreError, surrogate_root};
-use support::{Scratch, block};
+use support::{Engine, Scratch, block, each_engine};
+
+each_engine!(
+    every_row_comes_over_once,
+    an_old_table_with_holes_and_twins_keeps_everything,
+    a_migration_broken_off_by_hand_is_read_too,
+    a_real_block_takes_the_place_of_its_imported_row,
+    what_is_no_blockprint_database_is_refused_with_a_sentence,
+    a_damaged_file_gives_what_can_be_read
+);
 
 const MODERN: &str = "CREATE TABLE blocks (slot INT, parent_slot INTEGER, proposer_index INT, \
     best_guess_single TEXT, best_guess_multi TEXT, pr_grandine FLOAT DEFAULT 0.0, pr_lighthouse FLOAT, \
@@ -53,9 +62,8 @@ impl ImportProgress for Heard {
     }
 }
 
-#[tokio::test]
-async fn every_row_comes_over_once() {
-    let kept = Scratch::new().create_kept().await;
+async fn every_row_comes_over_once(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let path = kept.scratch.file("old.sqlite");
     old_file(&path, &(MODERN.to_owned() + &modern_rows(45_000))).await;
     let heard = Heard::default();
@@ -94,9 +102,8 @@ async fn every_row_comes_over_once() {
 /// What is said of a row without a slot.
 const NO_SLOT: &str = "the slot is not a number of a slot";
 
-#[tokio::test]
-async fn an_old_table_with_holes_and_twins_keeps_everything() {
-    let kept = Scratch::new().create_kept().await;
+async fn an_old_table_with_holes_and_twins_keeps_everything(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let path = kept.scratch.file("old.sqlite");
     let rows = "INSERT INTO blocks VALUES (10, 9, 1, 'Lighthouse', 'Lighthouse', 0.9, 0.1, 0, 0, 0, NULL);\
         INSERT INTO blocks VALUES (10, 9, 2, 'Teku', 'Teku', 0, 0, 0, 0, 1, NULL);\
@@ -126,16 +133,13 @@ async fn an_old_table_with_holes_and_twins_keeps_everything() {
     let last = kept.store.blocks_at_slot(Slot(13)).await.unwrap().pop().unwrap();
     assert_eq!(last.classification.best_guess_multi, "Lodestar or Teku");
     assert_eq!(last.classification.graffiti_guess, Some(Client::Lodestar));
-    let mut reader = SqliteConnectOptions::new().filename(kept.scratch.path()).connect().await.unwrap();
-    let kept_rows: i64 =
-        sqlx::query("SELECT COUNT(*) FROM imported_rows").fetch_one(&mut reader).await.unwrap().get(0);
+    let kept_rows = kept.scratch.number("SELECT COUNT(*) FROM imported_rows").await;
     assert_eq!(kept_rows, 7);
     assert!(kept.store.check().await.unwrap().is_sound());
 }
 
-#[tokio::test]
-async fn a_migration_broken_off_by_hand_is_read_too() {
-    let kept = Scratch::new().create_kept().await;
+async fn a_migration_broken_off_by_hand_is_read_too(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let path = kept.scratch.file("old.sqlite");
     let rows = "INSERT INTO blocks VALUES (10, 9, 1, 'Lighthouse', 'Lighthouse', 0.9, 0.1, 0, 0, 0, NULL);\
         ALTER TABLE blocks RENAME TO blocks_legacy;";
@@ -143,9 +147,8 @@ async fn a_migration_broken_off_by_hand_is_read_too() {
     assert_eq!(kept.store.import_blockprint(&path, &()).await.unwrap().inserted, 1);
 }
 
-#[tokio::test]
-async fn a_real_block_takes_the_place_of_its_imported_row() {
-    let kept = Scratch::new().create_kept().await;
+async fn a_real_block_takes_the_place_of_its_imported_row(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let path = kept.scratch.file("old.sqlite");
     old_file(&path, &(MODERN.to_owned() + &modern_rows(100))).await;
     kept.store.import_blockprint(&path, &()).await.unwrap();
@@ -173,9 +176,8 @@ async fn a_real_block_takes_the_place_of_its_imported_row() {
     assert_eq!(kept.store.validator_blocks(ValidatorIndex(4), Slot(101)).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn what_is_no_blockprint_database_is_refused_with_a_sentence() {
-    let kept = Scratch::new().create_kept().await;
+async fn what_is_no_blockprint_database_is_refused_with_a_sentence(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let scratch = &kept.scratch;
     let text = scratch.file("text");
     std::fs::write(
@@ -189,13 +191,15 @@ async fn what_is_no_blockprint_database_is_refused_with_a_sentence() {
     old_file(&other, "CREATE TABLE songs (name TEXT)").await;
     let columns = scratch.file("columns.sqlite");
     old_file(&columns, "CREATE TABLE blocks (slot INT, colour TEXT)").await;
+    let ours = Scratch::new();
+    ours.create().await.close().await.unwrap();
     for (path, sentence) in [
         (text, "the file is not an SQLite database"),
         (empty, "it is empty"),
         (other, "it has no table named blocks"),
         (columns, "its table of blocks has no column proposer_index"),
         (scratch.file("nowhere"), "there is no such file"),
-        (scratch.path(), "its table of blocks has no column best_guess_single"),
+        (ours.path(), "its table of blocks has no column best_guess_single"),
     ] {
         let error = kept.store.import_blockprint(&path, &()).await.unwrap_err();
         assert!(matches!(error, StoreError::NotBlockprint { .. }), "{error:?}");
@@ -205,9 +209,8 @@ async fn what_is_no_blockprint_database_is_refused_with_a_sentence() {
     assert_eq!(kept.store.block_count().await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn a_damaged_file_gives_what_can_be_read() {
-    let kept = Scratch::new().create_kept().await;
+async fn a_damaged_file_gives_what_can_be_read(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let path = kept.scratch.file("old.sqlite");
     old_file(&path, &(OLD.to_owned() + &modern_rows(60_000).replace(", 0.0, 0.25", ", 0.25"))).await;
     let mut bytes = std::fs::read(&path).unwrap();

@@ -10,11 +10,18 @@ use fingerprint::classifier::Classification;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use store::{AffinityRule, CanonicalState, Format, StoreError, Verdict, affinity};
-use support::{Scratch, block};
+use support::{Engine, Scratch, block, each_engine};
 
-#[tokio::test]
-async fn an_export_has_every_column() {
-    let kept = Scratch::new().create_kept().await;
+each_engine!(
+    an_export_has_every_column,
+    a_parquet_file_gives_the_blocks_back,
+    an_export_that_finds_no_room_says_so,
+    models_are_known_by_their_hash,
+    affinity_looks_no_further_than_asked
+);
+
+async fn an_export_has_every_column(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let mut first = block(1, 0, 7, Some(Client::Teku));
     first.graffiti = Some("a, \"b\"\nc".to_owned());
     first.model_hash = Some([0xab; 32]);
@@ -39,11 +46,10 @@ async fn an_export_has_every_column() {
     assert_eq!(String::from_utf8(text).unwrap(), expected);
 }
 
-#[tokio::test]
-async fn a_parquet_file_gives_the_blocks_back() {
+async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
     // More than one row group.
     const BLOCKS: u64 = 70_000;
-    let kept = Scratch::new().create_kept().await;
+    let kept = Scratch::on(engine).create_kept().await;
     let rows: Vec<_> = (1..=BLOCKS)
         .map(|slot| {
             let mut row = block(slot, slot - 1, slot % 9, Client::from_index((slot % 8) as usize));
@@ -111,9 +117,8 @@ impl std::io::Write for Narrow {
     }
 }
 
-#[tokio::test]
-async fn an_export_that_finds_no_room_says_so() {
-    let kept = Scratch::new().create_kept().await;
+async fn an_export_that_finds_no_room_says_so(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let rows: Vec<_> = (1..500).map(|slot| block(slot, slot - 1, slot, None)).collect();
     kept.store.insert_blocks(&rows).await.unwrap();
     for (format, room) in
@@ -125,9 +130,8 @@ async fn an_export_that_finds_no_room_says_so() {
     }
 }
 
-#[tokio::test]
-async fn models_are_known_by_their_hash() {
-    let kept = Scratch::new().create_kept().await;
+async fn models_are_known_by_their_hash(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     let mut row = block(1, 0, 7, None);
     row.model_hash = Some([1; 32]);
     kept.store.insert_blocks(&[row]).await.unwrap();
@@ -174,9 +178,8 @@ fn a_validator_is_judged_by_its_blocks() {
     assert_eq!(judge(&[Classification::uncertain(None)]), [Verdict::Uncertain; 5]);
 }
 
-#[tokio::test]
-async fn affinity_looks_no_further_than_asked() {
-    let kept = Scratch::new().create_kept().await;
+async fn affinity_looks_no_further_than_asked(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
     kept.store
         .insert_blocks(&[block(10, 9, 7, Some(Client::Teku)), block(20, 19, 7, Some(Client::Prysm))])
         .await

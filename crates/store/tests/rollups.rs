@@ -7,7 +7,13 @@ use std::collections::BTreeMap;
 use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use store::{BlockRow, CanonicalState, ClientCounts, Store};
-use support::{Dice, Scratch, block};
+use support::{Dice, Engine, Scratch, block, each_engine};
+
+each_engine!(
+    counts_are_those_of_a_recount,
+    lists_are_ordered_and_come_in_parts,
+    many_blocks_of_one_slot_find_room
+);
 
 fn counts(blocks: &BTreeMap<Root, BlockRow>, slots: std::ops::Range<u64>) -> ClientCounts {
     let mut counts = ClientCounts::default();
@@ -47,10 +53,9 @@ async fn compare(store: &Store, blocks: &BTreeMap<Root, BlockRow>, dice: &mut Di
     );
 }
 
-#[tokio::test]
-async fn counts_are_those_of_a_recount() {
+async fn counts_are_those_of_a_recount(engine: Engine) {
     let mut dice = Dice(3);
-    let kept = Scratch::new().create_kept().await;
+    let kept = Scratch::on(engine).create_kept().await;
     let store = &kept.store;
     let mut blocks: BTreeMap<Root, BlockRow> = BTreeMap::new();
     for _ in 0..25 {
@@ -116,10 +121,9 @@ async fn counts_are_those_of_a_recount() {
     assert_eq!(listed, newest.iter().map(|(proposer, row)| (*proposer, row.slot)).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn lists_are_ordered_and_come_in_parts() {
+async fn lists_are_ordered_and_come_in_parts(engine: Engine) {
     let mut dice = Dice(11);
-    let kept = Scratch::new().create_kept().await;
+    let kept = Scratch::on(engine).create_kept().await;
     let mut rows: Vec<_> =
         (0..700).map(|number| block(1 + number / 3, number / 3, number % 10, dice.verdict())).collect();
     dice.shuffle(&mut rows);
@@ -150,10 +154,9 @@ async fn lists_are_ordered_and_come_in_parts() {
     assert_eq!(kept.store.recent(3).await.unwrap()[0].slot, Slot(234));
 }
 
-#[tokio::test]
-async fn many_blocks_of_one_slot_find_room() {
+async fn many_blocks_of_one_slot_find_room(engine: Engine) {
     // Roots that agree in the bits that go into the key.
-    let kept = Scratch::new().create_kept().await;
+    let kept = Scratch::on(engine).create_kept().await;
     let mut rows: Vec<_> = (0..600).map(|number| block(77, 76, number, Some(Client::Nimbus))).collect();
     for row in &mut rows {
         row.block_root.0[..3].fill(0xff);

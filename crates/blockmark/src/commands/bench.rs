@@ -62,9 +62,12 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
     }
     if wanted("store") || wanted("serve") {
         let folder = Scratch::new("bench-store")?;
-        let path = args.database.clone().unwrap_or_else(|| folder.0.join("bench.sqlite"));
+        let url = match &args.database {
+            Some(given) => super::db::url(given)?,
+            None => folder.0.join("bench.sqlite").into(),
+        };
         let runtime = runtime()?;
-        let store = runtime.block_on(verdicts::filled(&path, args.rows, &print))?;
+        let store = runtime.block_on(verdicts::filled(&url, args.rows, &print))?;
         if wanted("store") {
             runtime.block_on(verdicts::questions(&store, args.rows, &print))?;
         }

@@ -1,7 +1,7 @@
 //! `blockmark db …`: work on a database of verdicts.
 
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -9,7 +9,7 @@ use consensus::{Slot, ValidatorIndex};
 use fingerprint::classifier::Model;
 use pipeline::{BuildOptions, db_build};
 use serde_json::json;
-use store::{AffinityRule, Format, OpenMode, Store};
+use store::{AffinityRule, Format, OpenMode, Store, StoreUrl};
 
 use super::input::{input_failure, place};
 use super::{Context, model, runtime};
@@ -20,24 +20,31 @@ use crate::output::say;
 use crate::output::table::{Align, render, thousands};
 
 /// Where the database of a command is.
-pub(crate) fn path_of(context: &Context, args: &DbArgs) -> PathBuf {
-    args.db.clone().unwrap_or_else(|| context.global.data_dir.join("blockmark.sqlite"))
+pub(crate) fn url_of(context: &Context, args: &DbArgs) -> Result<StoreUrl> {
+    match &args.db {
+        None => Ok(StoreUrl::from(context.global.data_dir.join("blockmark.sqlite"))),
+        Some(given) => url(given),
+    }
+}
+
+/// The database that was named by path or URL.
+pub(crate) fn url(given: &Path) -> Result<StoreUrl> {
+    match given.to_str() {
+        Some(text) => Ok(text.parse()?),
+        None => Ok(StoreUrl::from(given)),
+    }
 }
 
 /// Opens the database, making its folder when it is to be created.
-pub(crate) async fn open(path: &Path, mode: OpenMode) -> Result<Store> {
+pub(crate) async fn open(url: &StoreUrl, mode: OpenMode) -> Result<Store> {
     if mode == OpenMode::Create
-        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && let Some(folder) =
+            url.path().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
     {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("can't make the folder {}", folder.display()))?;
     }
-    let text = path.to_string_lossy();
-    let store = match text.parse::<store::StoreUrl>() {
-        Ok(url) => Store::open(url, mode).await?,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(store)
+    Ok(Store::open(url, mode).await?)
 }
 
 /// Runs a database command.
@@ -46,16 +53,16 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
     let json = context.global.json;
     match command {
         DbCommand::Init(args) => {
-            let path = path_of(context, args);
-            runtime.block_on(open(&path, OpenMode::Create))?;
-            say(json, json!({ "database": path }), format!("{} is ready.", path.display()))?;
+            let url = url_of(context, args)?;
+            runtime.block_on(open(&url, OpenMode::Create))?;
+            say(json, json!({ "database": url.to_string() }), format!("{url} is ready."))?;
             Ok(Outcome::Done)
         }
-        DbCommand::Build { db, input, model } => build(context, &path_of(context, db), input, model),
+        DbCommand::Build { db, input, model } => build(context, &url_of(context, db)?, input, model),
         DbCommand::Import { file, db } => runtime.block_on(async {
             // Looked at first, so that a wrong name leaves no empty database behind.
             store::check_blockprint(file).await?;
-            let store = open(&path_of(context, db), OpenMode::Create).await?;
+            let store = open(&url_of(context, db)?, OpenMode::Create).await?;
             let progress = Shown::new();
             let report = store.import_blockprint(file, &progress).await?;
             pipeline::Progress::finish(&progress, "");
@@ -74,21 +81,22 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             say(json, value, text)?;
             Ok(not_taken(&report, file, json))
         }),
+        DbCommand::Copy { from, to } => runtime.block_on(copy(context, &url(from)?, &url(to)?)),
         DbCommand::Migrate(args) => runtime.block_on(async {
-            let path = path_of(context, args);
-            let store = open(&path, OpenMode::Existing).await?;
+            let url = url_of(context, args)?;
+            let store = open(&url, OpenMode::Existing).await?;
             let (from, to) = (store.version_found(), store::SCHEMA_VERSION);
             let text = if from == to {
-                format!("{} already has schema version {to}.", path.display())
+                format!("{url} already has schema version {to}.")
             } else {
-                format!("{} went from schema version {from} to {to}.", path.display())
+                format!("{url} went from schema version {from} to {to}.")
             };
             say(json, json!({ "from": from, "to": to }), text)?;
             Ok(Outcome::Done)
         }),
-        DbCommand::Check { db, gaps } => runtime.block_on(check(context, &path_of(context, db), *gaps)),
+        DbCommand::Check { db, gaps } => runtime.block_on(check(context, &url_of(context, db)?, *gaps)),
         DbCommand::Export { out, format, db } => runtime.block_on(async {
-            let store = open(&path_of(context, db), OpenMode::ReadOnly).await?;
+            let store = open(&url_of(context, db)?, OpenMode::ReadOnly).await?;
             let format = match format {
                 Some(ExportFormat::Csv) => Format::Csv,
                 Some(ExportFormat::Parquet) => Format::Parquet,
@@ -107,7 +115,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             Ok(Outcome::Done)
         }),
         DbCommand::Affinity { validators, until, db } => runtime.block_on(async {
-            let store = open(&path_of(context, db), OpenMode::ReadOnly).await?;
+            let store = open(&url_of(context, db)?, OpenMode::ReadOnly).await?;
             affinity(context, &store, validators, until.map_or(Slot(u64::MAX), Slot)).await
         }),
     }
@@ -154,13 +162,13 @@ fn say(json: bool, value: serde_json::Value, text: String) -> Result<()> {
     if json { say::result_line(value) } else { say::result_line(text) }
 }
 
-fn build(context: &Context, path: &Path, args: &InputArgs, model_path: &Path) -> Result<Outcome> {
-    let rest = format!(" --model {} --db {}", quoted(model_path.display()), quoted(path.display()));
+fn build(context: &Context, url: &StoreUrl, args: &InputArgs, model_path: &Path) -> Result<Outcome> {
+    let rest = format!(" --model {} --db {}", quoted(model_path.display()), quoted(url));
     let input = place(args, "db build", &rest)?;
     let progress = Shown::new();
     let (models, mut bad) = model::open_range(model_path, &progress)?;
     let report = runtime()?.block_on(async {
-        let store = open(path, OpenMode::Create).await?;
+        let store = open(url, OpenMode::Create).await?;
         let options = BuildOptions::default();
         let report = db_build(&input, &store, Arc::new(models), options, &progress)
             .await
@@ -173,8 +181,7 @@ fn build(context: &Context, path: &Path, args: &InputArgs, model_path: &Path) ->
         "inserted": report.inserted, "updated": report.updated, "unchanged": report.unchanged, "bad": bad,
     });
     let text = format!(
-        "{}: {} new blocks, {} updated, {} known.",
-        path.display(),
+        "{url}: {} new blocks, {} updated, {} known.",
         thousands(report.inserted),
         thousands(report.updated),
         thousands(report.unchanged)
@@ -183,8 +190,30 @@ fn build(context: &Context, path: &Path, args: &InputArgs, model_path: &Path) ->
     Ok(list_bad(&bad, report.blocks(), "inputs", context.global.json))
 }
 
-async fn check(context: &Context, path: &Path, list_gaps: bool) -> Result<Outcome> {
-    let store = open(path, OpenMode::ReadOnly).await?;
+async fn copy(context: &Context, from: &StoreUrl, to: &StoreUrl) -> Result<Outcome> {
+    anyhow::ensure!(from != to, "{from} is the database to read and the one to fill; name two");
+    let source = open(from, OpenMode::ReadOnly).await?;
+    let target = open(to, OpenMode::Create).await?;
+    let progress = Shown::new();
+    let report = source.copy_to(&target, &progress).await?;
+    pipeline::Progress::finish(&progress, "");
+    target.close().await?;
+    let text = format!(
+        "{to} has all {} blocks of {from}, {} of them new. Digest of both: {}.",
+        thousands(report.blocks),
+        thousands(report.inserted + report.resumed),
+        report.digest
+    );
+    let value = json!({
+        "blocks": report.blocks, "inserted": report.inserted, "resumed": report.resumed,
+        "evidence": report.digest.evidence, "digest": report.digest.to_string(),
+    });
+    say(context.global.json, value, text)?;
+    Ok(Outcome::Done)
+}
+
+async fn check(context: &Context, url: &StoreUrl, list_gaps: bool) -> Result<Outcome> {
+    let store = open(url, OpenMode::ReadOnly).await?;
     let report = store.check().await?;
     let status = store.sync_status().await?;
     let gaps = store.gaps().await?;

@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let path = context.global.data_dir.join("demo.sqlite");
     let store = runtime.block_on(async {
         remove_old(&path)?;
-        let store = open(&path, OpenMode::Create).await?;
+        let store = open(&path.as_path().into(), OpenMode::Create).await?;
         register_model(&store, &model, "demo").await?;
         store.insert_blocks(&rows).await?;
         anyhow::Ok(store)

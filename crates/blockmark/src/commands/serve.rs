@@ -14,7 +14,7 @@ use source::follow::{Driver, FollowOptions, Start};
 use store::{OpenMode, Store};
 use tokio::net::TcpListener;
 
-use super::db::{open, path_of};
+use super::db::{open, url_of};
 use super::{Context, model, runtime};
 use crate::cli::{Gaps, ServeArgs};
 use crate::failure::{Outcome, hinted, quoted, usage};
@@ -55,7 +55,7 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         // Block rewards need nothing in the database.
         let may_be_new = loaded.is_some() || settings.rewards.is_on();
         let mode = if may_be_new { OpenMode::Create } else { OpenMode::Existing };
-        let store = open(&path_of(context, &args.db), mode).await?;
+        let store = open(&url_of(context, &args.db)?, mode).await?;
         if let Some(model) = &loaded {
             pipeline::register_model(&store, model, "model").await?;
         }

@@ -111,3 +111,13 @@ impl store::ImportProgress for Shown {
         Progress::advance(self, rows);
     }
 }
+
+impl store::CopyProgress for Shown {
+    fn total(&self, blocks: u64) {
+        self.start("Copying and comparing", Some(blocks), "blocks");
+    }
+
+    fn advance(&self, blocks: u64) {
+        Progress::advance(self, blocks);
+    }
+}

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::error::StoreError;
 use crate::record::{Record, select};
 use crate::row::{BlockRow, CanonicalState, RootOrigin};
+use crate::sql::{Connection, query};
 
 /// The form of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ trait Form: Send {
 }
 
 pub(crate) async fn run(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     format: Format,
     writer: &mut (dyn Write + Send),
 ) -> Result<ExportReport, StoreError> {
@@ -62,7 +62,7 @@ pub(crate) async fn run(
     };
     let mut report = ExportReport::default();
     let sql = format!("{} FROM blocks ORDER BY id", select("blocks"));
-    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+    let mut rows = query(sql).fetch(connection)?;
     while let Some(row) = rows.try_next().await? {
         form.add(Record::read(&row)?.row)?;
         report.blocks += 1;

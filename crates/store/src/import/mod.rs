@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use consensus::{Root, Slot, ValidatorIndex};
-use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::db::Database;
 use crate::error::{StoreError, message};
 use crate::insert;
 use crate::row::BlockRow;
+use crate::sql::{Connection, query};
 use legacy::{Fit, LegacyFile, LegacyRow};
 
 /// Rows in one transaction.
@@ -105,7 +105,7 @@ pub(crate) async fn run(
     progress.total(total);
     let mut report = ImportReport { rows: total, ..ImportReport::default() };
     let source = file.digest().to_vec();
-    let mut last = resume_point(&mut *database.reader().await?, &source).await?;
+    let mut last = resume_point(&mut database.reader().await?.connection(), &source).await?;
     if last > i64::MIN {
         report.resumed = file.count_until(last).await?;
         progress.advance(report.resumed);
@@ -119,16 +119,16 @@ pub(crate) async fn run(
         let finished = batch.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         last = batch.last().map_or(last, |row| row.row_id);
         let mut writer = database.writer().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        store(&mut transaction, &batch, &mut report).await?;
-        sqlx::query(
+        let mut transaction = writer.begin().await?;
+        store(&mut transaction.connection(), &batch, &mut report).await?;
+        query(
             "INSERT INTO imports (source, last_row, finished) VALUES ($1, $2, $3) \
              ON CONFLICT (source) DO UPDATE SET last_row = excluded.last_row, finished = excluded.finished",
         )
         .bind(source.clone())
         .bind(last)
         .bind(i64::from(finished))
-        .execute(&mut *transaction)
+        .execute(&mut transaction.connection())
         .await?;
         transaction.commit().await?;
         drop(writer);
@@ -139,8 +139,8 @@ pub(crate) async fn run(
     }
 }
 
-async fn resume_point(connection: &mut SqliteConnection, source: &[u8]) -> Result<i64, StoreError> {
-    let row = sqlx::query("SELECT last_row FROM imports WHERE source = $1")
+async fn resume_point(connection: &mut Connection<'_>, source: &[u8]) -> Result<i64, StoreError> {
+    let row = query("SELECT last_row FROM imports WHERE source = $1")
         .bind(source.to_vec())
         .fetch_optional(connection)
         .await?;
@@ -152,7 +152,7 @@ fn to_count(length: usize) -> u64 {
 }
 
 async fn store(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     batch: &[LegacyRow],
     report: &mut ImportReport,
 ) -> Result<(), StoreError> {
@@ -204,14 +204,14 @@ async fn store(
 }
 
 async fn keep_original(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     row: &LegacyRow,
     block: Option<Root>,
     reason: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO imported_rows (source_row, reason, block_root, original) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (source_row, original) DO NOTHING",
+         ON CONFLICT DO NOTHING",
     )
     .bind(row.row_id)
     .bind(reason.to_owned())

@@ -6,11 +6,46 @@ use std::path::PathBuf;
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
+use private_postgres::PrivatePostgres;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store, StoreUrl};
 
-/// A directory with a place for a database.
+/// What keeps the database of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes tests `NAME::sqlite` and `NAME::postgres` of `async fn NAME(engine: Engine)`.
+#[allow(unused_macros, reason = "not every file of tests has some for both engines")]
+macro_rules! each_engine {
+    ($($name:ident),+ $(,)?) => { $(
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(super::support::Engine::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                if private_postgres::PrivatePostgres::shared().is_some() {
+                    super::$name(super::support::Engine::Postgres).await;
+                }
+            }
+        }
+    )+ };
+}
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use each_engine;
+
+/// A place for a database, and a directory for other files.
 pub(crate) struct Scratch {
     directory: tempfile::TempDir,
+    url: StoreUrl,
+    /// The URL of a schema on the server.
+    server: Option<String>,
 }
 
 /// A database whose directory lives as long as it.
@@ -20,24 +55,76 @@ pub(crate) struct Kept {
 }
 
 impl Scratch {
+    /// A place for an SQLite file.
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self::on(Engine::Sqlite)
     }
 
+    pub(crate) fn on(engine: Engine) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        match engine {
+            Engine::Sqlite => {
+                let url = StoreUrl::from(directory.path().join("blocks.sqlite"));
+                Self { directory, url, server: None }
+            }
+            Engine::Postgres => {
+                let server = PrivatePostgres::shared().unwrap().fresh_schema();
+                Self { directory, url: server.parse().unwrap(), server: Some(server) }
+            }
+        }
+    }
+
+    pub(crate) fn url(&self) -> StoreUrl {
+        self.url.clone()
+    }
+
+    /// The whole URL of the server.
+    pub(crate) fn secret(&self) -> &str {
+        self.server.as_deref().unwrap()
+    }
+
+    /// The SQLite file.
     pub(crate) fn path(&self) -> PathBuf {
-        self.file("blocks.sqlite")
+        self.url.path().unwrap().to_owned()
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
+    pub(crate) async fn open(&self, mode: OpenMode) -> Store {
+        Store::open(self.url(), mode).await.unwrap()
+    }
+
     pub(crate) async fn create(&self) -> Store {
-        Store::open(self.path(), OpenMode::Create).await.unwrap()
+        self.open(OpenMode::Create).await
     }
 
     pub(crate) async fn create_kept(self) -> Kept {
         Kept { store: self.create().await, scratch: self }
+    }
+
+    /// The number that SQL gives, asked behind the store's back.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        match &self.server {
+            Some(url) => PrivatePostgres::shared().unwrap().run(url, sql).parse().unwrap(),
+            None => {
+                let mut other = SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap();
+                sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut other).await.unwrap().get(0)
+            }
+        }
+    }
+
+    /// Runs SQL behind the store's back.
+    pub(crate) async fn run(&self, sql: &str) {
+        match &self.server {
+            Some(url) => drop(PrivatePostgres::shared().unwrap().run(url, sql)),
+            None => {
+                let mut other = SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut other).await.unwrap();
+                other.close().await.unwrap();
+            }
+        }
     }
 }
 

@@ -1,14 +1,13 @@
 //! A database of generated verdicts: how fast it fills, how fast it answers inside the process.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use consensus::{Epoch, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
+use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store, StoreUrl};
 
 use super::super::db::open;
 use super::{Print, percentile, root};
@@ -72,11 +71,11 @@ fn row(number: u64) -> BlockRow {
 }
 
 /// Opens the database and adds rows until it has as many as wanted.
-pub(super) async fn filled(path: &Path, rows: u64, print: Print<'_>) -> Result<Store> {
-    let store = open(path, OpenMode::Create).await?;
+pub(super) async fn filled(url: &StoreUrl, rows: u64, print: Print<'_>) -> Result<Store> {
+    let store = open(url, OpenMode::Create).await?;
     let known = store.block_count().await?;
     if known > rows || (known > 0 && store.block_by_root(root(known - 1)).await?.is_none()) {
-        bail!("{} holds {known} blocks other than the generated ones; give another file", path.display());
+        bail!("{url} holds {known} blocks other than the generated ones; give another database");
     }
     let mut busy = 0.0;
     let mut slowest: f64 = f64::INFINITY;
@@ -111,7 +110,7 @@ pub(super) async fn filled(path: &Path, rows: u64, print: Print<'_>) -> Result<S
 /// Times the questions that the service answers most, inside the process.
 pub(super) async fn questions(store: &Store, rows: u64, print: Print<'_>) -> Result<()> {
     let input = format!("{rows} rows");
-    print("database on disk", "MB", std::fs::metadata(store.url().path())?.len() as f64 / 1e6, &input);
+    print("database on disk", "MB", store.size_bytes().await? as f64 / 1e6, &input);
     let epochs = rows / 32;
     let mut times = [const { Vec::new() }; 3];
     for turn in 0..1_000_u64 {

@@ -1,0 +1,153 @@
+//! Moving a database between engines, both ways.
+
+mod support;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use consensus::{Epoch, Slot};
+use fingerprint::Client;
+use private_postgres::PrivatePostgres;
+use store::{
+    BlockRow, CanonicalState, CopyProgress, OpenMode, RootOrigin, Store, StoreError, surrogate_root,
+};
+use support::{Dice, Engine, Kept, Scratch, block};
+
+/// More than one batch.
+const BLOCKS: u64 = 20_000;
+
+fn rows() -> Vec<BlockRow> {
+    let mut dice = Dice(11);
+    let mut rows: Vec<_> = (1..=BLOCKS)
+        .filter(|slot| slot % 97 != 0)
+        .map(|slot| {
+            let mut row = block(slot, slot - 1, dice.roll(500), dice.verdict());
+            row.graffiti = (slot % 3 == 0).then(|| format!("ünï {slot}"));
+            row.parent_root = (slot % 2 == 0).then_some(row.block_root);
+            row.model_hash = (slot % 5 > 0).then_some([(slot % 3) as u8; 32]);
+            row.classification.graffiti_guess = (slot % 7 == 0).then_some(Client::Prysm);
+            row.canonical = [CanonicalState::Canonical, CanonicalState::Orphaned, CanonicalState::Finalized]
+                [dice.roll(3) as usize];
+            row.features = (slot % 4 == 0)
+                .then(|| vec![(format!("f{}", slot % 3), slot as f64 / 7.0), ("nan".to_owned(), f64::NAN)]);
+            row
+        })
+        .collect();
+    // Two blocks that want the same place in the table, and one that came without a root.
+    let mut twin = block(500, 499, 3, None);
+    twin.block_root.0[..3].copy_from_slice(&rows[494].block_root.0[..3]);
+    rows.push(twin);
+    let mut imported = block(BLOCKS + 9, BLOCKS + 8, 5, None);
+    imported.root_known = RootOrigin::Imported;
+    imported.block_root = surrogate_root(imported.slot, imported.proposer_index);
+    rows.push(imported);
+    rows
+}
+
+async fn filled(engine: Engine) -> Kept {
+    let kept = Scratch::on(engine).create_kept().await;
+    kept.store.insert_blocks(&rows()).await.unwrap();
+    kept.store.register_model([1; 32], "one", "{\"rows\":5}").await.unwrap();
+    kept.scratch
+        .run("INSERT INTO imported_rows (source_row, reason, original) VALUES (7, 'no slot', '{\"slot\":null}')")
+        .await;
+    kept
+}
+
+async fn same(a: &Store, b: &Store) {
+    assert_eq!(a.gaps().await.unwrap(), b.gaps().await.unwrap());
+    let all = Epoch(0)..Epoch(u64::MAX);
+    assert_eq!(a.blocks_per_client(all.clone()).await.unwrap(), b.blocks_per_client(all).await.unwrap());
+    for slot in [4, 500, 12_000, BLOCKS + 9] {
+        let by_root = |mut rows: Vec<BlockRow>| {
+            rows.sort_by_key(|row| row.block_root);
+            rows
+        };
+        let (ours, theirs) =
+            (a.blocks_at_slot(Slot(slot)).await.unwrap(), b.blocks_at_slot(Slot(slot)).await.unwrap());
+        assert_eq!(by_root(ours), by_root(theirs));
+    }
+    let latest = async |store: &Store| store.latest_per_validator(None, 1000).await.unwrap();
+    assert_eq!(latest(a).await, latest(b).await);
+    let check = b.check().await.unwrap();
+    assert!(check.is_sound(), "{check:?}");
+}
+
+#[tokio::test]
+async fn there_and_back_is_the_same() {
+    if PrivatePostgres::shared().is_none() {
+        return;
+    }
+    let count = rows().len() as u64;
+    let first = filled(Engine::Sqlite).await;
+    let server = Scratch::on(Engine::Postgres).create_kept().await;
+    let there = first.store.copy_to(&server.store, &()).await.unwrap();
+    assert_eq!((there.blocks, there.inserted, there.resumed), (count, count, 0));
+    assert!(there.digest.evidence > count / 5 && there.digest.others == 4, "{there:?}");
+    same(&first.store, &server.store).await;
+    let back = Scratch::on(Engine::Sqlite).create_kept().await;
+    let report = server.store.copy_to(&back.store, &()).await.unwrap();
+    assert_eq!((report.blocks, report.digest), (count, there.digest));
+    same(&first.store, &back.store).await;
+    // What is there already is compared, not doubled.
+    let again = first.store.copy_to(&server.store, &()).await.unwrap();
+    assert_eq!((again.inserted, again.digest), (0, there.digest));
+}
+
+/// Stops the copy by a panic once so many blocks are done.
+struct Stop(AtomicU64);
+
+impl CopyProgress for Stop {
+    fn total(&self, _blocks: u64) {}
+
+    fn advance(&self, blocks: u64) {
+        assert!(self.0.fetch_add(blocks, Ordering::SeqCst) + blocks < 16_000, "stopped");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_copy_goes_on() {
+    if PrivatePostgres::shared().is_none() {
+        return;
+    }
+    let from = filled(Engine::Sqlite).await;
+    let to = Scratch::on(Engine::Postgres).create_kept().await;
+    let (source, target) = (from.store.clone(), to.store.clone());
+    let stopped =
+        tokio::spawn(async move { source.copy_to(&target, &Stop(AtomicU64::new(0))).await.map(drop) });
+    assert!(stopped.await.unwrap_err().is_panic());
+    let some = to.store.block_count().await.unwrap();
+    assert_eq!(some, 16_384);
+    let report = from.store.copy_to(&to.store, &()).await.unwrap();
+    assert_eq!((report.resumed, report.inserted), (some, rows().len() as u64 - some));
+    same(&from.store, &to.store).await;
+}
+
+#[tokio::test]
+async fn what_differs_is_found() {
+    if PrivatePostgres::shared().is_none() {
+        return;
+    }
+    let from = filled(Engine::Sqlite).await;
+    let to = Scratch::on(Engine::Postgres).create_kept().await;
+    to.store.insert_blocks(&[block(BLOCKS + 50, BLOCKS + 49, 1, None)]).await.unwrap();
+    let error = from.store.copy_to(&to.store, &()).await.unwrap_err();
+    let count = rows().len() as u64;
+    let StoreError::CopyDiffers { from: ours, to: theirs, .. } = error else { panic!("{error:?}") };
+    assert_eq!((ours, theirs), (count, count + 1));
+
+    let to = Scratch::on(Engine::Postgres).create_kept().await;
+    from.store.copy_to(&to.store, &()).await.unwrap();
+    for change in [
+        "UPDATE evidence SET feature_values = decode(repeat('00', 16), 'hex') WHERE block_id = (SELECT MIN(block_id) FROM evidence)",
+        "UPDATE models SET name = 'two'",
+        "UPDATE imported_rows SET reason = 'another'",
+    ] {
+        to.scratch.run(change).await;
+        let reader = to.scratch.open(OpenMode::ReadOnly).await;
+        let back = Scratch::on(Engine::Sqlite).create_kept().await;
+        let changed = reader.copy_to(&back.store, &()).await.unwrap().digest;
+        let whole =
+            from.store.copy_to(&Scratch::on(Engine::Sqlite).create_kept().await.store, &()).await.unwrap();
+        assert_ne!(changed, whole.digest, "{change}");
+    }
+}
