@@ -4,6 +4,7 @@
 mod support;
 
 use api::Settings;
+use private_postgres::PrivatePostgres;
 use serde_json::{Value, json};
 use support::{Answer, Server, data, json as read_json, model, test_blocks};
 
@@ -67,11 +68,22 @@ fn body_of(number: usize, exchange: &Value, blocks: &[Value]) -> String {
 
 #[tokio::test]
 async fn the_recorded_exchanges_of_the_original_server() {
+    let server = Server::start(model(), Settings::default()).await;
+    replay(&server).await;
+}
+
+#[tokio::test]
+async fn the_recorded_exchanges_of_the_original_server_over_postgres() {
+    let Some(postgres) = PrivatePostgres::shared() else { return };
+    let server = Server::start_over_postgres(postgres, model(), Settings::default()).await;
+    replay(&server).await;
+}
+
+async fn replay(server: &Server) {
     let Some(path) = data("http_goldens.json") else { return };
     let exchanges = read_json(&path);
     let exchanges = exchanges.as_array().unwrap();
     assert_eq!(exchanges.len(), 42, "every recorded exchange must have an expectation here");
-    let server = Server::start(model(), Settings::default()).await;
     let blocks = test_blocks().unwrap();
     let proposer_blocks = exchanges[18]["text"].as_str().unwrap();
     for (number, exchange) in exchanges.iter().enumerate() {

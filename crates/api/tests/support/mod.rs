@@ -13,8 +13,9 @@ use fingerprint::{
     Client, DataOrigin, FeatureSet, GraffitiRules, Model, ModelOrigin, RuleSet, TrainingOptions, TrainingRow,
     TrainingSet,
 };
+use private_postgres::PrivatePostgres;
 use serde_json::Value;
-use store::{OpenMode, Store};
+use store::{OpenMode, Store, StoreUrl};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -107,7 +108,28 @@ impl Server {
 
     pub async fn start_at(model: Option<Model>, settings: Settings, now: api::Now) -> Self {
         let directory = TempDir::new().unwrap();
-        let store = Store::open(directory.path().join("blocks.sqlite"), OpenMode::Create).await.unwrap();
+        let url = StoreUrl::from(directory.path().join("blocks.sqlite"));
+        Self::start_over(url, directory, model, settings, now).await
+    }
+
+    /// A server over an empty schema of a PostgreSQL server.
+    pub async fn start_over_postgres(
+        server: &PrivatePostgres,
+        model: Option<Model>,
+        settings: Settings,
+    ) -> Self {
+        let url = server.fresh_schema().parse().unwrap();
+        Self::start_over(url, TempDir::new().unwrap(), model, settings, || 0).await
+    }
+
+    async fn start_over(
+        url: StoreUrl,
+        directory: TempDir,
+        model: Option<Model>,
+        settings: Settings,
+        now: api::Now,
+    ) -> Self {
+        let store = Store::open(url, OpenMode::Create).await.unwrap();
         let state = AppState::at(store.clone(), model.map(Arc::new), settings, now);
         Self { router: router(state), store, _directory: directory }
     }
