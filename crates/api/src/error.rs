@@ -87,6 +87,7 @@ impl ApiError {
             | Self::InvalidJson(_)
             | Self::NotBlockRewards { .. }
             | Self::NotIntegers { .. } => StatusCode::BAD_REQUEST,
+            Self::Store(StoreError::RangeTooLong { .. }) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,

@@ -27,10 +27,14 @@ impl ClientCounts {
 
     /// Counts one more block; `None` is "Uncertain".
     pub fn count(&mut self, verdict: Option<Client>) {
-        match verdict.and_then(|client| self.counts.get_mut(client.index())) {
-            Some(count) => *count += 1,
-            None => self.uncertain += 1,
-        }
+        self.add(verdict, 1);
+    }
+
+    /// Counts more blocks; `None` is "Uncertain".
+    pub fn add(&mut self, verdict: Option<Client>, blocks: u64) {
+        let count = verdict.and_then(|client| self.counts.get_mut(client.index()));
+        let count = count.unwrap_or(&mut self.uncertain);
+        *count = count.saturating_add(blocks);
     }
 }
 

@@ -173,6 +173,44 @@ pub(crate) async fn links(
     Ok(coalesce(joined))
 }
 
+/// The intervals that share a slot with a range, whose end is not included, in order.
+pub(crate) async fn touching(
+    connection: &mut Connection<'_>,
+    start: u64,
+    end: u64,
+) -> Result<Vec<Interval>, StoreError> {
+    let rows = query(
+        "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot < $1 AND end_slot >= $2 \
+         AND start_slot >= (SELECT COALESCE(MAX(start_slot), 0) FROM coverage WHERE start_slot <= $2) \
+         ORDER BY start_slot",
+    )
+    .bind(to_i64(end))
+    .bind(to_i64(start))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(interval).collect()
+}
+
+/// Intervals in order, beginning with the one before that which is in or below a slot: a gap is counted to the lowest
+/// block of the interval above it, so that its end may lie in that interval. At most `most` of them.
+pub(crate) async fn from(
+    connection: &mut Connection<'_>,
+    slot: u64,
+    most: usize,
+) -> Result<Vec<Interval>, StoreError> {
+    let rows = query(
+        "SELECT start_slot, end_slot, first_block FROM coverage WHERE start_slot >= \
+         (SELECT COALESCE(MIN(start_slot), 0) FROM \
+         (SELECT start_slot FROM coverage WHERE start_slot <= $1 ORDER BY start_slot DESC LIMIT 2) AS below) \
+         ORDER BY start_slot LIMIT $2",
+    )
+    .bind(to_i64(slot))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(interval).collect()
+}
+
 /// Every interval, in order.
 pub(crate) async fn all(connection: &mut Connection<'_>) -> Result<Vec<Interval>, StoreError> {
     let rows = query("SELECT start_slot, end_slot, first_block FROM coverage ORDER BY start_slot")

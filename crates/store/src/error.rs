@@ -25,6 +25,14 @@ pub enum StoreError {
         /// What came before `://`.
         scheme: String,
     },
+    /// A question that would read too many rows.
+    #[error("the range has {slots} slots, and at most {most} are counted at a time; ask for a part of it")]
+    RangeTooLong {
+        /// The slots of the range.
+        slots: u64,
+        /// The most slots taken.
+        most: u64,
+    },
     /// An empty path.
     #[error("the path of the database is empty")]
     EmptyPath,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::coverage::Gap;
 use crate::error::StoreError;
-use crate::sql::{Connection, query, to_i64, to_u64};
+use crate::sql::{Connection, Row, query, to_i64, to_u64};
 
 /// Why slots are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,6 +107,26 @@ pub(crate) async fn forget(connection: &mut Connection<'_>, range: Gap) -> Resul
     Ok(())
 }
 
+/// The notes that share a slot with a range, in order, at most `most` of them. Notes do not overlap, so that only the
+/// last one that begins below the range can reach into it.
+pub(crate) async fn touching(
+    connection: &mut Connection<'_>,
+    range: Gap,
+    most: usize,
+) -> Result<Vec<GapNote>, StoreError> {
+    let rows = query(
+        "SELECT start_slot, end_slot, cause, detail, tries, last_try, next_try FROM gap_notes \
+         WHERE start_slot <= $1 AND end_slot >= $2 AND start_slot >= \
+         (SELECT COALESCE(MAX(start_slot), 0) FROM gap_notes WHERE start_slot <= $2) ORDER BY start_slot LIMIT $3",
+    )
+    .bind(to_i64(range.end.0))
+    .bind(to_i64(range.start.0))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(note).collect()
+}
+
 /// All notes, in order.
 pub(crate) async fn all(connection: &mut Connection<'_>) -> Result<Vec<GapNote>, StoreError> {
     let rows = query(
@@ -114,16 +134,16 @@ pub(crate) async fn all(connection: &mut Connection<'_>) -> Result<Vec<GapNote>,
     )
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(GapNote {
-                gap: Gap { start: Slot(to_u64(row.try_get(0)?)?), end: Slot(to_u64(row.try_get(1)?)?) },
-                cause: GapCause::of_code(row.try_get(2)?)?,
-                detail: row.try_get(3)?,
-                tries: to_u64(row.try_get(4)?)?,
-                last_try: to_u64(row.try_get(5)?)?,
-                next_try: row.try_get::<Option<i64>>(6)?.map(to_u64).transpose()?,
-            })
-        })
-        .collect()
+    rows.iter().map(note).collect()
+}
+
+fn note(row: &Row) -> Result<GapNote, StoreError> {
+    Ok(GapNote {
+        gap: Gap { start: Slot(to_u64(row.try_get(0)?)?), end: Slot(to_u64(row.try_get(1)?)?) },
+        cause: GapCause::of_code(row.try_get(2)?)?,
+        detail: row.try_get(3)?,
+        tries: to_u64(row.try_get(4)?)?,
+        last_try: to_u64(row.try_get(5)?)?,
+        next_try: row.try_get::<Option<i64>>(6)?.map(to_u64).transpose()?,
+    })
 }

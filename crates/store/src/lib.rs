@@ -9,6 +9,7 @@
 //! One transaction changes all four, so that no answer ever needs to scan the blocks.
 
 pub mod affinity;
+mod browse;
 mod chain;
 mod check;
 mod codes;
@@ -21,6 +22,7 @@ mod error;
 mod evidence;
 mod export;
 mod gap_notes;
+mod history;
 mod import;
 mod insert;
 mod latest;
@@ -37,9 +39,14 @@ mod schema;
 mod sql;
 mod sqlite;
 mod store;
+mod validator_set;
 mod work;
 
 pub use affinity::{AffinityRule, Verdict, affinity};
+pub use browse::{
+    BlockFilter, Found, MAX_GROUPED_SLOTS, MissedSlots, MissingSlots, Reorg, Seek, ValidatorFilter,
+    ValidatorSummary,
+};
 pub use chain::{BlockPlace, ChainMarks, ChainReport, ChainUpdate};
 pub use check::CheckReport;
 pub use copy::{CopyProgress, CopyReport, Digest};
@@ -48,6 +55,7 @@ pub use coverage::{Gap, IntervalSet, LastChunk, explode_gap};
 pub use error::StoreError;
 pub use export::{ExportReport, Format};
 pub use gap_notes::{GapCause, GapNote};
+pub use history::{HISTORY_BLOCKS, History, Smoothed, history};
 pub use import::{ImportProgress, ImportReport, LISTED, SetAside, check_blockprint, surrogate_root};
 pub use insert::{InsertReport, check_row};
 pub use lead::Lead;
@@ -57,4 +65,5 @@ pub use query::{BlockCursor, LatestBlock, Page, SyncStatus};
 pub use row::{BlockRow, CanonicalState, RootOrigin};
 pub use schema::SCHEMA_VERSION;
 pub use store::{PATIENCE, Store};
+pub use validator_set::ValidatorSet;
 pub use work::{Milliseconds, WorkItem, WorkStatus};

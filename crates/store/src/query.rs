@@ -31,7 +31,7 @@ pub struct SyncStatus {
 
 /// The place after a block in the order of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BlockCursor(i64);
+pub struct BlockCursor(pub(crate) i64);
 
 impl fmt::Display for BlockCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +74,7 @@ fn page_size(limit: usize) -> usize {
     limit.clamp(1, MAX_PAGE)
 }
 
-async fn records(
+pub(crate) async fn records(
     connection: &mut Connection<'_>,
     rest: &str,
     arguments: Arguments,

@@ -209,7 +209,7 @@ impl Arguments {
     }
 
     /// Runs the query and hands its rows out as they come.
-    fn stream<'e>(
+    pub(crate) fn stream<'e>(
         self,
         sql: impl Into<Cow<'static, str>>,
         connection: &'e mut Connection<'_>,

@@ -56,6 +56,10 @@ impl Store {
         Ok(Self { database: Arc::new(Database::open(location.into(), mode, patience).await?) })
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Where the database is.
     pub fn url(&self) -> &StoreUrl {
         self.database.url()

@@ -1,0 +1,64 @@
+//! Counts that no table is kept for: by groups of validators, and of graffiti against verdicts.
+//!
+//! Groups read the rows of their range, which is why it is bounded. Graffiti come by the index `blocks_labelled` alone.
+
+use std::ops::Range;
+
+use consensus::{Slot, ValidatorIndex};
+use fingerprint::score::ConfusionMatrix;
+use futures::TryStreamExt;
+
+use crate::codes::verdict_of_code;
+use crate::counts::ClientCounts;
+use crate::error::StoreError;
+use crate::row::first_id;
+use crate::sql::{Connection, query, to_i64, to_u64};
+
+/// Most slots for which blocks are counted by groups of validators: 36 days of mainnet.
+pub const MAX_GROUPED_SLOTS: u64 = 262_144;
+
+pub(super) async fn counts(
+    connection: &mut Connection<'_>,
+    range: Range<Slot>,
+    groups: usize,
+    group_of: impl Fn(ValidatorIndex) -> Option<usize> + Send,
+) -> Result<Vec<ClientCounts>, StoreError> {
+    let slots = range.end.0.saturating_sub(range.start.0);
+    if slots > MAX_GROUPED_SLOTS {
+        return Err(StoreError::RangeTooLong { slots, most: MAX_GROUPED_SLOTS });
+    }
+    let mut counts = vec![ClientCounts::default(); groups.saturating_add(1)];
+    let mut rows =
+        query("SELECT proposer_index, best_guess FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2")
+            .bind(first_id(range.start.0))
+            .bind(first_id(range.end.0))
+            .fetch(connection)?;
+    while let Some(row) = rows.try_next().await? {
+        let group = group_of(ValidatorIndex(to_u64(row.try_get(0)?)?)).filter(|group| *group < groups);
+        if let Some(count) = counts.get_mut(group.unwrap_or(groups)) {
+            count.count(verdict_of_code(row.try_get(1)?)?);
+        }
+    }
+    Ok(counts)
+}
+
+pub(super) async fn confusion(
+    connection: &mut Connection<'_>,
+    range: Range<Slot>,
+) -> Result<ConfusionMatrix, StoreError> {
+    let rows = query(
+        "SELECT graffiti_guess, best_guess, COUNT(*) FROM blocks \
+         WHERE graffiti_guess IS NOT NULL AND slot >= $1 AND slot < $2 GROUP BY graffiti_guess, best_guess",
+    )
+    .bind(to_i64(range.start.0))
+    .bind(to_i64(range.end.0))
+    .fetch_all(connection)
+    .await?;
+    let mut matrix = ConfusionMatrix::default();
+    for row in &rows {
+        if let Some(truth) = verdict_of_code(row.try_get(0)?)? {
+            matrix.add_many(truth, verdict_of_code(row.try_get(1)?)?, to_u64(row.try_get(2)?)?);
+        }
+    }
+    Ok(matrix)
+}
