@@ -51,10 +51,7 @@ impl ChainHealth {
     fn of(follower: &Follower, now: u64) -> Self {
         let status = follower.status();
         let slot = |place: Option<Place>| place.map(|place| place.slot.0);
-        let clock = follower.view(|view| ChainClock {
-            genesis_time: view.genesis_time(),
-            seconds_per_slot: view.spec().config.slot_duration_ms.div_ceil(1_000),
-        });
+        let clock = ChainClock::of_followed(follower);
         Self {
             phase: status.phase.name(),
             head_slot: slot(status.head),

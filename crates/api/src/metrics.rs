@@ -13,6 +13,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::error::ApiError;
+use crate::settings::ChainClock;
 use crate::state::AppState;
 
 const REQUESTS: &str = "blockmark_http_requests_total";
@@ -21,9 +22,20 @@ const VERDICTS: &str = "blockmark_verdicts_total";
 const BLOCKS: &str = "blockmark_blocks";
 const GAPS: &str = "blockmark_gaps";
 const GAP_SLOTS: &str = "blockmark_gap_slots";
+const DATABASE_BYTES: &str = "blockmark_database_bytes";
+const SLOT_LAG: &str = "blockmark_slot_lag";
+const LATENCY: &str = "blockmark_verdict_latency_seconds";
+const REORG_DEPTH: &str = "blockmark_reorg_depth_slots";
 const NEWEST_SLOT: &str = "blockmark_newest_slot";
+const WORK: &str = "blockmark_backfill_chunks";
 
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// From 50 milliseconds to a slot and more.
+const LATENCY_BUCKETS: [f64; 14] =
+    [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0, 12.0];
+
+const DEPTH_BUCKETS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 8.0, 16.0, 32.0, 64.0];
 
 /// After this many requests the samples of histograms are folded, even if nobody asks for them.
 const UPKEEP_EVERY: u64 = 4_096;
@@ -37,6 +49,12 @@ pub(crate) fn install() {
     HANDLE.get_or_init(|| {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BUCKETS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Full(LATENCY.to_owned()), &LATENCY_BUCKETS)
+            })
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Full(REORG_DEPTH.to_owned()), &DEPTH_BUCKETS)
+            })
             .ok()?;
         let recorder = recorder.build_recorder();
         let handle = recorder.handle();
@@ -48,6 +66,28 @@ pub(crate) fn install() {
         describe_gauge!(GAPS, "Gaps in the database.");
         describe_gauge!(GAP_SLOTS, "Slots that are missing in gaps.");
         describe_gauge!(NEWEST_SLOT, "The newest slot with a block.");
+        describe_gauge!(DATABASE_BYTES, "Bytes of the tables and indexes of the database.");
+        describe_gauge!(SLOT_LAG, "Slots between the clock and the head that is followed.");
+        describe_histogram!(LATENCY, "Time from the event that named a block until its verdict was stored.");
+        describe_histogram!(REORG_DEPTH, "Depth of reorganisations.");
+        describe_counter!("blockmark_reorgs_total", "Reorganisations of any depth.");
+        describe_counter!(
+            "blockmark_state_changes_total",
+            "Blocks that became canonical, orphaned or final."
+        );
+        describe_counter!("blockmark_store_failures_total", "Transactions that failed and were tried again.");
+        describe_counter!("blockmark_unjudged_blocks_total", "Blocks that no model could judge.");
+        describe_counter!(
+            "blockmark_heal_chunks_total",
+            "Stretches of missing slots that were tried, by outcome."
+        );
+        describe_counter!("blockmark_healed_blocks_total", "Blocks stored for missing slots.");
+        describe_gauge!("blockmark_queue_blocks", "Blocks that wait, by queue.");
+        describe_gauge!(WORK, "Pieces of gaps in the queue, by state; all processes of a database share it.");
+        describe_gauge!("blockmark_leader", "1 where this process records the chain, 0 where it stands by.");
+        describe_gauge!("blockmark_head_slot", "The head that is followed.");
+        describe_gauge!("blockmark_finalized_slot", "The newest final block that is followed.");
+        describe_gauge!("blockmark_node_head_slot", "The node's head when it was last asked.");
         Some(handle)
     });
 }
@@ -81,6 +121,17 @@ pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoRes
     gauge!(GAPS).set(gaps.len() as f64);
     gauge!(GAP_SLOTS).set(missing as f64);
     gauge!(NEWEST_SLOT).set(status.greatest_block_slot.0 as f64);
+    gauge!(DATABASE_BYTES).set(store.size_bytes().await? as f64);
+    let work = store.work_status(state.now().saturating_mul(1_000)).await?;
+    for (name, count) in [("waiting", work.waiting), ("taken", work.taken), ("delayed", work.delayed)] {
+        gauge!(WORK, "state" => name).set(count as f64);
+    }
+    if let Some(follower) = &state.settings().rewards.follower {
+        let clock = ChainClock::of_followed(follower).or(state.settings().clock);
+        if let (Some(clock), Some(head)) = (clock, follower.status().head) {
+            gauge!(SLOT_LAG).set(clock.slot_at(state.now()).saturating_sub(head.slot.0) as f64);
+        }
+    }
     let text = HANDLE.get().and_then(Option::as_ref).map_or_else(String::new, PrometheusHandle::render);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }

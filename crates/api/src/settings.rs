@@ -134,6 +134,14 @@ impl ChainClock {
     /// Ethereum mainnet.
     pub const MAINNET: Self = Self { genesis_time: 1_606_824_023, seconds_per_slot: 12 };
 
+    /// The clock of a chain that is followed; nothing before there is a state.
+    pub(crate) fn of_followed(follower: &Follower) -> Option<Self> {
+        follower.view(|view| Self {
+            genesis_time: view.genesis_time(),
+            seconds_per_slot: view.spec().config.slot_duration_ms.div_ceil(1_000),
+        })
+    }
+
     /// Unix time of the start of a slot.
     pub fn start_of(&self, slot: u64) -> u64 {
         self.genesis_time.saturating_add(slot.saturating_mul(self.seconds_per_slot))

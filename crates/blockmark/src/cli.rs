@@ -43,8 +43,19 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub(crate) color: ColorChoice,
     /// What to log on standard error, for example `info` or `blockmark=debug,warn`.
-    #[arg(long, global = true, env = "BLOCKMARK_LOG", default_value = "warn", value_name = "FILTER")]
-    pub(crate) log: String,
+    /// `run` says `info` where nothing is said, everything else `warn`.
+    #[arg(long, global = true, env = "BLOCKMARK_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How logs are written: for people, or one JSON object per line.
+    #[arg(
+        long,
+        global = true,
+        env = "BLOCKMARK_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text,
+        value_name = "FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
     /// Where databases and downloads go unless named otherwise.
     #[arg(
         long,
@@ -54,6 +65,15 @@ pub(crate) struct GlobalArgs {
         value_name = "DIR"
     )]
     pub(crate) data_dir: PathBuf,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 /// When to colour the output.
@@ -95,6 +115,13 @@ pub(crate) enum Command {
     Db(DbCommand),
     /// Serve API and dashboard over a database.
     Serve(ServeArgs),
+    /// Follow the chain, judge and store every block, fill what is missing, and serve it: the production service.
+    Run(RunArgs),
+    /// Look whether the service can run here: nodes, network, clock, disk, database, model.
+    Check(RunArgs),
+    /// Show the settings of the service.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Make a simulated chain as a recording.
     Simulate(SimulateArgs),
     /// Measure speed and memory on this machine.
@@ -533,6 +560,38 @@ pub(crate) enum Gaps {
     Strict,
     /// What is there, as blockprint did.
     Partial,
+}
+
+/// `blockmark run`, and what else works with its settings.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The file of settings; blockmark.toml in this folder if it is there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A setting, before those of file and environment; may be repeated. `config show` lists them.
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Beacon nodes: nodes.urls.
+    #[arg(long, value_delimiter = ',', value_name = "URL,…")]
+    pub(crate) beacon_node: Vec<String>,
+    /// The database, a file or a URL: database.url.
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) db: Option<String>,
+    /// The model: model.path.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Address to listen on: serve.listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+}
+
+/// `blockmark config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting with its value and where it was said. Secrets are hidden.
+    Show(RunArgs),
+    /// Print a file with every setting, its default, and what it is for.
+    Sample,
 }
 
 /// The form of an export.

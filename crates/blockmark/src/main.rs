@@ -2,35 +2,44 @@
 
 mod cli;
 mod commands;
+mod config;
 mod failure;
 mod output;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use cli::{Cli, Command, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::report_words(&error, std::env::args_os().any(|word| word == "--json")),
     };
-    let json = cli.global.json;
-    match start_log(&cli.global.log).and_then(|()| commands::run(cli)) {
+    let json = cli.global.json || cli.global.log_format == LogFormat::Json;
+    match start_log(&cli).and_then(|()| commands::run(cli)) {
         Ok(outcome) => outcome.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, json),
     }
 }
 
-fn start_log(filter: &str) -> anyhow::Result<()> {
+fn start_log(cli: &Cli) -> anyhow::Result<()> {
+    let default = if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" };
+    let filter = cli.global.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         failure::usage(
             format!("\"{filter}\" is no log filter, because {error}"),
             "blockmark demo --log blockmark=debug,warn",
         )
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match cli.global.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     Ok(())
 }
 

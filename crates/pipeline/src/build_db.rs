@@ -116,7 +116,9 @@ pub async fn db_build(
             |scratch, record, _| {
                 let block = &record.observation;
                 let model = models.for_slot(block.slot).map_err(|error| error.to_string())?;
-                judge(model, block, options.evidence, scratch).map_err(|error| error.to_string())
+                let row =
+                    judge(model, block, options.evidence, scratch).map_err(|error| error.to_string())?;
+                Ok(BlockRow { parent_root: record.parent_root, ..row })
             },
             // Nobody listens any more where the database refused.
             |batch| send.blocking_send(batch).map_err(|_| BuildError::Stopped),

@@ -6,6 +6,8 @@
 //!                                         └▶ plot ─▶ pictures
 //! ```
 //!
+//! [`service`] is the loop that never ends: it follows a chain and fills what is missing.
+//!
 //! Each is a function with options, a [`Progress`] to tell, and a report; nothing is printed. Inputs that cannot
 //! be used are collected in the report as [`BadInput`]s.
 
@@ -21,6 +23,7 @@ pub mod models;
 pub mod plot;
 pub mod progress;
 mod rows;
+pub mod service;
 #[cfg(test)]
 mod test_data;
 #[cfg(test)]

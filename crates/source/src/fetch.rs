@@ -330,7 +330,8 @@ impl StopSwitch {
         self.0.stopped.load(Ordering::SeqCst)
     }
 
-    pub(crate) async fn stopped(&self) {
+    /// Waits until it is stopped.
+    pub async fn stopped(&self) {
         let notified = self.0.notify.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();

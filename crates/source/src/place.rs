@@ -396,7 +396,11 @@ impl Part {
                 Err(error) => Box::new(std::iter::once(Err(PartError::Open(error)))),
             },
             Content::Chain(blocks) => Box::new(blocks.map(|block| {
-                block.map(|block| RewardRecord { observation: block.observation(), text: None })
+                block.map(|block| RewardRecord {
+                    observation: block.observation(),
+                    parent_root: Some(block.parent_root()),
+                    text: None,
+                })
             })),
             Content::Records(records) => Box::new(records.into_iter().map(Ok)),
             Content::Unusable(error) => Box::new(std::iter::once(Err(PartError::Answer(error)))),

@@ -333,6 +333,17 @@ pub(crate) async fn gaps(connection: &mut Connection<'_>) -> Result<Vec<crate::c
     Ok(crate::coverage::holes(&coverage_table::all(connection).await?))
 }
 
+pub(crate) async fn missing(
+    connection: &mut Connection<'_>,
+) -> Result<Vec<crate::coverage::Gap>, StoreError> {
+    let known = coverage_table::all(connection).await?;
+    let between = known.iter().zip(known.iter().skip(1)).map(|(below, above)| crate::coverage::Gap {
+        start: Slot(below.end.saturating_add(1)),
+        end: Slot(above.start.saturating_sub(1)),
+    });
+    Ok(between.collect())
+}
+
 pub(crate) async fn count(connection: &mut Connection<'_>, sql: &'static str) -> Result<u64, StoreError> {
     to_u64(query(sql).fetch_one(connection).await?.try_get(0)?)
 }

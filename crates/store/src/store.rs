@@ -179,6 +179,12 @@ impl Store {
         query::gaps(&mut self.database.reader().await?.connection()).await
     }
 
+    /// The slots that nothing speaks for, in order. A gap, as it is told to others, goes on up to the next block; here
+    /// it ends with that block's parent, which is missing.
+    pub async fn unknown_slots(&self) -> Result<Vec<Gap>, StoreError> {
+        query::missing(&mut self.database.reader().await?.connection()).await
+    }
+
     /// How far the database goes, and whether it has gaps.
     pub async fn sync_status(&self) -> Result<SyncStatus, StoreError> {
         query::sync_status(&mut self.database.reader().await?.connection()).await

@@ -15,7 +15,8 @@ each_engine!(
     states_follow_head_and_finality_whatever_came_before,
     what_lost_its_link_becomes_a_gap_and_is_filled,
     an_unknown_head_and_a_node_that_is_behind_change_no_state,
-    notes_on_gaps_replace_each_other_and_go_when_filled
+    notes_on_gaps_replace_each_other_and_go_when_filled,
+    unknown_slots_end_with_the_parent_that_is_missing,
 );
 
 /// A tree of blocks above a final one.
@@ -222,4 +223,13 @@ async fn notes_on_gaps_replace_each_other_and_go_when_filled(engine: Engine) {
     assert_eq!(store.gap_notes().await.unwrap(), [first[0].clone(), second]);
     store.fill_final(&[], Slot(45)..=Slot(60)).await.unwrap();
     assert_eq!(store.gap_notes().await.unwrap(), first[..1]);
+}
+
+async fn unknown_slots_end_with_the_parent_that_is_missing(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    let store = &kept.store;
+    store.insert_blocks(&[block(3, 0, 1, None), block(40, 30, 2, None)]).await.unwrap();
+    let gap = |start: u64, end: u64| vec![Gap { start: Slot(start), end: Slot(end) }];
+    assert_eq!(store.gaps().await.unwrap(), gap(4, 39));
+    assert_eq!(store.unknown_slots().await.unwrap(), gap(4, 30));
 }

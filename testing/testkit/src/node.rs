@@ -175,6 +175,28 @@ impl DevNode {
         }
     }
 
+    /// Learns a step of a tree and tells of it. A node knows a block with all of its ancestors before it speaks of
+    /// it; where the tree has the state of a final block, that one is given.
+    pub fn learn(&self, tree: &Tree, step: Step) {
+        let (Step::Block(root) | Step::Head(root) | Step::Final(root, _)) = step;
+        let mut next = root;
+        while let Some(block) = tree.blocks.get(&next) {
+            self.add_block(next, block.clone());
+            next = tree.parent(&next);
+        }
+        match step {
+            Step::Head(root) => self.set_head(root),
+            Step::Final(root, epoch) => {
+                self.set_finalized(epoch, root);
+                if let Some(state) = tree.states.get(&root) {
+                    self.put_state("finalized", state);
+                }
+            }
+            Step::Block(_) => {}
+        }
+        self.tell(step);
+    }
+
     /// Ends all streams of events.
     pub fn cut(&self) {
         let _ = self.inner.streams.send(Signal::Cut);

@@ -176,6 +176,14 @@ impl Tree {
         *self.main.last().expect("a block")
     }
 
+    /// The last block that became final, with the epoch of its checkpoint.
+    pub fn last_final(&self) -> Option<(Root, u64)> {
+        self.steps.iter().rev().find_map(|step| match step {
+            Step::Final(root, epoch) => Some((*root, *epoch)),
+            _ => None,
+        })
+    }
+
     /// What names the network.
     pub fn identity(&self) -> Genesis {
         Genesis {

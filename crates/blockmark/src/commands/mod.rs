@@ -1,7 +1,9 @@
 //! One module per command; each says what it prints.
 
 mod bench;
+mod check;
 mod classify;
+mod config;
 mod db;
 mod debug;
 mod demo;
@@ -15,6 +17,7 @@ mod model;
 mod plot;
 mod record;
 mod rewards;
+mod run;
 mod serve;
 mod simulate;
 mod train;
@@ -50,6 +53,9 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Plot(args) => plot::run(&context, &args),
         Command::Db(command) => db::run(&context, &command),
         Command::Serve(args) => serve::run(&context, &args),
+        Command::Run(args) => run::run(&context, &args),
+        Command::Check(args) => check::run(&context, &args),
+        Command::Config(command) => config::run(&context, &command),
         Command::Simulate(args) => simulate::run(&context, &args),
         Command::Debug(command) => debug::run(&context, &command),
         Command::Bench(args) => bench::run(&context, &args),

@@ -165,7 +165,8 @@ async fn serve_until(
     Ok(())
 }
 
-async fn stopped() {
+/// Waits for Ctrl-C or a termination signal.
+pub(crate) async fn stopped() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

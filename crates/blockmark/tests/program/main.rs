@@ -9,4 +9,5 @@ mod failures;
 mod following;
 mod node;
 mod place;
+mod service;
 mod trouble;

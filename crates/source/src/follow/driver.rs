@@ -154,6 +154,9 @@ impl Driver {
     }
 
     async fn on_event(&self, event: ChainEvent) -> Result<(), FollowError> {
+        if let ChainEvent::Block { block, .. } | ChainEvent::Head { block, .. } = &event {
+            self.follower.note_arrival(*block);
+        }
         match event {
             ChainEvent::Block { block, .. } => match self.take(block).await {
                 // A side branch that does not connect loses nothing. If it were the head, that is told, too.

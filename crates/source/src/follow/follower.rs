@@ -1,9 +1,11 @@
 //! What others hold of a chain that is followed: answers and events.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
-use consensus::Slot;
 use consensus::rewards::{BlockReward, Scale};
+use consensus::{Root, Slot};
 use tokio::sync::broadcast;
 
 use super::error::PreviewError;
@@ -24,7 +26,12 @@ pub(super) struct Shared {
     /// Does not keep the events going: they end with the driver.
     events: broadcast::WeakSender<FollowEvent>,
     previews: Previews,
+    /// Blocks that events named last, and when.
+    arrivals: Mutex<VecDeque<(Root, Instant)>>,
 }
+
+/// Arrivals that are remembered.
+const ARRIVALS: usize = 64;
 
 /// How far the driver is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +87,7 @@ impl Follower {
             status: Mutex::default(),
             events: events.downgrade(),
             previews: Previews::default(),
+            arrivals: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -93,6 +101,23 @@ impl Follower {
     /// missed, and finds their blocks in the view.
     pub fn subscribe(&self) -> Option<broadcast::Receiver<FollowEvent>> {
         Some(self.shared.events.upgrade()?.subscribe())
+    }
+
+    /// When an event named a block for the first time; nothing where none did, or long ago.
+    pub fn arrival(&self, root: &Root) -> Option<Instant> {
+        let arrivals = self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        arrivals.iter().find(|(known, _)| known == root).map(|(_, at)| *at)
+    }
+
+    pub(super) fn note_arrival(&self, root: Root) {
+        let mut arrivals = self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        if arrivals.iter().any(|(known, _)| *known == root) {
+            return;
+        }
+        if arrivals.len() >= ARRIVALS {
+            arrivals.pop_front();
+        }
+        arrivals.push_back((root, Instant::now()));
     }
 
     /// How it stands.

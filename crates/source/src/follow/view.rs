@@ -163,6 +163,13 @@ impl ChainView {
         all
     }
 
+    /// The blocks that are known and not final, on all branches, parents before children.
+    pub fn open_blocks(&self) -> Vec<Arc<ReplayedBlock>> {
+        let mut blocks: Vec<_> = self.blocks.values().map(Arc::clone).collect();
+        blocks.sort_unstable_by_key(|block| (block.slot(), block.root));
+        blocks
+    }
+
     /// Whether a block is in the head's chain.
     pub fn is_canonical(&self, root: &Root) -> bool {
         match self.blocks.get(root) {

@@ -55,6 +55,8 @@ pub enum KeepText {
 pub struct RewardRecord {
     /// What the features look at.
     pub observation: BlockObservation,
+    /// The root of the parent, where the source tells it. Block-reward JSON does not.
+    pub parent_root: Option<consensus::Root>,
     /// The object's JSON text, if [`KeepText::Yes`] was asked for.
     pub text: Option<Vec<u8>>,
 }

@@ -228,7 +228,7 @@ impl<R: Read> RewardReader<R> {
         };
         self.start += length;
         self.after_object();
-        Ok(RewardRecord { observation, text })
+        Ok(RewardRecord { observation, parent_root: None, text })
     }
 
     fn after_object(&mut self) {

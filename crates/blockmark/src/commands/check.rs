@@ -1,0 +1,296 @@
+//! `blockmark check`: whether the service can run here, thing by thing.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use api::ChainClock;
+use serde::Serialize;
+use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
+use store::{OpenMode, Store, StoreError, StoreUrl};
+
+use super::{Context, config, model, runtime};
+use crate::cli::RunArgs;
+use crate::config::ServiceConfig;
+use crate::failure::{Outcome, hinted, quoted};
+use crate::output::say;
+
+/// Below this room a disk counts as full soon: a year of mainnet with evidence takes a few gigabytes.
+const LITTLE_BYTES: u64 = 2 << 30;
+/// Below this room nothing should be started.
+const TOO_LITTLE_BYTES: u64 = 128 << 20;
+/// A head this many slots behind the clock is late; each further one may be an empty slot.
+const LATE_SLOTS: u64 = 8;
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Item {
+    check: String,
+    state: State,
+    /// What was found, and what to do about it.
+    detail: String,
+}
+
+fn item(check: impl Into<String>, state: State, detail: impl ToString) -> Item {
+    Item { check: check.into(), state, detail: detail.to_string() }
+}
+
+/// Looks at everything and prints it. What fails makes the exit code 1.
+pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
+    let layers = config::read(args)?;
+    let settings = ServiceConfig::of(&layers, &context.global.data_dir)?;
+    let mut items = Vec::new();
+    let from = layers.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
+    items.push(item("settings", State::Ok, from));
+    runtime()?.block_on(async {
+        nodes(&settings, &mut items).await;
+        database(&settings, &mut items).await;
+        if let Some(path) = settings.model.as_deref() {
+            items.push(of_model(path));
+        }
+        if let Some(serve) = &settings.serve {
+            items.push(match tokio::net::TcpListener::bind(serve.listen).await {
+                Ok(_) => item("listen", State::Ok, format!("{} is free", serve.listen)),
+                Err(error) => item("listen", State::Warn, format!("{}: {error}", serve.listen)),
+            });
+        }
+    });
+    let failed = items.iter().filter(|item| item.state == State::Fail).count();
+    if context.global.json {
+        say::result_line(serde_json::to_string(&serde_json::json!({ "ok": failed == 0, "checks": items }))?)?;
+    } else {
+        for Item { check, state, detail } in &items {
+            let state = match state {
+                State::Ok => "ok  ",
+                State::Warn => "warn",
+                State::Fail => "FAIL",
+            };
+            say::result_line(format_args!("{state}  {check:<12} {detail}"))?;
+        }
+    }
+    if failed > 0 {
+        return Err(hinted(format!("{failed} of {} checks failed", items.len()), "blockmark config show"));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Looks at disk and database before a start, and logs what it finds. What fails is an error. Nodes are looked at by
+/// whoever waits for them, and the model by whoever loads it.
+pub(crate) async fn before_start(settings: &ServiceConfig) -> Result<()> {
+    let mut items = Vec::new();
+    database(settings, &mut items).await;
+    for Item { check, state, detail } in items {
+        match state {
+            State::Ok => tracing::info!(check, "{detail}"),
+            State::Warn => tracing::warn!(check, "{detail}"),
+            State::Fail => return Err(hinted(detail, "blockmark check")),
+        }
+    }
+    Ok(())
+}
+
+/// Why the nodes can't be followed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NetworkError {
+    /// They don't answer, or not yet.
+    #[error(transparent)]
+    NoAnswer(#[from] source::beacon_api::ApiError),
+    /// They are of another network.
+    #[error("the beacon node is of the network {found}, and network.name says {expected}")]
+    Another {
+        /// The network of the node.
+        found: String,
+        /// The network of the settings.
+        expected: String,
+    },
+}
+
+impl NetworkError {
+    /// As a sentence with a next step.
+    pub(crate) fn hinted(self) -> anyhow::Error {
+        let hint = match &self {
+            Self::NoAnswer(_) => "blockmark check".to_owned(),
+            Self::Another { found, .. } => format!("blockmark run --set network.name={}", quoted(found)),
+        };
+        hinted(self, hint)
+    }
+}
+
+/// Asks nodes for their network, which must be the one of the settings, and learns its clock.
+pub(crate) async fn network(api: &BeaconApi, expected: &str) -> Result<ChainClock, NetworkError> {
+    let (spec, _) = api.spec().await?;
+    let genesis = api.genesis().await?;
+    let found = &spec.config.config_name;
+    if found != expected {
+        return Err(NetworkError::Another { found: found.clone(), expected: expected.to_owned() });
+    }
+    let seconds_per_slot = spec.config.slot_duration_ms.div_ceil(1_000).max(1);
+    Ok(ChainClock { genesis_time: genesis.time, seconds_per_slot })
+}
+
+async fn nodes(settings: &ServiceConfig, items: &mut Vec<Item>) {
+    for url in &settings.nodes {
+        node(settings, url, items).await;
+    }
+    if settings.nodes.is_empty() {
+        items.push(item("node", State::Warn, "no node is named in nodes.urls"));
+    }
+}
+
+/// Node, network and clock.
+async fn node(settings: &ServiceConfig, url: &str, items: &mut Vec<Item>) {
+    let options = ApiOptions { rounds: 1, ..settings.api };
+    let api = match BeaconApi::new([url], options) {
+        Ok(api) => api,
+        Err(error) => return items.push(item("node", State::Fail, error)),
+    };
+    let name = api.names().collect::<String>();
+    let (version, syncing) = match (api.version().await, api.syncing().await) {
+        (Ok(version), Ok(syncing)) => (version, syncing),
+        (Err(error), _) | (_, Err(error)) => return items.push(item("node", State::Fail, error)),
+    };
+    let state = if syncing.is_syncing { State::Warn } else { State::Ok };
+    let said = if syncing.is_syncing { "is syncing" } else { "is in sync" };
+    items.push(item("node", state, format!("{name}: {version} {said}, head at slot {}", syncing.head_slot)));
+    let time = match network(&api, &settings.network).await {
+        Ok(time) => time,
+        Err(error) => return items.push(item("network", State::Fail, format!("{name}: {error}"))),
+    };
+    items.push(item("network", State::Ok, format!("{name}: {}", settings.network)));
+    items.push(match api.header(BlockId::Head).await {
+        Ok(Some(head)) => clock(&name, head.slot.0, time, unix_time()),
+        Ok(None) => item("clock", State::Fail, format!("{name} has no head")),
+        Err(error) => item("clock", State::Fail, error),
+    });
+}
+
+/// Whether the clock of this machine fits the head of a node.
+fn clock(name: &str, head: u64, clock: ChainClock, now: u64) -> Item {
+    let slot = clock.slot_at(now);
+    if head > slot {
+        let ahead = head - slot;
+        let text =
+            format!("{name} has a head {ahead} slots ahead of this machine's clock; set the clock (NTP)");
+        return item("clock", State::Fail, text);
+    }
+    let behind = slot - head;
+    if behind > LATE_SLOTS {
+        let text = format!(
+            "the head of {name} is {behind} slots behind this machine's clock: the node lags, or the clock is wrong"
+        );
+        return item("clock", State::Warn, text);
+    }
+    item("clock", State::Ok, format!("{name}: the head is {behind} slots old"))
+}
+
+/// The database, and the disk it lies on.
+async fn database(settings: &ServiceConfig, items: &mut Vec<Item>) {
+    let url = &settings.database;
+    if let Some(path) = url.path() {
+        items.push(disk(&nearest_folder(path)));
+        if !path.exists() {
+            let text = format!("{url} is not there yet and will be made");
+            return items.push(item("database", State::Ok, text));
+        }
+    }
+    items.push(match look_into(url).await {
+        Ok(text) => item("database", State::Ok, text),
+        Err(error @ StoreError::OlderSchema { .. }) => item("database", State::Warn, error),
+        Err(StoreError::NoTables { .. }) => {
+            item("database", State::Ok, format!("{url} has no tables yet; they will be made"))
+        }
+        Err(error) => item("database", State::Fail, error),
+    });
+}
+
+async fn look_into(url: &StoreUrl) -> Result<String, StoreError> {
+    let store = Store::open(url, OpenMode::ReadOnly).await?;
+    let (status, gaps) = (store.sync_status().await?, store.gaps().await?);
+    store.close().await?;
+    Ok(format!("{url}: newest slot {}, {} gaps", status.greatest_block_slot, gaps.len()))
+}
+
+/// The folder of a file. One that is not there yet is made; until then its nearest parent tells about room and rights.
+fn nearest_folder(path: &Path) -> PathBuf {
+    let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    folders.into_iter().find(|folder| folder.exists()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Room and the right to write.
+fn disk(folder: &Path) -> Item {
+    let shown = folder.display();
+    if let Err(error) = tempfile::tempfile_in(folder) {
+        return item("disk", State::Fail, format!("{shown} can't be written to: {error}"));
+    }
+    let free = match free_bytes(folder) {
+        Ok(free) => free,
+        Err(error) => {
+            return item("disk", State::Warn, format!("the room in {shown} can't be told: {error}"));
+        }
+    };
+    let said = format!("{shown} has {:.1} GB of room", free as f64 / 1e9);
+    if free < TOO_LITTLE_BYTES {
+        item("disk", State::Fail, format!("{said}; make room"))
+    } else if free < LITTLE_BYTES {
+        item("disk", State::Warn, format!("{said}; that will not last"))
+    } else {
+        item("disk", State::Ok, said)
+    }
+}
+
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> std::io::Result<u64> {
+    let data = rustix::fs::statvfs(folder)?;
+    Ok(data.f_bavail.saturating_mul(data.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_folder: &Path) -> std::io::Result<u64> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+fn of_model(path: &Path) -> Item {
+    if path.is_dir() {
+        return match model::open_range(path, &pipeline::Silent) {
+            Ok((models, bad)) if bad.is_empty() => {
+                item("model", State::Ok, format!("{}: {} models", path.display(), models.ranges().len()))
+            }
+            Ok((_, bad)) => item("model", State::Fail, format!("{} files can't be used", bad.len())),
+            Err(error) => item("model", State::Fail, error),
+        };
+    }
+    match model::open(path) {
+        Ok(model) => item("model", State::Ok, format!("{}: {}", path.display(), model.name("model"))),
+        Err(error) => item("model", State::Fail, error),
+    }
+}
+
+/// The time of this machine's clock, in seconds since 1970.
+pub(crate) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_judged_by_the_head() {
+        let at = |head: u64, now: u64| {
+            clock("node", head, ChainClock { genesis_time: 1_000, seconds_per_slot: 12 }, now).state
+        };
+        assert_eq!(at(10, 1_000 + 12 * 10), State::Ok);
+        assert_eq!(at(10, 1_000 + 12 * 18), State::Ok);
+        assert_eq!(at(10, 1_000 + 12 * 19), State::Warn);
+        assert_eq!(at(11, 1_000 + 12 * 11 - 1), State::Fail);
+    }
+}

@@ -1,0 +1,291 @@
+//! `blockmark run`: follows the chain, fills what is missing, serves both, until it is told to stop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use api::{AppState, ChainClock, PrivateAccess, RewardSettings, Settings};
+use fingerprint::classifier::Model;
+use pipeline::service::{ChainJudge, HealPolicy, Healer, Recorder};
+use pipeline::{ModelByRange, Silent, register_model};
+use source::StopSwitch;
+use source::beacon_api::{ApiOptions, BeaconApi};
+use source::chain_input::ChainInput;
+use source::follow::{Driver, Follower, Start};
+use store::{OpenMode, Store};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+use super::check::{self, NetworkError};
+use super::db::open;
+use super::serve::{bind, stopped};
+use super::{Context, config, model, runtime};
+use crate::cli::{LogFormat, RunArgs};
+use crate::config::{Serve, ServiceConfig};
+use crate::failure::Outcome;
+use crate::output::say;
+
+/// Nodes that don't answer are asked again after so long.
+const ASK_AGAIN: Duration = Duration::from_secs(4);
+
+/// Runs until Ctrl-C or a termination signal.
+pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
+    let layers = config::read(args)?;
+    let settings = ServiceConfig::of(&layers, &context.global.data_dir)?;
+    if settings.follow.is_none() && settings.backfill.is_none() && settings.serve.is_none() {
+        return Err(anyhow!(
+            "follow.enabled, backfill.enabled and serve.enabled are all off; there is nothing to run"
+        ));
+    }
+    let tell = |text: String| match context.global.log_format {
+        LogFormat::Text => say::note(text),
+        LogFormat::Json => tracing::info!("{text}"),
+    };
+    let models = settings.model.as_deref().map(models).transpose()?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(async {
+        let stop = StopSwitch::default();
+        let nodes = Nodes::of(&settings)?;
+        nodes.ask_once().await?;
+        let driver = driver(&settings)?;
+        let listener = match &settings.serve {
+            Some(serve) => {
+                let again = |next| format!("blockmark run --listen {next}");
+                Some(bind(serve.listen, again).await?)
+            }
+            None => None,
+        };
+        check::before_start(&settings).await?;
+        let store = open(&settings.database, OpenMode::Create).await?;
+        for range in models.iter().flat_map(|models| models.ranges()) {
+            let prefix = range.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("model");
+            register_model(&store, &range.model, prefix).await?;
+        }
+        let parts = Parts {
+            settings: &settings,
+            store: &store,
+            models: models.as_ref(),
+            stop: &stop,
+            nodes: Arc::new(nodes),
+            tell: &tell,
+        };
+        parts.work(driver, listener).await?;
+        store.close().await?;
+        tell("Stopped.".to_owned());
+        Ok(Outcome::Done)
+    });
+    // A thread that still replays blocks does not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+/// The nodes, and what they are known to be.
+struct Nodes {
+    api: Option<BeaconApi>,
+    network: String,
+    clock: OnceCell<ChainClock>,
+}
+
+impl Nodes {
+    fn of(settings: &ServiceConfig) -> Result<Self> {
+        let api = (!settings.nodes.is_empty())
+            .then(|| BeaconApi::new(&settings.nodes, ApiOptions { rounds: 1, ..settings.api }));
+        Ok(Self { api: api.transpose()?, network: settings.network.clone(), clock: OnceCell::new() })
+    }
+
+    /// Refuses nodes of another network. Nodes that don't answer yet are waited for later.
+    async fn ask_once(&self) -> Result<()> {
+        let Some(api) = &self.api else { return Ok(()) };
+        match self.clock.get_or_try_init(|| check::network(api, &self.network)).await {
+            Err(NetworkError::NoAnswer(error)) => {
+                tracing::warn!(%error, "No beacon node answers yet");
+                Ok(())
+            }
+            Err(error @ NetworkError::Another { .. }) => Err(error.hinted()),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Waits until nodes of the right network answer. Nothing where it was stopped before.
+    async fn wait(&self, stop: &StopSwitch) -> Result<Option<ChainClock>> {
+        loop {
+            if let Some(clock) = self.clock() {
+                return Ok(Some(clock));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(ASK_AGAIN) => self.ask_once().await?,
+                () = stop.stopped() => return Ok(None),
+            }
+        }
+    }
+
+    /// The clock as nodes tell it. Without nodes it is the one that the name of the network tells, or that of mainnet.
+    fn clock(&self) -> Option<ChainClock> {
+        let without = || self.api.is_none().then(|| clock_of(&self.network).unwrap_or(ChainClock::MAINNET));
+        self.clock.get().copied().or_else(without)
+    }
+}
+
+/// The clock of a network that everybody knows.
+fn clock_of(network: &str) -> Option<ChainClock> {
+    let (genesis_time, seconds_per_slot) = match network {
+        "mainnet" => return Some(ChainClock::MAINNET),
+        "sepolia" => (1_655_733_600, 12),
+        "holesky" => (1_695_902_400, 12),
+        "hoodi" => (1_742_213_400, 12),
+        "gnosis" => (1_638_993_340, 5),
+        "chiado" => (1_665_396_300, 5),
+        _ => return None,
+    };
+    Some(ChainClock { genesis_time, seconds_per_slot })
+}
+
+fn models(path: &Path) -> Result<Arc<ModelByRange>> {
+    if path.is_dir() {
+        let (models, bad) = model::open_range(path, &Silent)?;
+        if let Some(first) = bad.first() {
+            return Err(anyhow!("a model of {} can't be used: {first}", path.display()));
+        }
+        return Ok(Arc::new(models));
+    }
+    Ok(Arc::new(ModelByRange::single(model::open(path)?, path)))
+}
+
+fn driver(settings: &ServiceConfig) -> Result<Option<(Follower, Driver)>> {
+    let Some(options) = settings.follow else { return Ok(None) };
+    let api = BeaconApi::new(&settings.nodes, settings.api)?;
+    let start = match settings.checkpoint.as_deref() {
+        None => Start::Finalized,
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            Start::Node(BeaconApi::new([url], settings.api)?)
+        }
+        Some(path) => Start::read(Path::new(path), settings.api.state_bytes).map_err(anyhow::Error::msg)?,
+    };
+    Ok(Some(Driver::new(api, start, options)))
+}
+
+/// What the parts share.
+struct Parts<'a> {
+    settings: &'a ServiceConfig,
+    store: &'a Store,
+    models: Option<&'a Arc<ModelByRange>>,
+    stop: &'a StopSwitch,
+    nodes: Arc<Nodes>,
+    /// Tells the person who started it.
+    tell: &'a dyn Fn(String),
+}
+
+impl Parts<'_> {
+    /// Runs all parts that are on until the first of them fails, or a signal comes.
+    async fn work(&self, driver: Option<(Follower, Driver)>, listener: Option<TcpListener>) -> Result<()> {
+        let judge = self.models.map(|models| ChainJudge::new(Arc::clone(models), self.settings.evidence));
+        let follower = driver.as_ref().map(|(follower, _)| follower.clone());
+        let mut tasks: Vec<(&'static str, JoinHandle<Result<()>>)> = Vec::new();
+        if let (Some(follower), Some(judge)) = (follower.clone(), judge.clone()) {
+            let recorder = Recorder::new(follower, self.store.clone(), judge).run(self.stop.clone());
+            tasks.push(("recording", tokio::spawn(async { Ok(recorder.await?) })));
+        }
+        if let Some(judge) = judge {
+            tasks.extend(self.fill(judge));
+        }
+        if let (Some(serve), Some(listener)) = (&self.settings.serve, listener) {
+            tasks.push(("serving", self.serve(serve, listener, follower)?));
+        }
+        if let Some((_, driver)) = driver {
+            let (nodes, stop) = (Arc::clone(&self.nodes), self.stop.clone());
+            let following = async move {
+                match nodes.wait(&stop).await? {
+                    Some(_) => Ok(driver.run(stop).await?),
+                    None => Ok(()),
+                }
+            };
+            tasks.push(("following the chain", tokio::spawn(following)));
+        }
+        let failed = self.until_stopped(&mut tasks).await;
+        self.stop.stop();
+        let end = async {
+            let mut result = Ok(());
+            for (what, task) in tasks {
+                let ended = task.await.map_err(anyhow::Error::new).and_then(|ended| ended);
+                result = result.and(ended.with_context(|| format!("{what} ended with an error")));
+            }
+            result
+        };
+        let ended = tokio::time::timeout(self.settings.grace, end).await;
+        match (failed, ended) {
+            (Some(error), _) => Err(error),
+            (None, Ok(result)) => result,
+            (None, Err(_)) => {
+                tracing::warn!("Parts that did not end in time are given up; what is stored is whole");
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for a signal, or for a part that ends by itself, which none should.
+    async fn until_stopped(
+        &self,
+        tasks: &mut Vec<(&'static str, JoinHandle<Result<()>>)>,
+    ) -> Option<anyhow::Error> {
+        let first = futures::future::select_all(tasks.iter_mut().map(|(_, task)| task));
+        let (ended, index) = tokio::select! {
+            () = stopped() => return None,
+            (ended, index, _) = first => (ended, index),
+        };
+        let (what, _) = tasks.remove(index);
+        let result = ended.map_err(anyhow::Error::new).and_then(|ended| ended);
+        Some(match result {
+            Ok(()) => anyhow!("{what} ended by itself"),
+            Err(error) => error.context(format!("{what} ended")),
+        })
+    }
+
+    /// Fills gaps once the network is known.
+    fn fill(&self, judge: ChainJudge) -> Option<(&'static str, JoinHandle<Result<()>>)> {
+        let backfill = self.settings.backfill.clone()?;
+        let (store, nodes, stop) = (self.store.clone(), Arc::clone(&self.nodes), self.stop.clone());
+        let filling = async move {
+            let Some(clock) = nodes.wait(&stop).await? else { return Ok(()) };
+            let policy = HealPolicy { seconds_per_slot: clock.seconds_per_slot, ..backfill.policy };
+            let now = Arc::new(check::unix_time);
+            Healer::new(store, judge, backfill.sources, policy, now).run(stop).await;
+            Ok(())
+        };
+        Some(("filling gaps", tokio::spawn(filling)))
+    }
+
+    fn serve(
+        &self,
+        serve: &Serve,
+        listener: TcpListener,
+        follower: Option<Follower>,
+    ) -> Result<JoinHandle<Result<()>>> {
+        if matches!(serve.private, PrivateAccess::Closed) {
+            tracing::warn!(
+                "Private addresses are closed: set serve.token or serve.basic_auth to open them to some"
+            );
+        }
+        let archive = serve.recording.as_deref().map(ChainInput::open).transpose()?;
+        // Posted blocks are judged by the newest model.
+        let model: Option<Arc<Model>> =
+            self.models.and_then(|models| models.ranges().last()).map(|range| Arc::new(range.model.clone()));
+        let settings = Settings {
+            private: serve.private.clone(),
+            gaps: serve.gaps,
+            rewards: RewardSettings { follower, archive, scale: serve.scale },
+            network: self.settings.network.clone(),
+            clock: self.nodes.clock().or_else(|| clock_of(&self.settings.network)),
+            ..Settings::default()
+        };
+        let address = listener.local_addr()?;
+        let router = api::router(AppState::new(self.store.clone(), model, settings));
+        (self.tell)(format!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
+        let stop = self.stop.clone();
+        Ok(tokio::spawn(async move {
+            let until = async move { stop.stopped().await };
+            axum::serve(listener, router).with_graceful_shutdown(until).await.context("the server stopped")
+        }))
+    }
+}

@@ -1,0 +1,154 @@
+//! The settings as the service takes them: parsed, and checked against each other.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use api::{Credential, GapPolicy, PrivateAccess};
+use consensus::rewards::Scale;
+use pipeline::Evidence;
+use pipeline::service::{HealPolicy, HealSource, History};
+use source::beacon_api::ApiOptions;
+use source::follow::FollowOptions;
+use source::{NodeChoices, Via};
+use store::StoreUrl;
+
+use super::layers::Config;
+
+/// More chunks at the same time than any machine has memory for.
+const MOST_WORKERS: usize = 64;
+
+/// What `blockmark run` and `blockmark check` work with.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceConfig {
+    pub(crate) network: String,
+    pub(crate) nodes: Vec<String>,
+    pub(crate) api: ApiOptions,
+    pub(crate) follow: Option<FollowOptions>,
+    pub(crate) checkpoint: Option<String>,
+    pub(crate) database: StoreUrl,
+    pub(crate) model: Option<PathBuf>,
+    pub(crate) evidence: Evidence,
+    pub(crate) backfill: Option<Backfill>,
+    pub(crate) serve: Option<Serve>,
+    pub(crate) grace: Duration,
+}
+
+/// How gaps are filled.
+#[derive(Clone, Debug)]
+pub(crate) struct Backfill {
+    pub(crate) sources: Vec<HealSource>,
+    pub(crate) policy: HealPolicy,
+}
+
+/// How it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Serve {
+    pub(crate) listen: SocketAddr,
+    pub(crate) private: PrivateAccess,
+    pub(crate) scale: Scale,
+    pub(crate) recording: Option<PathBuf>,
+    pub(crate) gaps: GapPolicy,
+}
+
+impl ServiceConfig {
+    /// Parses the settings. `data_dir` is where the database is unless it is named.
+    pub(crate) fn of(config: &Config, data_dir: &std::path::Path) -> Result<Self> {
+        let nodes = config.list("nodes.urls").to_vec();
+        let attempts = u32::try_from(config.number("nodes.attempts")).unwrap_or(u32::MAX);
+        let parallel = usize::try_from(config.number("nodes.parallel")).unwrap_or(usize::MAX).min(64);
+        let poll = Duration::from_secs(config.number("nodes.poll_seconds"));
+        let follows = config.is_on("follow.enabled");
+        let fills = config.is_on("backfill.enabled");
+        if nodes.is_empty() && follows {
+            return Err(anyhow!(
+                "{} names no node, and the chain is to be followed",
+                config.said("nodes.urls")
+            ));
+        }
+        let model = config.text("model.path").map(PathBuf::from);
+        if model.is_none() && (follows || fills) {
+            return Err(anyhow!(
+                "{} is not set, and blocks are to be judged; name a model file",
+                config.said("model.path")
+            ));
+        }
+        let via: Via = parse(config, "backfill.via")?;
+        let choices =
+            |others: Vec<String>| NodeChoices { via, others, attempts, parallel, ..NodeChoices::default() };
+        let named = config.list("backfill.sources");
+        let sources = match (named, nodes.split_first()) {
+            ([], Some((first, others))) => {
+                vec![HealSource { place: first.clone(), choices: choices(others.to_vec()) }]
+            }
+            (named, _) => {
+                let source =
+                    |place: &String| HealSource { place: place.clone(), choices: choices(Vec::new()) };
+                named.iter().map(source).collect()
+            }
+        };
+        let policy = HealPolicy {
+            history: parse::<History>(config, "backfill.history")?,
+            chunk_slots: config.number("backfill.chunk_slots"),
+            workers: usize::try_from(config.number("backfill.workers"))
+                .unwrap_or(usize::MAX)
+                .min(MOST_WORKERS),
+            lease_seconds: config.number("backfill.lease_seconds"),
+            ..HealPolicy::default()
+        };
+        let evidence = if config.is_on("model.evidence") { Evidence::Store } else { Evidence::Omit };
+        Ok(Self {
+            network: config.text("network.name").unwrap_or("mainnet").to_owned(),
+            nodes,
+            api: ApiOptions { rounds: attempts, ..ApiOptions::default() },
+            follow: follows.then(|| FollowOptions { poll, parallel, ..FollowOptions::default() }),
+            checkpoint: config.text("checkpoint.state").map(str::to_owned),
+            database: match config.text("database.url") {
+                Some(_) => parse(config, "database.url")?,
+                None => StoreUrl::from(data_dir.join("blockmark.sqlite")),
+            },
+            model,
+            evidence,
+            backfill: fills.then_some(Backfill { sources, policy }),
+            serve: config.is_on("serve.enabled").then(|| serve(config)).transpose()?,
+            grace: Duration::from_secs(config.number("stop.grace_seconds")),
+        })
+    }
+}
+
+fn serve(config: &Config) -> Result<Serve> {
+    let listen: SocketAddr = parse(config, "serve.listen")?;
+    let mut credentials = Vec::new();
+    if let Some(token) = config.text("serve.token") {
+        credentials.push(Credential::bearer(token));
+    }
+    if let Some(pair) = config.text("serve.basic_auth") {
+        let (name, password) = pair.split_once(':').ok_or_else(|| {
+            anyhow!("{} needs a name and a password: NAME:PASSWORD", config.said("serve.basic_auth"))
+        })?;
+        credentials.push(Credential::basic(name, password));
+    }
+    let private = if config.is_on("serve.open") {
+        PrivateAccess::Open
+    } else {
+        PrivateAccess::for_listener(listen, credentials)
+    };
+    Ok(Serve {
+        listen,
+        private,
+        scale: parse(config, "serve.scale")?,
+        recording: config.text("serve.recording").map(PathBuf::from),
+        gaps: match config.text("serve.gaps") {
+            Some("strict") | None => GapPolicy::Refuse,
+            Some("partial") => GapPolicy::Partial,
+            Some(_) => return Err(anyhow!("{}: expected strict or partial", config.said("serve.gaps"))),
+        },
+    })
+}
+
+fn parse<T: FromStr<Err: std::fmt::Display>>(config: &Config, key: &str) -> Result<T> {
+    let text = config.text(key).unwrap_or_default();
+    text.parse().map_err(|error| anyhow!("{}: {error}", config.said(key)))
+}

@@ -1,0 +1,239 @@
+//! The production service as a program: its settings, what it checks, and that killing it costs nothing.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use consensus::{Epoch, Slot};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use store::{BlockRow, CanonicalState, OpenMode, Store};
+use testkit::{DevNode, Network, Tree, TreePlan};
+
+use crate::place::Place;
+use crate::trouble::{signal, wait_until};
+
+/// A running service.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(place: &Place, node: &DevNode, database: &str) -> Self {
+        let words = [
+            "run",
+            "--beacon-node",
+            &node.url,
+            "--db",
+            database,
+            "--model",
+            "model.bmm",
+            "--listen",
+            "127.0.0.1:0",
+            "--set",
+            "network.name=simulated",
+            "--set",
+            "backfill.history=genesis",
+            "--set",
+            "backfill.chunk_slots=16",
+            "--set",
+            "backfill.lease_seconds=1",
+        ];
+        let mut child = place.command(&words).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut line = String::new();
+        while !line.starts_with("Dashboard: http://") {
+            line.clear();
+            assert!(said.read_line(&mut line).expect("text") > 0, "it ended before it served");
+        }
+        let address = line["Dashboard: http://".len()..].split('/').next().expect("an address").to_owned();
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        let mut connection = TcpStream::connect(&self.address).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        connection.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Waits until all of a tree is in, and ends it in order.
+    fn finish(mut self, tree: &Tree) {
+        let head = format!("\"head_slot\":{},", tree.slot(&tree.head()));
+        let last = tree.last_final().map_or(Slot(0), |(root, _)| tree.slot(&root));
+        let last = format!("\"finalized_slot\":{last},");
+        wait_until("all is in", || {
+            let health = self.get("/health/ready").unwrap_or_default();
+            let gaps = self.get("/sync/gaps").unwrap_or_default();
+            health.contains(&head) && health.contains(&last) && gaps.ends_with("\r\n\r\n[]")
+        });
+        let metrics = self.get("/metrics").expect("it answers");
+        for name in [
+            "blockmark_slot_lag ",
+            "blockmark_database_bytes ",
+            "blockmark_head_slot ",
+            "blockmark_gap_slots 0",
+        ] {
+            assert!(metrics.contains(name), "{name} is missing: {metrics}");
+        }
+        signal(&self.child, "-TERM");
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+/// The blocks of the chain as they are stored, and whether everything beside them agrees.
+fn stored(place: &Place, database: &str, tree: &Tree) -> Vec<BlockRow> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&place.path(database), OpenMode::ReadOnly).await.expect("a database");
+        let check = store.check().await.expect("a check");
+        assert!(check.is_sound(), "{check:?}");
+        let rows = store.blocks(Slot(0)..Slot(1 << 30), None, 100_000).await.expect("rows").items;
+        let chain: Vec<_> =
+            rows.into_iter().filter(|row| row.canonical != CanonicalState::Orphaned).collect();
+        let roots: Vec<_> = chain.iter().map(|row| row.block_root).collect();
+        assert_eq!(roots, tree.main);
+        let counts = store.blocks_per_client(Epoch(0)..Epoch(1 << 30)).await.expect("counts");
+        assert_eq!(counts.total(), chain.len() as u64);
+        chain
+    })
+}
+
+#[test]
+fn killed_at_any_moment_it_ends_with_the_same_database() {
+    let tree = Tree::grow(TreePlan { slots: 56, seed: 31, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let place = Place::with_blocks();
+    let mut databases = Vec::new();
+    let fresh = || {
+        let node = runtime.block_on(DevNode::start(Network::of(&tree)));
+        node.put_state("finalized", &tree.genesis);
+        node.put_state("genesis", &tree.genesis);
+        node
+    };
+    for seed in 0..2 {
+        let database = format!("killed-{seed}.sqlite");
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let node = fresh();
+        let mut running = Some(Running::start(&place, &node, &database));
+        let mut killed = 0;
+        for step in &tree.steps {
+            node.learn(&tree, *step);
+            std::thread::sleep(std::time::Duration::from_millis(random.random_range(0..8)));
+            if random.random_range(0..14) == 0 {
+                match running.take() {
+                    Some(running) => {
+                        running.kill();
+                        killed += 1;
+                    }
+                    None => running = Some(Running::start(&place, &node, &database)),
+                }
+            }
+        }
+        assert!(killed > 0);
+        running.unwrap_or_else(|| Running::start(&place, &node, &database)).finish(&tree);
+        // An event that comes late may lead away from the head; whoever listens from now on hears none.
+        Running::start(&place, &node, &database).finish(&tree);
+        databases.push(stored(&place, &database, &tree));
+    }
+    let node = fresh();
+    let running = Running::start(&place, &node, "peace.sqlite");
+    for step in &tree.steps {
+        node.learn(&tree, *step);
+    }
+    running.finish(&tree);
+    Running::start(&place, &node, "peace.sqlite").finish(&tree);
+    let peace = stored(&place, "peace.sqlite", &tree);
+    for database in databases {
+        assert_eq!(database, peace);
+    }
+}
+
+#[test]
+fn settings_are_shown_with_their_origin_and_without_secrets() {
+    let place = Place::new();
+    place.write(
+        "blockmark.toml",
+        "[nodes]\nurls = [\"http://me:hush@node:5052\"]\n\n[serve]\ntoken = \"hush\"\nlisten = \"127.0.0.1:1\"\n",
+    );
+    let shown = place.run(&["config", "show", "--listen", "127.0.0.1:2", "--json"]).exits(0);
+    assert!(!shown.stdout.contains("hush"), "{shown}");
+    let settings = &shown.json()[0]["settings"];
+    assert_eq!(settings["nodes.urls"]["value"][0], "http://node:5052");
+    assert_eq!(settings["nodes.urls"]["origin"], "blockmark.toml:2");
+    assert_eq!(settings["serve.listen"]["value"], "127.0.0.1:2");
+    assert_eq!(settings["serve.listen"]["origin"], "--listen");
+    assert_eq!(settings["backfill.history"]["origin"], "default");
+    place.run(&["config", "show"]).exits(0).prints("(hidden)");
+    place.write("wrong.toml", "[serve]\nlisen = \"x\"\n");
+    for command in ["run", "check"] {
+        place
+            .run(&[command, "--config", "wrong.toml"])
+            .exits(1)
+            .says("wrong.toml:2: there is no setting serve.lisen");
+    }
+    place.run(&["config", "show", "--set", "serve.lisen=1"]).exits(2).says("there is no such setting");
+    place.run(&["run"]).exits(1).says("model.path (default) is not set");
+}
+
+#[test]
+fn check_looks_at_everything_and_run_refuses_another_network() {
+    let tree = Tree::grow(TreePlan { slots: 9, branch_percent: 0, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let node = runtime.block_on(DevNode::start(Network::of(&tree)));
+    let place = Place::with_blocks();
+    let words = |command, network| {
+        let set = format!("network.name={network}");
+        [
+            command,
+            "--beacon-node",
+            &node.url,
+            "--model",
+            "model.bmm",
+            "--listen",
+            "127.0.0.1:0",
+            "--set",
+            &set,
+        ]
+        .map(str::to_owned)
+    };
+    let run = |words: &[String], more: &[&str]| {
+        place.run(&words.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let good = run(&words("check", "simulated"), &["--json"]).exits(0);
+    let report = &good.json()[0];
+    assert_eq!(report["ok"], true);
+    let state = |report: &serde_json::Value, check: &str| {
+        let checks = report["checks"].as_array().expect("a list").clone();
+        let found = checks.iter().find(|item| item["check"] == check);
+        found.unwrap_or_else(|| panic!("no {check}: {report}"))["state"].clone()
+    };
+    for check in ["settings", "node", "network", "database", "model", "listen"] {
+        assert_eq!(state(report, check), "ok", "{report}");
+    }
+    // The chain of the test ended years ago.
+    assert_eq!(state(report, "clock"), "warn");
+    let wrong = run(&words("check", "mainnet"), &["--json"]).exits(1);
+    assert_eq!(
+        (state(&wrong.json()[0], "network"), wrong.json()[0]["ok"].clone()),
+        ("fail".into(), false.into())
+    );
+    run(&words("check", "simulated"), &["--db", "model.bmm"]).exits(1).prints("is not an SQLite database");
+    run(&words("run", "mainnet"), &[])
+        .exits(1)
+        .says("of the network simulated, and network.name says mainnet");
+    node.is_up(false);
+    run(&words("check", "simulated"), &["--set", "nodes.attempts=1"]).exits(1).prints("FAIL  node");
+}

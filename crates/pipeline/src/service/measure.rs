@@ -1,0 +1,69 @@
+//! What the service measures. The names and what they mean are described where they are served.
+
+use std::time::Instant;
+
+use metrics::{counter, gauge, histogram};
+use source::follow::Follower;
+use source::replay::ReplayedBlock;
+use store::{BlockRow, ChainReport};
+
+/// Blocks that were stored: verdicts by client, and the time since an event named them.
+pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a BlockRow>, now: Instant) {
+    for row in rows {
+        counter!("blockmark_verdicts_total", "client" => row.classification.single_name()).increment(1);
+        if let Some(at) = follower.arrival(&row.block_root) {
+            let latency = now.saturating_duration_since(at).as_secs_f64();
+            histogram!("blockmark_verdict_latency_seconds").record(latency);
+        }
+    }
+}
+
+/// How it stands after a transaction.
+pub(super) fn settled(follower: &Follower, report: &ChainReport) {
+    let status = follower.status();
+    let slot = |place: Option<source::follow::Place>| place.map_or(0, |place| place.slot.0);
+    gauge!("blockmark_head_slot").set(slot(status.head) as f64);
+    gauge!("blockmark_finalized_slot").set(slot(status.anchor) as f64);
+    gauge!("blockmark_node_head_slot").set(status.node_head.map_or(0, |slot| slot.0) as f64);
+    counter!("blockmark_state_changes_total").increment(report.changed);
+}
+
+/// A reorganisation, by its depth in slots.
+pub(super) fn head_changed(depth: u64) {
+    if depth > 0 {
+        counter!("blockmark_reorgs_total").increment(1);
+        histogram!("blockmark_reorg_depth_slots").record(depth as f64);
+    }
+}
+
+/// Blocks that wait to be stored.
+pub(super) fn waiting(blocks: usize) {
+    gauge!("blockmark_queue_blocks", "queue" => "record").set(blocks as f64);
+}
+
+/// A transaction that failed.
+pub(super) fn store_failed() {
+    counter!("blockmark_store_failures_total").increment(1);
+}
+
+/// A block without features, which is stored as uncertain.
+pub(super) fn unjudged(block: &ReplayedBlock, reason: &str) {
+    counter!("blockmark_unjudged_blocks_total").increment(1);
+    tracing::warn!(slot = block.slot().0, root = %block.root, reason, "A block can't be judged and is stored as uncertain");
+}
+
+/// Whether this process is the one that records the chain.
+pub(super) fn leads(leads: bool) {
+    gauge!("blockmark_leader").set(if leads { 1.0 } else { 0.0 });
+}
+
+/// A round of filling gaps in which the database refused.
+pub(super) fn heal_error() {
+    counter!("blockmark_store_failures_total").increment(1);
+}
+
+/// A stretch of missing slots that was tried.
+pub(super) fn healed(outcome: &'static str, blocks: usize) {
+    counter!("blockmark_heal_chunks_total", "outcome" => outcome).increment(1);
+    counter!("blockmark_healed_blocks_total").increment(u64::try_from(blocks).unwrap_or(u64::MAX));
+}

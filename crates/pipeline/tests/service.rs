@@ -1,0 +1,310 @@
+//! A chain is followed through disorder, outages and lies: the database becomes the one that peace would have made.
+//!
+//! `BLOCKMARK_SCHEDULES=1000` runs so many schedules; `BLOCKMARK_SCHEDULE=17` runs one.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use consensus::{Epoch, Root, Slot};
+use fingerprint::FeatureScratch;
+use pipeline::service::{ChainJudge, HealPolicy, HealSource, HealStep, Healer, History};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use source::follow::{ChainView, ViewLimits};
+use source::{NodeChoices, StopSwitch};
+use store::{BlockPlace, BlockRow, CanonicalState, ChainUpdate, GapCause, OpenMode, Store};
+use support::{Service, judge};
+use testkit::{DevNode, Disturbance, Network, Step, Tree, TreePlan, schedule};
+
+/// All rows with their evidence, in order.
+async fn rows(store: &Store) -> Vec<BlockRow> {
+    let mut rows = Vec::new();
+    for row in store.blocks(Slot(0)..Slot(1 << 30), None, 100_000).await.expect("rows").items {
+        rows.push(store.block_by_root(row.block_root).await.expect("a row").expect("it is there"));
+    }
+    rows.sort_by_key(|row| (row.slot, row.block_root));
+    rows
+}
+
+/// The database of the same blocks, had they come one after the other.
+async fn in_peace(tree: &Tree, seen: &BTreeSet<Root>, judge: &ChainJudge, path: &Path) -> Store {
+    let store = Store::open(path, OpenMode::Create).await.expect("a database");
+    let limits = ViewLimits { blocks: 4_096, states: 64, ..ViewLimits::default() };
+    let mut view = ChainView::new(tree.genesis.clone(), limits).expect("a view");
+    let mut order: Vec<(Slot, Root)> = tree.blocks.keys().map(|root| (tree.slot(root), *root)).collect();
+    order.sort_unstable();
+    let mut scratch = FeatureScratch::default();
+    let genesis = BlockPlace { root: tree.genesis_root(), slot: Slot(0) };
+    let mut head = genesis;
+    for (slot, root) in order {
+        view.on_block(tree.blocks[&root].clone(), root);
+        if !seen.contains(&root) {
+            continue;
+        }
+        let row = judge.row(view.block(&root).expect("it is applied"), &mut scratch);
+        if tree.main.contains(&root) {
+            head = BlockPlace { root, slot };
+        }
+        let update = ChainUpdate { rows: &[row], head, finalized: genesis };
+        store.apply_chain_update(&update).await.expect("stored");
+    }
+    let place = |root: Root| BlockPlace { root, slot: tree.slot(&root) };
+    let finalized = tree.last_final().map_or(genesis, |(root, _)| place(root));
+    store.apply_chain_update(&ChainUpdate { rows: &[], head, finalized }).await.expect("stored");
+    store
+}
+
+async fn compare(tree: &Tree, store: &Store, judge: &ChainJudge, folder: &Path, what: &str) {
+    let found = rows(store).await;
+    let seen: BTreeSet<Root> = found.iter().map(|row| row.block_root).collect();
+    let missing: Vec<Slot> =
+        tree.main.iter().filter(|root| !seen.contains(root)).map(|root| tree.slot(root)).collect();
+    assert_eq!(missing, [], "{what}: blocks of the chain are missing");
+    let peace = in_peace(tree, &seen, judge, &folder.join("peace.sqlite")).await;
+    let expected = rows(&peace).await;
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected, "{what}: slot {}", found.slot);
+    }
+    let everything = Epoch(0)..Epoch(1 << 40);
+    let counts = peace.blocks_per_client(everything.clone()).await.expect("counts");
+    assert_eq!(store.blocks_per_client(everything).await.expect("counts"), counts, "{what}");
+    let slots = Slot(0)..Slot(4_096);
+    let shares = peace.shares(slots.clone(), 32).await.expect("shares");
+    assert_eq!(store.shares(slots, 32).await.expect("shares"), shares, "{what}");
+    assert_eq!(store.gaps().await.expect("gaps"), [], "{what}");
+    let status = peace.sync_status().await.expect("a status");
+    assert_eq!(store.sync_status().await.expect("a status"), status, "{what}");
+    assert_eq!(store.gap_notes().await.expect("notes"), [], "{what}");
+    let check = store.check().await.expect("a check");
+    assert!(check.is_sound(), "{what}: {check:?}");
+    let canonical = found.iter().filter(|row| row.canonical != CanonicalState::Orphaned).count();
+    assert_eq!(canonical, tree.main.len(), "{what}");
+}
+
+fn healer(store: &Store, judge: &ChainJudge, places: &[&str], clock: &Arc<AtomicU64>) -> Healer {
+    let policy = HealPolicy { history: History::Genesis, chunk_slots: 16, ..HealPolicy::default() };
+    let choices = NodeChoices { attempts: 1, ..NodeChoices::default() };
+    let source = |place: &&str| HealSource { place: (*place).to_owned(), choices: choices.clone() };
+    let clock = Arc::clone(clock);
+    let clock = Arc::new(move || clock.load(Ordering::SeqCst));
+    Healer::new(store.clone(), judge.clone(), places.iter().map(source).collect(), policy, clock)
+}
+
+/// Fills all gaps, and gives how many pieces that took.
+async fn heal(healer: &Healer) -> usize {
+    let stop = StopSwitch::default();
+    let mut filled = 0;
+    loop {
+        match healer.step(&stop).await.expect("no error") {
+            HealStep::Filled { .. } => filled += 1,
+            HealStep::Passed(_) => {}
+            HealStep::Idle { until: None } => return filled,
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
+/// What schedules did, so that a test can say that something happened at all.
+#[derive(Default)]
+struct Happened {
+    deepest: u64,
+    killed: usize,
+    filled: usize,
+}
+
+/// One schedule: two nodes that tell different things at different times, lies, cuts, and a service that is killed
+/// and started again.
+async fn run(plan: TreePlan, seed: u64, happened: &mut Happened) {
+    let what = format!("schedule {seed} of {plan:?}");
+    let tree = Tree::grow(plan);
+    let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+    let folder = tempfile::tempdir().expect("a folder");
+    let store =
+        Store::open(&folder.path().join("blocks.sqlite"), OpenMode::Create).await.expect("a database");
+    let judge = judge();
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let node = DevNode::start(Network::of(&tree)).await;
+        node.put_state("finalized", &tree.genesis);
+        node.put_state("genesis", &tree.genesis);
+        nodes.push(node);
+    }
+    nodes[1].gives_ssz(false);
+    let disturbance = Disturbance {
+        late_percent: random.random_range(0..60),
+        late_by: random.random_range(1..16),
+        again_percent: random.random_range(0..60),
+        lost_heads_percent: random.random_range(0..70),
+    };
+    let steps: Vec<Vec<Step>> = (0..2).map(|_| schedule(&tree.steps, disturbance, random.random())).collect();
+    let mut service = Some(Service::start(&nodes, &store, &judge));
+    let longest = steps.iter().map(Vec::len).max().unwrap_or(0);
+    let mut back_at = 0;
+    for at in 0..longest {
+        for (node, steps) in nodes.iter().zip(&steps) {
+            if let Some(step) = steps.get(at) {
+                node.learn(&tree, *step);
+            }
+        }
+        match random.random_range(0..60) {
+            0 => nodes[0].cut(),
+            1 => nodes[0].is_up(false),
+            2 | 3 => nodes[0].is_up(true),
+            4 => nodes[1].takes_streams(false),
+            5 | 6 => nodes[1].takes_streams(true),
+            7 => {
+                // One node gives another block than it is asked for.
+                if let Some(Step::Block(root)) = steps[0].get(at + 1) {
+                    nodes[0].add_block(*root, tree.blocks[&tree.main[0]].clone());
+                }
+            }
+            8 => {
+                if let Some(service) = service.take() {
+                    service.kill().await;
+                    happened.killed += 1;
+                    back_at = at + random.random_range(0..80);
+                }
+            }
+            _ => {}
+        }
+        if service.is_none() && at >= back_at {
+            service = Some(Service::start(&nodes, &store, &judge));
+        }
+        if random.random_range(0..4) == 0 {
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..12))).await;
+        }
+    }
+    for node in &nodes {
+        node.is_up(true);
+        node.takes_streams(true);
+        for (root, block) in &tree.blocks {
+            node.add_block(*root, block.clone());
+        }
+        node.set_head(tree.head());
+        if let Some((root, epoch)) = tree.last_final() {
+            node.set_finalized(epoch, root);
+        }
+    }
+    let last = tree.last_final().map(|(root, _)| root);
+    let mut service = service.unwrap_or_else(|| Service::start(&nodes, &store, &judge));
+    while !service.finish(tree.head(), last).await {
+        // Whoever listens from now on hears no late events.
+        service = Service::start(&nodes, &store, &judge);
+    }
+    let clock = Arc::new(AtomicU64::new(1_000));
+    happened.filled += heal(&healer(&store, &judge, &[&nodes[0].url], &clock)).await;
+    compare(&tree, &store, &judge, folder.path(), &what).await;
+    happened.deepest = happened.deepest.max(tree.deepest);
+    println!("{what}: as in peace");
+}
+
+fn seeds(most: u64) -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match (number("BLOCKMARK_SCHEDULE"), number("BLOCKMARK_SCHEDULES")) {
+        (Some(one), _) => vec![one],
+        (None, all) => (0..all.unwrap_or(most)).collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_every_schedule_the_database_is_that_of_peace() {
+    let mut happened = Happened::default();
+    let seeds = seeds(24);
+    for seed in &seeds {
+        let plan = TreePlan {
+            slots: 40 + seed % 5 * 8,
+            longest_branch: 1 + seed % 9,
+            missed_permille: [0, 120, 300][usize::try_from(seed % 3).expect("small")],
+            seed: 1_000 + seed,
+            ..TreePlan::default()
+        };
+        run(plan, *seed, &mut happened).await;
+    }
+    println!("{} killed, {} pieces filled", happened.killed, happened.filled);
+    assert!(seeds.len() < 24 || happened.killed > 0 && happened.filled > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deep_reorganisations_are_followed() {
+    let mut happened = Happened::default();
+    let seeds = seeds(4);
+    for seed in &seeds {
+        let plan = TreePlan {
+            slots: 130,
+            longest_branch: 62,
+            branch_percent: 100,
+            seed: 7_000 + seed,
+            ..TreePlan::default()
+        };
+        run(plan, *seed, &mut happened).await;
+    }
+    println!("the deepest of these reorganisations undid {} slots", happened.deepest);
+    assert!(seeds.len() < 4 || happened.deepest >= 30, "{}", happened.deepest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_filled_is_noted_and_filled_when_it_can() {
+    let tree = Tree::grow(TreePlan { slots: 64, seed: 3, branch_percent: 0, ..TreePlan::default() });
+    let folder = tempfile::tempdir().expect("a folder");
+    let store =
+        Store::open(&folder.path().join("blocks.sqlite"), OpenMode::Create).await.expect("a database");
+    let judge = judge();
+    // The node began at a checkpoint itself: no state and no block before it.
+    let early = tree.states.iter().filter(|(root, _)| tree.slot(root).0 <= 40);
+    let (root, state) = early.max_by_key(|(root, _)| tree.slot(root)).expect("a state");
+    let mut base = state.latest_block_header.clone();
+    base.state_root = Root(state.hash_tree_root().expect("a root"));
+    let node = DevNode::start(Network { base, ..Network::of(&tree) }).await;
+    node.put_state("finalized", state);
+    let begin = tree.slot(root);
+    for later in tree.main.iter().filter(|later| tree.slot(later) > begin) {
+        node.add_block(*later, tree.blocks[later].clone());
+    }
+    node.set_head(tree.head());
+    let nodes = [node];
+    assert!(Service::start(&nodes, &store, &judge).finish(tree.head(), None).await);
+    assert_eq!(store.gaps().await.expect("gaps").len(), 1);
+    let clock = Arc::new(AtomicU64::new(1_000));
+    let stop = StopSwitch::default();
+    let alone = healer(&store, &judge, &[&nodes[0].url], &clock);
+    // Other pieces in the queue are held back by the same note.
+    let step = async || loop {
+        match alone.step(&stop).await.expect("no error") {
+            HealStep::Passed(_) => {}
+            step => break step,
+        }
+    };
+    let failed = async || match step().await {
+        HealStep::Failed(note) => note,
+        step => panic!("{step:?}"),
+    };
+    let first = failed().await;
+    assert_eq!((first.cause, first.gap.start, first.tries), (GapCause::Pruned, Slot(1), 1), "{first:?}");
+    let due = first.next_try.expect("a time");
+    assert_eq!(step().await, HealStep::Idle { until: Some(due) });
+    clock.store(due, Ordering::SeqCst);
+    let second = failed().await;
+    assert_eq!(second.tries, 2);
+    let later = second.next_try.expect("a time");
+    assert!(later - due > due - 1_000, "the pause grows: {due}, {later}");
+    // Another node has it all.
+    let archive = DevNode::start(Network::of(&tree)).await;
+    archive.put_state("genesis", &tree.genesis);
+    for (root, block) in &tree.blocks {
+        archive.add_block(*root, block.clone());
+    }
+    archive.set_head(tree.head());
+    clock.store(later, Ordering::SeqCst);
+    assert!(heal(&healer(&store, &judge, &[&nodes[0].url, &archive.url], &clock)).await > 1);
+    assert_eq!(store.gaps().await.expect("gaps"), []);
+    assert_eq!(store.gap_notes().await.expect("notes"), []);
+    let stored: Vec<Root> = rows(&store).await.iter().map(|row| row.block_root).collect();
+    assert_eq!(stored, tree.main);
+    assert!(store.check().await.expect("a check").is_sound());
+}
