@@ -9,9 +9,10 @@ use api::{AppState, ChainClock, PrivateAccess, Settings, router};
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Classification;
 use fingerprint::{
-    Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions, TrainingRow, TrainingSet,
+    Client, DataOrigin, FeatureSet, Model, ModelOrigin, ModelScores, Thresholds, TrainingOptions,
+    TrainingRow, TrainingSet, cross_validate,
 };
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
+use store::{BlockRow, CanonicalState, Gap, GapCause, GapNote, OpenMode, RootOrigin, Store};
 
 /// Made-up shares of the clients that the model tells apart.
 const SHARES: [(Client, f64); 5] = [
@@ -54,7 +55,7 @@ fn values(client: Client, random: &mut Random, columns: usize) -> Vec<f64> {
     (0..columns)
         .map(|column| {
             let centre = ((client.index() * 3 + column * 5) % 7) as f64 / 8.0 + 0.1;
-            (centre + (random.next() - 0.5) * 0.35).clamp(0.0, 1.0)
+            (centre + (random.next() - 0.5) * 0.9).clamp(0.0, 1.0)
         })
         .collect()
 }
@@ -76,7 +77,11 @@ fn model(random: &mut Random) -> Model {
         note: ModelOrigin { trained_on: DataOrigin::GENERATED, evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
-    Model::train(&set, options).expect("the made-up rows can be trained on")
+    let scores = cross_validate(&set, &options, 5).expect("the made-up rows can be divided");
+    let scores = ModelScores { balanced_accuracy: scores.fold_scores, confusion: Some(scores.confusion) };
+    Model::train(&set, options)
+        .expect("the made-up rows can be trained on")
+        .with_scores(scores, DataOrigin::GENERATED)
 }
 
 fn choose(random: &mut Random, drift: f64) -> Client {
@@ -113,6 +118,32 @@ fn verdict(client: Client, graffiti: &str, model: &Model, random: &mut Random) -
         .collect();
     probabilities.sort_by_key(|(client, _)| *client);
     Classification::from_probabilities(probabilities, signed, Thresholds::default())
+}
+
+/// Causes for parts of the gaps.
+async fn note_gaps(store: &Store, now: u64) -> Result<(), store::StoreError> {
+    let gaps = store.gaps().await?;
+    let Some(wide) = gaps.iter().rev().find(|gap| gap.end.0 - gap.start.0 > 10_000) else { return Ok(()) };
+    let middle = wide.start.0 + 6_000;
+    let note = |start, end, cause, detail: &str, next_try| GapNote {
+        gap: Gap { start: Slot(start), end: Slot(end) },
+        cause,
+        detail: detail.to_owned(),
+        tries: 3,
+        last_try: now - 900,
+        next_try,
+    };
+    let pruned = "The node keeps blocks of the last 5 days only, and no era file has these slots.";
+    let late = "The second node did not answer within 10 s.";
+    store
+        .note_gaps(&[
+            note(wide.start.0, middle, GapCause::Pruned, pruned, None),
+            note(middle + 1, wide.end.0 - 900, GapCause::Unreachable, late, Some(now + 1_800)),
+        ])
+        .await?;
+    store.offer_work(&[Gap { start: Slot(wide.end.0 - 800), end: wide.end }]).await?;
+    store.take_work(now * 1_000, (now + 3_600) * 1_000).await?;
+    Ok(())
 }
 
 #[tokio::main]
@@ -173,6 +204,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for batch in rows.chunks(8_192) {
         store.insert_blocks(batch).await?;
+    }
+    if scenario == "gap" {
+        note_gaps(&store, now).await?;
     }
     let settings = Settings {
         clock: Some(clock),

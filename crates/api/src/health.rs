@@ -32,23 +32,23 @@ pub(crate) struct Readiness {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ChainHealth {
     /// starting, catching_up, following or stopped.
-    phase: &'static str,
+    pub(crate) phase: &'static str,
     /// The slot of the head.
-    head_slot: Option<u64>,
+    pub(crate) head_slot: Option<u64>,
     /// The slot of the newest final block.
-    finalized_slot: Option<u64>,
+    pub(crate) finalized_slot: Option<u64>,
     /// The first slot whose rewards are known.
     oldest_slot: Option<u64>,
     /// The slot of the node's head when it was last asked.
-    node_head_slot: Option<u64>,
+    pub(crate) node_head_slot: Option<u64>,
     /// How old the head is.
     freshness: Freshness,
     /// What went wrong last, if nothing went well since.
-    error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 impl ChainHealth {
-    fn of(follower: &Follower, now: u64) -> Self {
+    pub(crate) fn of(follower: &Follower, now: u64) -> Self {
         let status = follower.status();
         let slot = |place: Option<Place>| place.map(|place| place.slot.0);
         let clock = ChainClock::of_followed(follower);

@@ -2,7 +2,6 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -52,25 +51,17 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), limits::bound))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(limits::after_panic))
+        .layer(from_fn_with_state(state.clone(), dashboard::as_pages))
         .layer(from_fn(limits::headers))
         .layer(from_fn(limits::measure))
         .with_state(state)
 }
 
 async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {
-    if wants_page(&request) {
+    if dashboard::accepts_html(request.headers()) {
         return dashboard::not_found(&state, "There is nothing at this address.").await;
     }
     ApiError::NotFound.into_response()
-}
-
-/// Whether a browser asks, which should get a page and not JSON.
-fn wants_page(request: &Request) -> bool {
-    request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 async fn method_not_allowed() -> ApiError {

@@ -11,6 +11,10 @@
     root.setAttribute("data-theme", choice);
   }
   document.addEventListener("DOMContentLoaded", function () {
+    var current = document.querySelector("nav [aria-current]");
+    if (current && current.parentNode.scrollWidth > current.parentNode.clientWidth) {
+      current.parentNode.scrollLeft = current.offsetLeft - current.parentNode.offsetLeft - 40;
+    }
     var link = document.getElementById("theme");
     if (!link) { return; }
     var button = document.createElement("button");

@@ -90,7 +90,7 @@ pub fn train(
                 .map_err(|source| TrainingError::CrossValidate { path: data.to_owned(), source })?;
             progress.advance(folds as u64);
             progress.finish(&format!("Balanced accuracy {:.3} on average.", scores.mean()));
-            Some(ModelScores { balanced_accuracy: scores.fold_scores })
+            Some(ModelScores { balanced_accuracy: scores.fold_scores, confusion: Some(scores.confusion) })
         }
     };
     progress.start("Training", None, "rows");

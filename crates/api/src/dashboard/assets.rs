@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 
 pub(crate) const STYLE: &str = include_str!("../../static/style.css");
 const THEME: &str = include_str!("../../static/theme.js");
+const LIVE: &str = include_str!("../../static/live.js");
 const ICON: &str = include_str!("../../static/favicon.svg");
 
 /// Changes with the files, so that their addresses may be kept for a year.
@@ -14,7 +15,7 @@ pub(crate) fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(STYLE.as_bytes()).update(THEME.as_bytes());
+        hasher.update(STYLE.as_bytes()).update(THEME.as_bytes()).update(LIVE.as_bytes());
         hasher.finalize().to_hex().chars().take(8).collect()
     })
 }
@@ -33,4 +34,25 @@ pub(crate) async fn theme() -> impl IntoResponse {
 
 pub(crate) async fn icon() -> impl IntoResponse {
     asset("image/svg+xml", ICON)
+}
+
+pub(crate) async fn live() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", LIVE)
+}
+
+/// The part of the style sheet that pictures outside of pages need: tokens and charts.
+pub(crate) fn picture_style() -> &'static str {
+    static PICTURES: OnceLock<String> = OnceLock::new();
+    PICTURES.get_or_init(|| {
+        let between = |start: &str, end: &str| {
+            let from = STYLE.split_once(start).map_or("", |(_, rest)| rest);
+            from.split_once(end).map_or("", |(part, _)| part)
+        };
+        let tokens = between("/* Tokens */", "/* Sizes */");
+        let charts = between("/* Charts */", "/* Charts on pages */");
+        format!(
+            "{tokens}{charts}:root{{--sans:Inter,system-ui,sans-serif}}\
+             .ground{{fill:var(--surface);stroke:var(--line)}}"
+        )
+    })
 }

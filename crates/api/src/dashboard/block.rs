@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use consensus::Slot;
 use fingerprint::{Client, Model};
@@ -10,10 +10,11 @@ use serde::Deserialize;
 use store::{BlockRow, CanonicalState, RootOrigin};
 
 use super::charts::{Layout, Series, Strip, StripRange, probability_bars, strip};
+use super::errors::sentence;
 use super::format::{self, NBSP, Utc};
+use super::headline;
 use super::latest::{block_href, state_text};
-use super::page::{self, Frame, Kind};
-use super::{headline, sentence};
+use super::page::{self, Frame, Section};
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
@@ -106,16 +107,13 @@ pub(super) async fn block(
 ) -> Response {
     let access = &state.settings().private;
     if !auth::is_allowed(access, &headers) {
-        return super::failure(&state, auth::refusal(access)).await;
+        return super::errors::failure(&state, auth::refusal(access)).await;
     }
     let page = match query {
         Ok(Params(query)) => build(&state, &id, &query).await,
         Err(error) => Err(error),
     };
-    match page {
-        Ok(page) => page::render(StatusCode::OK, &page),
-        Err(error) => super::failure(&state, error).await,
-    }
+    page::answer(&state, page).await
 }
 
 async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, ApiError> {
@@ -124,7 +122,7 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
     let siblings = state.store().blocks_at_slot(row.slot).await?;
     let newest = state.store().sync_status().await?.greatest_block_slot;
     let theme = page::theme_of(query.theme.as_deref())?;
-    let mut frame = Frame::new(state, Kind::Block, newest.0, theme);
+    let mut frame = Frame::new(state, Section::Blocks, newest.0, theme);
     let slot = format::count(row.slot.0);
     frame.title = format!("Slot {slot}");
     frame.description = format!("Which consensus client built the block of slot {slot}.");

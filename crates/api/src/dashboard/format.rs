@@ -143,6 +143,17 @@ pub(crate) fn duration(seconds: u64) -> String {
     }
 }
 
+/// A size: `214 MB`, `3.9 GB`.
+pub(crate) fn bytes(value: u64) -> String {
+    match value {
+        0..=999 => format!("{value}{NBSP}bytes"),
+        1_000..=999_999 => format!("{}{NBSP}kB", value / 1_000),
+        1_000_000..=99_999_999 => format!("{:.1}{NBSP}MB", value as f64 / 1e6),
+        100_000_000..=999_999_999 => format!("{}{NBSP}MB", value / 1_000_000),
+        _ => format!("{:.1}{NBSP}GB", value as f64 / 1e9),
+    }
+}
+
 /// A calendar date and time of day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Utc {

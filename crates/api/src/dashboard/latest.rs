@@ -8,12 +8,13 @@ use super::headline::NAMED_FROM;
 use crate::error::ApiError;
 use crate::state::AppState;
 
-/// Rows of the table.
-const ROWS: usize = 10;
-
 /// A block, or a stretch without one.
 pub(super) struct LatestRow {
     pub(super) slot: String,
+    /// What tells the row from others, for script.
+    pub(super) key: String,
+    /// The slot as a plain number, for script.
+    pub(super) place: u64,
     pub(super) age: String,
     pub(super) datetime: String,
     /// What stands instead of a verdict.
@@ -36,17 +37,19 @@ pub(super) struct LatestBlock {
 }
 
 /// The newest blocks with the slots between them that had none.
-pub(super) async fn rows(state: &AppState) -> Result<Vec<LatestRow>, ApiError> {
-    let blocks = state.store().recent(ROWS).await?;
-    let mut rows = Vec::with_capacity(ROWS);
+pub(super) async fn rows(state: &AppState, count: usize) -> Result<Vec<LatestRow>, ApiError> {
+    let blocks = state.store().recent(count).await?;
+    let mut rows = Vec::with_capacity(count);
     for (at, block) in blocks.iter().enumerate() {
-        rows.push(LatestRow { block: Some(latest_block(block)), ..empty(state, block.slot.0) });
+        let shown = latest_block(block);
+        let key = block.block_root.to_string();
+        rows.push(LatestRow { block: Some(shown), key, ..empty(state, block.slot.0) });
         let older = blocks.get(at + 1).map(|older| older.slot.0);
         if older == Some(block.parent_slot.0) && block.parent_slot.0 + 1 < block.slot.0 {
             rows.push(missed(state, block.parent_slot.0 + 1, block.slot.0 - 1));
         }
     }
-    rows.truncate(ROWS);
+    rows.truncate(count);
     Ok(rows)
 }
 
@@ -54,6 +57,8 @@ fn empty(state: &AppState, slot: u64) -> LatestRow {
     let time = state.settings().clock.map(|clock| clock.start_of(slot));
     LatestRow {
         slot: format::count(slot),
+        key: format!("missed-{slot}"),
+        place: slot,
         age: time.map_or_else(String::new, |time| format::age(state.now().saturating_sub(time))),
         datetime: time.map_or_else(String::new, |time| Utc::from_unix(time).machine()),
         missed: String::new(),

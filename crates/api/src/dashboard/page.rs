@@ -17,7 +17,9 @@ pub(super) struct Frame {
     pub(super) description: String,
     pub(super) theme: Option<&'static str>,
     pub(super) assets: &'static str,
-    pub(super) is_overview: bool,
+    pub(super) links: Vec<NavLink>,
+    /// What stands in the search field.
+    pub(super) sought: String,
     pub(super) network: String,
     /// State of the data, as HTML.
     pub(super) freshness: String,
@@ -34,29 +36,59 @@ pub(super) struct Notice {
     pub(super) text: String,
 }
 
-/// Which frame a page gets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+/// A link of the header.
+pub(super) struct NavLink {
+    pub(super) name: &'static str,
+    pub(super) href: &'static str,
+    pub(super) current: bool,
+}
+
+/// The part of the site a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
     Overview,
-    Block,
-    Message,
+    Blocks,
+    Accuracy,
+    Sync,
+    /// None of those in the header.
+    Other,
+}
+
+impl Section {
+    const LINKS: [(Self, &'static str, &'static str); 3] = [
+        (Self::Overview, "Overview", "/"),
+        (Self::Accuracy, "Accuracy", "/model"),
+        (Self::Sync, "Sync", "/sync"),
+    ];
+
+    /// Whether its pages show verdicts, and so the notice about the model.
+    const fn shows_verdicts(self) -> bool {
+        !matches!(self, Self::Sync | Self::Other)
+    }
 }
 
 impl Frame {
     /// The frame of a page.
-    pub(super) fn new(state: &AppState, kind: Kind, newest_slot: u64, theme: Option<&'static str>) -> Self {
+    pub(super) fn new(
+        state: &AppState,
+        section: Section,
+        newest_slot: u64,
+        theme: Option<&'static str>,
+    ) -> Self {
         let freshness = state.freshness(newest_slot);
         let network = &state.settings().network;
-        let shows_verdicts = kind != Kind::Message && newest_slot > 0;
+        let shows_verdicts = section.shows_verdicts() && newest_slot > 0;
+        let link = |(of, name, href): (Section, _, _)| NavLink { name, href, current: of == section };
         Self {
             title: "Consensus clients".to_owned(),
             description: "Which consensus clients build the blocks of the beacon chain, with intervals."
                 .to_owned(),
             theme,
             assets: assets::version(),
-            is_overview: kind == Kind::Overview,
+            links: Section::LINKS.into_iter().map(link).collect(),
+            sought: String::new(),
             network: network.clone(),
-            freshness: freshness_html(freshness, newest_slot),
+            freshness: freshness_html(freshness, newest_slot, state.now()),
             notice: if shows_verdicts { notice(state.model().map(AsRef::as_ref), network) } else { None },
             stale: stale_text(freshness, newest_slot),
             version: env!("CARGO_PKG_VERSION"),
@@ -64,10 +96,15 @@ impl Frame {
         }
     }
 
+    /// The same with a title and a sentence about the page.
+    pub(super) fn titled(self, title: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { title: title.into(), description: description.into(), ..self }
+    }
+
     /// The frame of a page that shows no verdict; works without a database.
     pub(super) async fn message(state: &AppState, title: &str) -> Self {
         let newest = state.store().sync_status().await.map_or(0, |status| status.greatest_block_slot.0);
-        Self { title: title.to_owned(), ..Self::new(state, Kind::Message, newest, None) }
+        Self { title: title.to_owned(), stale: None, ..Self::new(state, Section::Other, newest, None) }
     }
 }
 
@@ -91,7 +128,8 @@ pub(super) fn notice(model: Option<&Model>, network: &str) -> Option<Notice> {
     Some(Notice { strong, text })
 }
 
-fn model_text(state: &AppState) -> String {
+/// The model in a few words, with what it was trained on.
+pub(super) fn model_text(state: &AppState) -> String {
     match state.model() {
         None => "no model loaded".to_owned(),
         Some(model) => {
@@ -100,14 +138,15 @@ fn model_text(state: &AppState) -> String {
     }
 }
 
-fn freshness_html(freshness: Freshness, newest_slot: u64) -> String {
+fn freshness_html(freshness: Freshness, newest_slot: u64, now: u64) -> String {
     let slot =
         format!("<span class=\"long\">slot{NBSP}<strong>{}</strong></span>", format::count(newest_slot));
     match freshness {
         Freshness::Empty => "<span class=\"state\">○ No blocks yet</span>".to_owned(),
         Freshness::Live { age_seconds } => format!(
-            "<span class=\"state ok\">● Live</span><span class=\"long\">slot{NBSP}<strong>{}</strong>, {}</span>",
+            "<span class=\"state ok\">● Live</span><span class=\"long\">slot{NBSP}<strong>{}</strong>, <time data-age datetime=\"{}\">{}</time></span>",
             format::count(newest_slot),
+            Utc::from_unix(now.saturating_sub(age_seconds)).machine(),
             format::age(age_seconds)
         ),
         Freshness::Behind { slots } => {
@@ -141,6 +180,14 @@ fn stale_text(freshness: Freshness, newest_slot: u64) -> Option<String> {
         since_text(since),
         format::count(slots)
     ))
+}
+
+/// The answer of a page's handler: the page, or the one that says why there is none.
+pub(super) async fn answer(state: &AppState, page: Result<impl Template, ApiError>) -> Response {
+    match page {
+        Ok(page) => render(StatusCode::OK, &page),
+        Err(error) => super::errors::failure(state, error).await,
+    }
 }
 
 /// A page, or the sentence that it could not be made.

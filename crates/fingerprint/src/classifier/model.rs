@@ -15,6 +15,7 @@ use crate::client::{Client, ClientSet};
 use crate::features::{FeatureError, FeatureScratch, FeatureSet};
 use crate::graffiti::GraffitiRules;
 use crate::observation::BlockObservation;
+use crate::score::ConfusionMatrix;
 use crate::training::TrainingSet;
 
 /// Whether probabilities were adjusted to observed frequencies.
@@ -31,6 +32,9 @@ pub enum Calibration {
 pub struct ModelScores {
     /// Balanced accuracy of every fold, stratified and unshuffled.
     pub balanced_accuracy: Vec<f64>,
+    /// All rows, each judged by the classifier that had not seen it. Older files keep none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<ConfusionMatrix>,
 }
 
 /// How the training of a network ended.

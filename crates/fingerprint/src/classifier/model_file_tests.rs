@@ -8,6 +8,7 @@ use crate::classifier::options::{DataOrigin, Method, ModelOrigin, TrainingOption
 use crate::classifier::{ModelScores, Scaling};
 use crate::client::Client;
 use crate::features::FeatureSet;
+use crate::score::ConfusionMatrix;
 use crate::training::{TrainingRow, TrainingSet};
 
 fn training_set(rows: u32) -> TrainingSet {
@@ -52,7 +53,10 @@ fn models() -> Vec<Model> {
 #[test]
 fn models_come_back_whole() {
     for model in models() {
-        let scores = ModelScores { balanced_accuracy: vec![0.1 + 0.2, 1.0 / 3.0, 0.866_666_666_666_666_6] };
+        let mut confusion = ConfusionMatrix::default();
+        confusion.add_many(Client::Teku, None, 7);
+        let balanced_accuracy = vec![0.1 + 0.2, 1.0 / 3.0, 0.866_666_666_666_666_6];
+        let scores = ModelScores { balanced_accuracy, confusion: Some(confusion) };
         let model = model.with_scores(scores, DataOrigin::GENERATED);
         let bytes = model.to_bytes();
         let back = Model::from_bytes(&bytes).expect("the same model");

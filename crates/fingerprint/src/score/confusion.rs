@@ -59,35 +59,35 @@ impl ConfusionMatrix {
 
     /// All blocks counted.
     pub fn total(&self) -> u64 {
-        self.counts.iter().flatten().sum()
+        sum(self.counts.iter().flatten().copied())
     }
 
     /// Blocks whose verdict is right.
     pub fn correct(&self) -> u64 {
-        Client::ALL.into_iter().map(|client| self.count(client, Some(client))).sum()
+        sum(Client::ALL.into_iter().map(|client| self.count(client, Some(client))))
     }
 
     /// Clients that built a block or were given one, in order.
     pub fn clients(&self) -> impl Iterator<Item = Client> {
         Client::ALL.into_iter().filter(|client| {
             let score = self.score(*client);
-            score.blocks + score.false_positives > 0
+            score.blocks > 0 || score.false_positives > 0
         })
     }
 
     /// What the matrix says of a client.
     pub fn score(&self, client: Client) -> ClientScore {
-        let blocks: u64 = self.counts.get(client.index()).map_or(0, |row| row.iter().sum());
-        let given: u64 = Client::ALL.into_iter().map(|truth| self.count(truth, Some(client))).sum();
+        let blocks: u64 = self.counts.get(client.index()).map_or(0, |row| sum(row.iter().copied()));
+        let given = sum(Client::ALL.into_iter().map(|truth| self.count(truth, Some(client))));
         let true_positives = self.count(client, Some(client));
-        let false_positives = given - true_positives;
+        let false_positives = given.saturating_sub(true_positives);
         ClientScore {
             client,
             blocks,
             true_positives,
             false_positives,
-            false_negatives: blocks - true_positives,
-            true_negatives: self.total() - blocks - false_positives,
+            false_negatives: blocks.saturating_sub(true_positives),
+            true_negatives: self.total().saturating_sub(blocks).saturating_sub(false_positives),
         }
     }
 
@@ -112,12 +112,12 @@ impl ClientScore {
 
     /// Share of the blocks it was given that it built (positive predictive value); `None` if it was given none.
     pub fn precision(&self) -> Option<f64> {
-        share(self.true_positives, self.true_positives + self.false_positives)
+        share(self.true_positives, self.true_positives.saturating_add(self.false_positives))
     }
 
     /// Share of others' blocks that it was not given (true negative rate); `None` if there are none.
     pub fn specificity(&self) -> Option<f64> {
-        share(self.true_negatives, self.true_negatives + self.false_positives)
+        share(self.true_negatives, self.true_negatives.saturating_add(self.false_positives))
     }
 
     /// 95 % interval of the recall.
@@ -127,8 +127,13 @@ impl ClientScore {
 
     /// 95 % interval of the precision.
     pub fn precision_interval(&self) -> (f64, f64) {
-        wilson(self.true_positives, self.true_positives + self.false_positives)
+        wilson(self.true_positives, self.true_positives.saturating_add(self.false_positives))
     }
+}
+
+/// Counts come from model files too, so no sum may overflow.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 fn share(part: u64, whole: u64) -> Option<f64> {

@@ -16,18 +16,15 @@ pub(crate) struct IntervalRow {
     pub(crate) high: f64,
 }
 
-const ROW_HEIGHT: f64 = 34.0;
 const BAR_HEIGHT: f64 = 16.0;
 const TOP: f64 = 30.0;
 
 /// Draws the rows; with none, only axes and thresholds.
 pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], description: &str) -> String {
     let width = layout.width();
-    let (left, right) = match layout {
-        Layout::Narrow => (100.0, width - 66.0),
-        Layout::Wide => (112.0, width - 130.0),
-    };
-    let body = ROW_HEIGHT * rows.len().max(4) as f64;
+    let (left, right) = if layout.is_roomy() { (112.0, width - 130.0) } else { (100.0, width - 66.0) };
+    let row_height = if layout == Layout::Wall { 25.0 } else { 34.0 };
+    let body = row_height * rows.len().max(4) as f64;
     let bottom = TOP + body + 4.0;
     let end = share_axis_end(rows.iter().map(|row| row.high).fold(0.0, f64::max));
     let x = |share: f64| left + (right - left) * share.clamp(0.0, end) / end;
@@ -41,7 +38,7 @@ pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], desc
         "Share of blocks by consensus client",
         description,
     );
-    let step = if end < 1.0 && layout == Layout::Wide { 10 } else { 20 };
+    let step = if end < 1.0 && layout.is_roomy() { 10 } else { 20 };
     for percent in (0..=100).step_by(step).filter(|percent| f64::from(*percent) <= end * 100.0 + 0.01) {
         let at = x(f64::from(percent) / 100.0);
         svg.line("grid-line", [at, TOP, at, bottom]);
@@ -50,7 +47,7 @@ pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], desc
         svg.label("t2", at, bottom + 17.0, 12.0, Anchor::Middle, &text);
     }
     for (row, at) in rows.iter().zip(0u32..) {
-        let middle = TOP + ROW_HEIGHT * (f64::from(at) + 0.5) + 2.0;
+        let middle = TOP + row_height * (f64::from(at) + 0.5) + 2.0;
         let top = middle - BAR_HEIGHT / 2.0;
         svg.label("", left - 24.0, middle + 4.7, 13.5, Anchor::End, row.series.name());
         svg.text.push_str(&mark(row.series, left - 12.0, middle, 4.5));
@@ -63,20 +60,17 @@ pub(crate) fn interval_bars(id: &str, layout: Layout, rows: &[IntervalRow], desc
         svg.label("b", x(limit), TOP - 12.0, 12.0, Anchor::Middle, name);
     }
     for (row, at) in rows.iter().zip(0u32..) {
-        let middle = TOP + ROW_HEIGHT * (f64::from(at) + 0.5) + 2.0;
+        let middle = TOP + row_height * (f64::from(at) + 0.5) + 2.0;
         let tick = x(row.share);
         svg.line("tick-mark", [tick, middle - 11.0, tick, middle + 11.0]);
         let value = precision.share(row.share);
         let interval = precision.interval(row.low, row.high);
-        match layout {
-            Layout::Wide => {
-                svg.label("b", width - 73.0, middle + 4.7, 13.5, Anchor::End, &value);
-                svg.label("t2", width, middle + 4.7, 13.0, Anchor::End, &interval);
-            }
-            Layout::Narrow => {
-                svg.label("b", width, middle - 1.5, 13.5, Anchor::End, &value);
-                svg.label("t2", width, middle + 12.5, 12.0, Anchor::End, &interval);
-            }
+        if layout.is_roomy() {
+            svg.label("b", width - 73.0, middle + 4.7, 13.5, Anchor::End, &value);
+            svg.label("t2", width, middle + 4.7, 13.0, Anchor::End, &interval);
+        } else {
+            svg.label("b", width, middle - 1.5, 13.5, Anchor::End, &value);
+            svg.label("t2", width, middle + 12.5, 12.0, Anchor::End, &interval);
         }
     }
     svg.line("axis", [left, TOP, left, bottom]);

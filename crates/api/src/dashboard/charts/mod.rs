@@ -1,14 +1,20 @@
 //! Charts as SVG text, drawn by the server for the width they get. Colours come from the style sheet.
 
 mod bars;
+mod confusion;
+mod coverage;
 mod intervals;
 mod marks;
+mod rates;
 mod strips;
 mod timeline;
 
 pub(crate) use bars::{bar, probability_bars};
+pub(crate) use confusion::{confusion, percent_text, ramp_step, short_name};
+pub(crate) use coverage::{Coverage, coverage};
 pub(crate) use intervals::{IntervalRow, interval_bars};
 pub(crate) use marks::{Series, mark};
+pub(crate) use rates::{RateAxis, RateRow, rates};
 pub(crate) use strips::{Strip, StripRange, strip};
 pub(crate) use timeline::{Estimate, Multiple, Tick, Timeline, TimelineSeries};
 
@@ -23,20 +29,33 @@ pub(crate) enum Layout {
     Narrow,
     /// 552 units: half of a desktop page, or all of a small one.
     Wide,
+    /// A picture of its own, as wide as asked for.
+    Exact(u16),
+    /// Few units, so that a large screen shows large text.
+    Wall,
 }
 
 impl Layout {
-    const fn width(self) -> f64 {
+    /// The width in units, which are CSS pixels at scale 1.
+    pub(crate) fn width(self) -> f64 {
         match self {
             Self::Narrow => 326.0,
             Self::Wide => 552.0,
+            Self::Exact(width) => f64::from(width),
+            Self::Wall => 600.0,
         }
+    }
+
+    /// Whether there is room for an interval beside a number.
+    fn is_roomy(self) -> bool {
+        self.width() >= 480.0
     }
 
     const fn class(self) -> &'static str {
         match self {
             Self::Narrow => "narrow",
             Self::Wide => "wide",
+            Self::Exact(_) | Self::Wall => "exact",
         }
     }
 }

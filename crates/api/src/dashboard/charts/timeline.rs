@@ -77,14 +77,16 @@ impl Timeline {
         (bucket as f64 + 0.5) / self.buckets.max(1) as f64
     }
 
-    /// The chart for cards of 524 px and more.
-    pub(crate) fn wide(&self, id: &str, description: &str) -> String {
-        let width = Layout::Wide.width();
-        let (left, right, top, bottom) = (44.0, width - 112.0, 14.0, 296.0);
+    /// The chart for cards of 524 px and more, or for a width of its own.
+    pub(crate) fn wide(&self, id: &str, layout: Layout, description: &str) -> String {
+        let width = layout.width();
+        let bottom = if layout == Layout::Wall { 190.0 } else { 296.0 };
+        let (left, right, top) = (44.0, width - 112.0, 14.0);
         let end = share_axis_end(self.highest());
         let x = |at: f64| left + (right - left) * at.clamp(0.0, 1.0);
         let y = |share: f64| bottom - (bottom - top) * share.clamp(0.0, end) / end;
-        let mut svg = Svg::open(id, "wide", width, bottom + 26.0, "Share of blocks over time", description);
+        let mut svg =
+            Svg::open(id, layout.class(), width, bottom + 26.0, "Share of blocks over time", description);
         for percent in [0, 10, 20, 50, 100] {
             let at = y(f64::from(percent) / 100.0);
             let collides = [ONE_THIRD, TWO_THIRDS].iter().any(|limit| (at - y(*limit)).abs() < TICK_DISTANCE);
@@ -337,7 +339,7 @@ mod tests {
             buckets: 2,
             ..Timeline::default()
         };
-        let svg = timeline.wide("t", "");
+        let svg = timeline.wide("t", Layout::Wide, "");
         assert!(svg.contains(">1/3<") && svg.contains(">2/3<"));
         assert!(!svg.contains("style="), "the content policy drops style attributes");
     }

@@ -1,0 +1,161 @@
+//! `/find`: slot, epoch, root, validator or graffiti. One hit leads there, several are listed, none is said.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use consensus::primitives::SLOTS_PER_EPOCH;
+use consensus::{Root, Slot, ValidatorIndex};
+use serde::Deserialize;
+
+use super::errors;
+use super::format;
+use super::page::{self, Frame, Section};
+use super::shares::Extent;
+use crate::auth;
+use crate::error::ApiError;
+use crate::query::Params;
+use crate::state::AppState;
+
+/// Longest question looked at.
+const MAX_CHARACTERS: usize = 200;
+
+/// The parameters of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    q: Option<String>,
+    theme: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "find.html")]
+struct FindPage {
+    frame: Frame,
+    headline: String,
+    text: String,
+    hits: Vec<Hit>,
+}
+
+struct Hit {
+    href: String,
+    what: &'static str,
+    name: String,
+}
+
+/// The page, or the way to what was found.
+pub(super) async fn find(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    query: Result<Params<Query>, ApiError>,
+) -> Response {
+    match query {
+        Ok(Params(query)) => match build(&state, &headers, &query).await {
+            Ok(Found::One(href)) => Redirect::to(&href).into_response(),
+            Ok(Found::Page(page)) => page::render(
+                if page.hits.is_empty() && !page.frame.sought.is_empty() {
+                    StatusCode::NOT_FOUND
+                } else {
+                    StatusCode::OK
+                },
+                &*page,
+            ),
+            Err(error) => errors::failure(&state, error).await,
+        },
+        Err(error) => errors::failure(&state, error).await,
+    }
+}
+
+enum Found {
+    One(String),
+    Page(Box<FindPage>),
+}
+
+async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<Found, ApiError> {
+    let theme = page::theme_of(query.theme.as_deref())?;
+    let text = query.q.as_deref().unwrap_or_default().trim();
+    if text.chars().count() > MAX_CHARACTERS {
+        return Err(ApiError::BadParameter(format!("q is longer than {MAX_CHARACTERS} characters")));
+    }
+    let extent = Extent::read(state).await?;
+    let mut frame = Frame::new(state, Section::Other, extent.newest.0, theme)
+        .titled("Search", "Search for slots, epochs, roots, validators and graffiti.");
+    frame.sought = text.to_owned();
+    if text.is_empty() {
+        return Ok(Found::Page(Box::new(FindPage {
+            frame,
+            headline: "Search".to_owned(),
+            text:
+                "A slot (12345678), an epoch (e:385802), a block root from 4 bytes (0x8f3c1a90), a validator \
+                   (v:412233), an entity, or words of a graffiti."
+                    .to_owned(),
+            hits: Vec::new(),
+        })));
+    }
+    let access = &state.settings().private;
+    if !auth::is_allowed(access, headers) {
+        return Err(auth::refusal(access));
+    }
+    let mut hits = hits(state, text).await?;
+    if hits.len() == 1 {
+        return Ok(Found::One(hits.remove(0).href));
+    }
+    let known = if extent.has_blocks {
+        format!("slots {} to {}", format::count(extent.first), format::count(extent.newest.0))
+    } else {
+        "no slots yet".to_owned()
+    };
+    let (headline, text) = if hits.is_empty() {
+        (
+            format!("Nothing for “{}”.", format::visible(text)),
+            format!("Blockmark knows {known}, validators by index, block roots, and graffiti."),
+        )
+    } else {
+        (
+            format!("{} for “{}”", format::counted(hits.len() as u64, "place"), format::visible(text)),
+            String::new(),
+        )
+    };
+    Ok(Found::Page(Box::new(FindPage { frame, headline, text, hits })))
+}
+
+async fn hits(state: &AppState, text: &str) -> Result<Vec<Hit>, ApiError> {
+    let store = state.store();
+    let digits = text.replace([',', '\u{a0}', ' '], "");
+    if let Some(epoch) = digits.strip_prefix("e:").and_then(|digits| digits.parse::<u64>().ok()) {
+        let first = epoch.saturating_mul(SLOTS_PER_EPOCH);
+        let last = first.saturating_add(SLOTS_PER_EPOCH - 1);
+        return Ok(vec![Hit {
+            href: format!("/blocks?slots={first}..{last}"),
+            what: "Epoch",
+            name: format::count(epoch),
+        }]);
+    }
+    let validator = |index: u64| Hit {
+        href: format!("/validators/{index}"),
+        what: "Validator",
+        name: format::count(index),
+    };
+    if let Some(index) = digits.strip_prefix("v:").and_then(|digits| digits.parse::<u64>().ok()) {
+        return Ok(vec![validator(index)]);
+    }
+    let mut hits = Vec::new();
+    if let Ok(number) = digits.parse::<u64>() {
+        if !store.blocks_at_slot(Slot(number)).await?.is_empty() {
+            hits.push(Hit { href: format!("/block/{number}"), what: "Slot", name: format::count(number) });
+        }
+        if !store.validator_blocks(ValidatorIndex(number), Slot(0)).await?.is_empty() {
+            hits.push(validator(number));
+        }
+        return Ok(hits);
+    }
+    if digits.starts_with("0x")
+        && let Ok(root) = digits.parse::<Root>()
+    {
+        if store.block_by_root(root).await?.is_some() {
+            hits.push(Hit { href: format!("/block/{root}"), what: "Block", name: root.to_string() });
+        }
+        return Ok(hits);
+    }
+    Ok(hits)
+}

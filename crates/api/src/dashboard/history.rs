@@ -1,0 +1,218 @@
+//! Shares over time: the stretch, its buckets, the chart and its table.
+
+use consensus::Slot;
+use fingerprint::score::wilson;
+use store::{ClientCounts, Gap};
+
+use super::charts::{Estimate, IntervalRow, Layout, Multiple, Series, Timeline, TimelineSeries};
+use super::format::{self, NBSP, Precision};
+use super::period::Period;
+use super::shares::{Choice, Extent, blocks_of, interval_rows};
+use super::time_axis::TimeAxis;
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::v1::missing;
+
+/// Stretches of time that a line needs.
+const FEWEST_BUCKETS: u64 = 3;
+/// The first and last stretch are drawn from this part of their slots on: less is all noise.
+const FEWEST_OF_BUCKET: u64 = 4;
+/// Gaps that the note below a chart names.
+const NAMED_GAPS: usize = 2;
+
+/// The card of shares over time.
+pub(super) struct TimeCard {
+    pub(super) subtitle: String,
+    pub(super) choices: Vec<Choice>,
+    pub(super) wide: String,
+    pub(super) multiples: Vec<Multiple>,
+    pub(super) note: String,
+    pub(super) empty: String,
+    pub(super) caption: String,
+    pub(super) bucket_head: &'static str,
+    pub(super) heads: Vec<&'static str>,
+    pub(super) rows: Vec<BucketRow>,
+    pub(super) json: String,
+    pub(super) csv: String,
+}
+
+/// A row of a table by time.
+pub(super) struct BucketRow {
+    pub(super) start: String,
+    pub(super) n: String,
+    pub(super) cells: Vec<String>,
+}
+
+/// The shortest history that shows all there is, at most 90 days.
+pub(super) fn default_history(extent: &Extent) -> Period {
+    let epochs = extent.end_epoch() - Slot(extent.first).epoch().0;
+    [Period::Week, Period::Month]
+        .into_iter()
+        .find(|period| period.epochs().is_some_and(|length| epochs <= length))
+        .unwrap_or(Period::Quarter)
+}
+
+/// What was counted over a stretch of time, and the chart of it.
+pub(super) struct History {
+    axis: TimeAxis,
+    buckets: Vec<(Slot, ClientCounts)>,
+    /// The chart.
+    pub(super) timeline: Timeline,
+    /// The newest values in words.
+    pub(super) description: String,
+    /// What stands in place of lines.
+    pub(super) empty: String,
+}
+
+impl History {
+    /// Reads and draws a stretch that ends with the newest block.
+    pub(super) async fn read(state: &AppState, extent: &Extent, history: Period) -> Result<Self, ApiError> {
+        let axis = TimeAxis::new(extent.start_epoch(history), extent.end_epoch(), state.settings().clock);
+        let range = Slot(axis.start_slot())..Slot(axis.end_slot());
+        let mut buckets = state.store().shares(range, axis.bucket_slots()).await?;
+        let mut empty = "No blocks yet. Lines appear with the first blocks that are classified.".to_owned();
+        if extent.has_blocks && axis.buckets < FEWEST_BUCKETS {
+            buckets.clear();
+            empty = format!(
+                "Too few blocks for a line. It begins with {FEWEST_BUCKETS} stretches of {}.",
+                axis.bucket_name()
+            );
+        }
+        let timeline = timeline(&axis, &buckets, extent);
+        let last_known = timeline.series.iter().filter_map(|series| {
+            let last = series.points.iter().rev().flatten().next()?;
+            Some(format!("{} {}", series.series.name(), format::share(last.share, last.low, last.high)))
+        });
+        let description = format!("Newest values: {}", last_known.collect::<Vec<_>>().join("; "));
+        Ok(Self { axis, buckets, timeline, description, empty })
+    }
+
+    /// Blocks counted.
+    pub(super) fn n(&self) -> u64 {
+        self.buckets.iter().map(|(_, counts)| counts.total()).sum()
+    }
+
+    /// `By day, with 95 % bands`
+    pub(super) fn subtitle(&self) -> String {
+        format!("{}, with 95{NBSP}% bands", sentence_start(&self.axis.steps()))
+    }
+}
+
+/// The card of shares over time.
+pub(super) fn time_card(
+    state: &AppState,
+    extent: &Extent,
+    history: &History,
+    choices: Vec<Choice>,
+) -> TimeCard {
+    let History { axis, buckets, timeline, description, empty } = history;
+    let shown: Vec<Series> = timeline.series.iter().map(|series| series.series).collect();
+    let table_row =
+        |(slot, counts): &(Slot, ClientCounts)| bucket_row(axis.bucket_label(slot.0), counts, &shown);
+    let query = format!(
+        "/api/v1/shares?start_epoch={}&end_epoch={}&bucket_epochs={}",
+        axis.start_epoch,
+        axis.end_epoch(),
+        axis.bucket_epochs
+    );
+    TimeCard {
+        subtitle: history.subtitle(),
+        choices,
+        wide: timeline.wide("time", Layout::Wide, description),
+        multiples: timeline.multiples("time-m"),
+        note: gap_note(extent, axis),
+        empty: empty.clone(),
+        caption: format!("Share of blocks in %, {}, with n", axis.steps()),
+        bucket_head: if state.settings().clock.is_some() { "From (UTC)" } else { "From slot" },
+        heads: shown.iter().map(|series| series.name()).collect(),
+        rows: buckets.iter().rev().map(table_row).collect(),
+        csv: format!("{query}&format=csv"),
+        json: query,
+    }
+}
+
+fn bucket_row(start: String, counts: &ClientCounts, shown: &[Series]) -> BucketRow {
+    let n = counts.total();
+    let cell = |series: &Series| {
+        let blocks = blocks_of(counts, *series);
+        let (low, high) = wilson(blocks, n);
+        let precision = Precision::of([(low, high)]);
+        format!("{} ({})", precision.number(blocks as f64 / n.max(1) as f64), precision.interval(low, high))
+    };
+    BucketRow { start, n: format::count(n), cells: shown.iter().map(cell).collect() }
+}
+
+fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent) -> Timeline {
+    let mut sum = ClientCounts::default();
+    buckets.iter().for_each(|(_, counts)| sum += *counts);
+    let slots = usize::try_from(axis.buckets).unwrap_or(0);
+    let rows = interval_rows(&sum);
+    let line = |row: &IntervalRow| {
+        let mut points = vec![None; slots];
+        for (slot, counts) in buckets {
+            let place = (slot.0 - axis.start_slot().min(slot.0)) / axis.bucket_slots().max(1);
+            let place = usize::try_from(place).ok().and_then(|place| points.get_mut(place));
+            let n = counts.total();
+            let is_end = *slot == Slot(axis.start_slot()) || slot.0 + axis.bucket_slots() == axis.end_slot();
+            let is_begun = is_end && n * FEWEST_OF_BUCKET < axis.bucket_slots();
+            if let Some(point) = place.filter(|_| n > 0 && !is_begun) {
+                let blocks = blocks_of(counts, row.series);
+                let (low, high) = wilson(blocks, n);
+                *point = Some(Estimate { share: blocks as f64 / n as f64, low, high });
+            }
+        }
+        TimelineSeries { series: row.series, points }
+    };
+    let shown_gap = |gap: &&Gap| gap.end.0 >= axis.start_slot().max(extent.first) && is_wide(gap, axis);
+    Timeline {
+        series: rows.iter().map(line).collect(),
+        buckets: slots,
+        ticks: if extent.has_blocks { axis.ticks() } else { Vec::new() },
+        gaps: extent
+            .gaps
+            .iter()
+            .filter(shown_gap)
+            .map(|gap| (axis.position(gap.start.0), axis.position(gap.end.0 + 1)))
+            .collect(),
+        incomplete: axis.end_slot() > extent.newest.0 + 1 && slots > 1,
+    }
+}
+
+fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters.clone()).collect()
+}
+
+/// Whether a gap is wide enough to be hatched: a quarter of a bucket.
+fn is_wide(gap: &Gap, axis: &TimeAxis) -> bool {
+    (gap.end.0 + 1).saturating_sub(gap.start.0) * 4 >= axis.bucket_slots()
+}
+
+fn gap_note(extent: &Extent, axis: &TimeAxis) -> String {
+    let start = axis.start_slot().max(extent.first);
+    let inside: Vec<&Gap> = extent.gaps.iter().filter(|gap| gap.end.0 >= start).collect();
+    let slots = missing(&extent.gaps, Slot(start), Slot(axis.end_slot()));
+    let mut note = String::new();
+    if axis.end_slot() > extent.newest.0 + 1 && axis.buckets > 1 {
+        note.push_str("The newest stretch is dashed, or left out, until it is complete. ");
+    }
+    if slots == 0 {
+        note.push_str("No slot is missing.");
+        return note;
+    }
+    let wide: Vec<_> = inside.iter().filter(|gap| is_wide(gap, axis)).collect();
+    if !wide.is_empty() {
+        let named: Vec<_> = wide
+            .iter()
+            .take(NAMED_GAPS)
+            .map(|gap| format!("{} to {}", format::count(gap.start.0), format::count(gap.end.0)))
+            .collect();
+        note.push_str(&format!("Hatched: slots {} are missing. ", named.join(" and ")));
+    }
+    note.push_str(&format!(
+        "In all, {} of this stretch are missing, in {}.",
+        format::counted(slots, "slot"),
+        format::counted(inside.len() as u64, "gap")
+    ));
+    note
+}

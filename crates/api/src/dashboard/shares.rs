@@ -1,0 +1,199 @@
+//! Shares of blocks with their intervals, as overview, wall and pictures show them.
+
+use consensus::primitives::SLOTS_PER_EPOCH;
+use consensus::{Epoch, Slot};
+use fingerprint::score::wilson;
+use store::{ClientCounts, Gap};
+
+use super::charts::{IntervalRow, Layout, Series, interval_bars};
+use super::format::{self, NBSP, Precision};
+use super::headline::{self, NAMED_FROM};
+use super::period::Period;
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::v1::missing;
+
+/// Seconds per slot where no clock says otherwise.
+const SECONDS_PER_SLOT: u64 = 12;
+
+/// How far the database goes.
+pub(super) struct Extent {
+    pub(super) newest: Slot,
+    pub(super) gaps: Vec<Gap>,
+    /// The first slot after the gap that begins the database.
+    pub(super) first: u64,
+    pub(super) has_blocks: bool,
+}
+
+impl Extent {
+    pub(super) async fn read(state: &AppState) -> Result<Self, ApiError> {
+        let newest = state.store().sync_status().await?.greatest_block_slot;
+        let gaps = state.store().gaps().await?;
+        let first = gaps.first().filter(|gap| gap.start.0 <= 1).map_or(0, |gap| gap.end.0 + 1);
+        Ok(Self { newest, gaps, first, has_blocks: newest.0 > 0 })
+    }
+
+    pub(super) fn end_epoch(&self) -> u64 {
+        self.newest.epoch().0 + 1
+    }
+
+    /// The epochs of a period, cut where the database begins.
+    pub(super) fn start_epoch(&self, period: Period) -> u64 {
+        let wanted = period.epochs().map_or(0, |epochs| self.end_epoch().saturating_sub(epochs));
+        wanted.max(Slot(self.first).epoch().0)
+    }
+}
+
+/// `in the last 7 days (slots 1 to 50,400)`: the time that the counted blocks cover.
+pub(super) fn period_text(state: &AppState, extent: &Extent, start_epoch: u64) -> String {
+    let first = (start_epoch * SLOTS_PER_EPOCH).max(extent.first);
+    let seconds = state.settings().clock.map_or(SECONDS_PER_SLOT, |clock| clock.seconds_per_slot);
+    let slots = (extent.newest.0 + 1).saturating_sub(first);
+    format!(
+        "in {} (slots {} to {})",
+        format::duration(slots * seconds),
+        format::count(first),
+        format::count(extent.newest.0)
+    )
+}
+
+/// Rows sorted by share, `Other` and `Unknown` last and only if they have blocks.
+pub(super) fn interval_rows(counts: &ClientCounts) -> Vec<IntervalRow> {
+    let n = counts.total();
+    if n == 0 {
+        return Vec::new();
+    }
+    let mut rows: Vec<_> = Series::all()
+        .filter(|series| series.is_named() || blocks_of(counts, *series) > 0)
+        .map(|series| {
+            let blocks = blocks_of(counts, series);
+            let (low, high) = wilson(blocks, n);
+            IntervalRow { series, share: blocks as f64 / n as f64, low, high }
+        })
+        .collect();
+    rows.sort_by(|a, b| b.series.is_named().cmp(&a.series.is_named()).then(b.share.total_cmp(&a.share)));
+    rows
+}
+
+pub(super) fn blocks_of(counts: &ClientCounts, series: Series) -> u64 {
+    match series {
+        Series::Client(client) => counts.get(client),
+        Series::Unknown => counts.uncertain,
+    }
+}
+
+/// A period counted.
+pub(super) struct Counted {
+    /// The first epoch.
+    pub(super) start: u64,
+    pub(super) counts: ClientCounts,
+    pub(super) rows: Vec<IntervalRow>,
+}
+
+impl Counted {
+    pub(super) async fn read(state: &AppState, extent: &Extent, period: Period) -> Result<Self, ApiError> {
+        let start = extent.start_epoch(period);
+        let counts = state.store().blocks_per_client(Epoch(start)..Epoch(extent.end_epoch())).await?;
+        Ok(Self { start, counts, rows: interval_rows(&counts) })
+    }
+}
+
+/// A link of a group of which one is current.
+pub(super) struct Choice {
+    pub(super) href: String,
+    pub(super) label: &'static str,
+    pub(super) current: bool,
+}
+
+/// The card of shares now.
+pub(super) struct NowCard {
+    pub(super) subtitle: String,
+    pub(super) choices: Vec<Choice>,
+    pub(super) rows: Vec<NowRow>,
+    pub(super) wide: String,
+    pub(super) narrow: String,
+    pub(super) empty: String,
+    pub(super) note: String,
+    pub(super) caption: String,
+    pub(super) json: String,
+    pub(super) csv: String,
+}
+
+/// A row of its table.
+pub(super) struct NowRow {
+    pub(super) label: String,
+    pub(super) share: String,
+    pub(super) low: String,
+    pub(super) high: String,
+    pub(super) blocks: String,
+    pub(super) third: &'static str,
+    pub(super) two_thirds: &'static str,
+}
+
+/// The rows in words, for those who do not see the picture.
+pub(super) fn in_words(rows: &[IntervalRow]) -> String {
+    if rows.is_empty() {
+        return "No blocks yet".to_owned();
+    }
+    let sentence = |row: &IntervalRow| {
+        let share = format::share(row.share, row.low, row.high);
+        let interval = format::share_interval(row.low, row.high).replace('–', " to ");
+        let against = headline::against(row).0;
+        format!("{} {share} ({interval}), one third: {against}", row.series.name())
+    };
+    rows.iter().map(sentence).collect::<Vec<_>>().join("; ")
+}
+
+/// The card of shares now.
+pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>) -> NowCard {
+    let Counted { start, counts, rows } = counted;
+    let start = *start;
+    let n = counts.total();
+    let end = extent.end_epoch();
+    let description = in_words(rows);
+    let first = (start * SLOTS_PER_EPOCH).max(extent.first);
+    let after = extent.newest.0 + 1;
+    let slots = after.saturating_sub(first);
+    let covered = slots - missing(&extent.gaps, Slot(first), Slot(after)).min(slots);
+    let mut note = format!(
+        "Solid part: 95{NBSP}% interval. Upright tick: share. Pale bar: from zero to it. n{NBSP}={NBSP}{}; \
+         {} of {} slots are known.",
+        format::counted(n, "block"),
+        format::count(covered),
+        format::count(slots)
+    );
+    if n < headline::ENOUGH_BLOCKS {
+        note.push_str(&format!(
+            " Too few blocks to say: from about {} the interval is narrower than ±7{NBSP}points.",
+            headline::ENOUGH_BLOCKS
+        ));
+    }
+    let precision = Precision::of(rows.iter().map(|row| (row.low, row.high)));
+    let table_row = |row: &IntervalRow| {
+        let (third, two_thirds) = headline::against(row);
+        NowRow {
+            label: row.series.label(),
+            share: precision.share(row.share),
+            low: precision.number(row.low),
+            high: precision.number(row.high),
+            blocks: format::count(blocks_of(counts, row.series)),
+            third,
+            two_thirds,
+        }
+    };
+    NowCard {
+        subtitle: format!(
+            "Share of blocks, counted by likeliest client, also below a probability of {NAMED_FROM:.2}; not corrected \
+             for confusion"
+        ),
+        choices,
+        rows: rows.iter().map(table_row).collect(),
+        wide: interval_bars("now", Layout::Wide, rows, &description),
+        narrow: interval_bars("now", Layout::Narrow, rows, &description),
+        empty: "No blocks yet. Shares appear with the first blocks that are classified.".to_owned(),
+        note,
+        caption: format!("Share of {} by consensus client", format::counted(n, "block")),
+        json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}"),
+        csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&format=csv"),
+    }
+}

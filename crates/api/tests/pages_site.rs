@@ -1,0 +1,261 @@
+//! The frame, accuracy, sync, wall and search pages, and pictures for other pages.
+
+mod support;
+
+use api::{ChainClock, Credential, PrivateAccess, Settings};
+use consensus::Slot;
+use fingerprint::{DataOrigin, LabelSource};
+use store::{Gap, GapCause, GapNote};
+use support::chain::{block, fill, small_model};
+use support::{Answer, Server};
+
+const CLOCK: ChainClock = ChainClock { genesis_time: 1_000_000, seconds_per_slot: 12 };
+
+fn live() -> Settings {
+    Settings { clock: Some(CLOCK), ..Settings::default() }
+}
+
+/// Four seconds after the start of slot 2,000.
+fn now() -> u64 {
+    CLOCK.start_of(2_000) + 4
+}
+
+async fn server(settings: Settings) -> Server {
+    let server = Server::start_at(Some(small_model(DataOrigin::GENERATED)), settings, now).await;
+    fill(&server.store, 1_999, 45).await;
+    server
+}
+
+fn guarded() -> Settings {
+    Settings { private: PrivateAccess::Guarded(vec![Credential::bearer("secret")]), ..live() }
+}
+
+fn is_page(answer: &Answer, status: u16) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+    assert!(answer.text.starts_with("<!doctype html>"), "{}", answer.text);
+    let policy = answer.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(!answer.text.contains(" style=") && !answer.text.contains("<style"), "a style is inline");
+    for foreign in ["src=\"http", "href=\"http", "url(http", "//cdn"] {
+        assert!(!answer.text.contains(foreign), "{foreign}");
+    }
+    let loose = (0..10).map(|digit| format!("{digit} %")).find(|text| answer.text.contains(text));
+    assert_eq!(loose, None, "a number is not tied to its unit");
+}
+
+#[tokio::test]
+async fn every_page_has_the_frame_and_says_how_fresh_it_is() {
+    let server = server(live()).await;
+    for path in ["/", "/model", "/sync", "/find", "/model/features/norm_reward"] {
+        let page = server.get(path).await;
+        is_page(&page, 200);
+        assert!(page.text.contains("Skip to content"), "{path}");
+        assert!(page.text.contains("● Live") && page.text.contains(">16\u{a0}s ago</time>"), "{path}");
+        assert!(page.text.contains("role=\"search\""), "{path}");
+        let current = page.text.matches("aria-current=\"page\"").count();
+        assert_eq!(current, usize::from(path != "/find"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_accuracy_page_names_its_data_before_any_number_is_believed() {
+    let server = server(live()).await;
+    let page = server.get("/model").await;
+    is_page(&page, 200);
+    let title = page.text.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
+    assert!(title.contains("balanced accuracy on generated blocks."), "{title}");
+    assert!(title.contains("Not yet measured on mainnet."), "{title}");
+    assert!(page.text.contains("n\u{a0}=\u{a0}90\u{a0}blocks"), "the number of test blocks is missing");
+    assert!(page.text.contains("Rows: built by. Columns: taken for. Cells: percent of the row"));
+    assert!(page.text.contains("there is no calibration chart"), "what is absent is not said");
+    let counts = server.get("/model?view=counts").await;
+    assert!(counts.text.contains("Cells: blocks"), "{}", counts.text);
+    is_page(&server.get("/model?view=shares").await, 400);
+}
+
+#[tokio::test]
+async fn a_model_measured_on_the_network_loses_both_notices() {
+    let origin =
+        DataOrigin { network: Some("mainnet".to_owned()), labels: LabelSource::Graffiti, about: None };
+    let server = Server::start_at(Some(small_model(origin)), live(), now).await;
+    fill(&server.store, 400, 45).await;
+    let page = server.get("/model").await.text;
+    assert!(!page.contains("Not yet measured") && !page.contains("has not been checked"), "{page}");
+}
+
+#[tokio::test]
+async fn without_model_or_blocks_pages_say_why_they_are_empty() {
+    let server = Server::start_at(None, live(), now).await;
+    let page = server.get("/model").await;
+    is_page(&page, 200);
+    assert!(page.text.contains("No model is loaded."));
+    let page = server.get("/sync").await;
+    is_page(&page, 200);
+    assert!(page.text.contains("No blocks yet."));
+    let wall = server.get("/wall").await;
+    is_page(&wall, 200);
+    assert!(wall.text.contains("No blocks yet."));
+    let picture = server.get("/embed/shares.svg").await;
+    assert_eq!(picture.status.as_u16(), 200);
+    assert!(picture.text.contains("No blocks yet"));
+}
+
+#[tokio::test]
+async fn missing_slots_are_listed_with_their_cause_and_what_comes_next() {
+    let server = server(live()).await;
+    server.store.insert_blocks(&[block(2_600, 2_599, fingerprint::Client::Teku, 0.8)]).await.unwrap();
+    let note = |start, end, cause, detail: &str, next_try| GapNote {
+        gap: Gap { start: Slot(start), end: Slot(end) },
+        cause,
+        detail: detail.to_owned(),
+        tries: 4,
+        last_try: now() - 60,
+        next_try,
+    };
+    let notes = [
+        note(2_000, 2_099, GapCause::Pruned, "No node has <these> slots.", None),
+        note(2_100, 2_199, GapCause::Unreachable, "", Some(now() + 3_600)),
+    ];
+    server.store.note_gaps(&notes).await.unwrap();
+    let page = server.get("/sync").await;
+    is_page(&page, 200);
+    let missing = 2_599 - 2_000 + 1;
+    assert!(page.text.contains(&format!("{missing}\u{a0}slots are missing in 1\u{a0}gap.")), "{}", page.text);
+    assert!(page.text.contains("pruned: the sources no longer have it"));
+    assert!(page.text.contains("No node has &#60;these&#62; slots.") || page.text.contains("&lt;these&gt;"));
+    assert!(page.text.contains("cannot be filled: no source has it"));
+    assert!(page.text.contains("tried again at ") && page.text.contains("not known yet"));
+    let complete = Server::start_at(None, live(), now).await;
+    fill(&complete.store, 1_999, 40).await;
+    let page = complete.get("/sync").await.text;
+    assert!(page.contains("Complete: every slot since") && page.contains("No slot is missing."), "{page}");
+}
+
+#[tokio::test]
+async fn the_wall_needs_no_script_to_stay_up_to_date() {
+    let server = server(live()).await;
+    let page = server.get("/wall").await;
+    is_page(&page, 200);
+    assert!(page.text.contains("data-theme=\"dark\""));
+    assert!(page.text.contains("<noscript><meta http-equiv=\"refresh\" content=\"60\"></noscript>"));
+    assert!(page.text.contains("above one third") && !page.text.contains("<nav"), "{}", page.text);
+    let turning = server.get("/wall?rotate=overview,model,sync&every=30").await.text;
+    assert!(
+        turning.contains("content=\"30;url=/wall?view=model&#38;rotate=overview,model,sync"),
+        "{turning}"
+    );
+    let last = server.get("/wall?rotate=overview,model,sync&view=sync").await.text;
+    assert!(last.contains("url=/wall?view=overview"), "{last}");
+    is_page(&server.get("/wall?rotate=nothing").await, 400);
+}
+
+#[tokio::test]
+async fn stale_data_say_since_when() {
+    let server = Server::start_at(None, live(), || CLOCK.start_of(2_100)).await;
+    fill(&server.store, 1_999, 45).await;
+    for path in ["/", "/wall"] {
+        let page = server.get(path).await.text;
+        let title = page.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
+        assert!(title.starts_with("As of "), "{path}: {title}");
+        assert!(page.contains("○ Stale since"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn single_blocks_stay_private_while_shares_accuracy_and_sync_are_open() {
+    let server = server(guarded()).await;
+    for path in ["/", "/model", "/sync", "/wall", "/embed/shares.svg", "/embed/badge.svg"] {
+        let page = server.get(path).await;
+        assert_eq!(page.status.as_u16(), 200, "{path}");
+        assert!(!page.text.contains("/block/0x"), "{path} names a block");
+    }
+    for path in ["/latest", "/find?q=12", "/block/12"] {
+        let page = server.get(path).await;
+        is_page(&page, 401);
+        assert!(page.text.contains("Shares, accuracy and sync are open."), "{path}");
+        assert!(page.headers.contains_key("www-authenticate"), "{path}");
+        let with = [("authorization", "Bearer secret")];
+        let page = server.send_with("GET", path, "", &with).await;
+        assert_ne!(page.status.as_u16(), 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn search_leads_to_what_it_finds() {
+    let server = server(live()).await;
+    let to = |answer: Answer| {
+        assert_eq!(answer.status.as_u16(), 303, "{}", answer.text);
+        answer.headers["location"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(to(server.get("/find?q=1,234").await), "/block/1234");
+    let root = support::chain::root(77);
+    assert_eq!(to(server.get(&format!("/find?q={root}")).await), format!("/block/{root}"));
+    let none = server.get("/find?q=%3Cb%3Enonsense").await;
+    is_page(&none, 404);
+    assert!(none.text.contains("Nothing for “") && none.text.contains("slots 0 to 1,999"), "{}", none.text);
+    assert!(!none.text.contains("<b>nonsense"));
+}
+
+#[tokio::test]
+async fn pictures_stand_alone_and_say_where_they_come_from() {
+    let server = server(live()).await;
+    for file in ["shares", "timeline", "confusion", "badge"] {
+        let picture = server.get(&format!("/embed/{file}.svg")).await;
+        assert_eq!(picture.status.as_u16(), 200, "{file}: {}", picture.text);
+        assert_eq!(picture.content_type(), "image/svg+xml; charset=utf-8");
+        assert_eq!(picture.headers["access-control-allow-origin"], "*");
+        let svg = &picture.text;
+        assert!(svg.starts_with("<svg xmlns="), "{file}");
+        assert!(svg.contains("trained on generated blocks"), "{file} does not name its model");
+        assert!(svg.contains("<title") && svg.contains("<desc"), "{file}");
+        let names = svg.replace("http://www.w3.org/2000/svg", "");
+        assert!(!names.contains("http") && !names.contains("<script") && !names.contains("href="), "{file}");
+        let opened = svg.matches("<svg").count();
+        assert_eq!(opened, svg.matches("</svg>").count(), "{file}");
+        assert!(svg.contains("--c-prysm: #3B7CBD") && svg.contains("--c-prysm: #58A5F8"), "{file}");
+        let tag = picture.headers["etag"].to_str().unwrap().to_owned();
+        let again =
+            server.send_with("GET", &format!("/embed/{file}.svg"), "", &[("if-none-match", &tag)]).await;
+        assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""), "{file}");
+    }
+    let short =
+        server.get("/embed/shares.svg?notes=0&title=0&clients=prysm&w=300&theme=dark&bg=none").await.text;
+    assert!(short.contains("Blockmark · ") && short.contains("width=\"300\""), "{short}");
+    assert!(short.contains("data-theme=\"dark\"") && !short.contains("class=\"ground\""));
+    for bad in
+        ["w=10", "h=9999", "theme=pink", "clients=geth", "network=holesky", "period=2w", "lang=de", "x=1"]
+    {
+        let answer = server.get(&format!("/embed/shares.svg?{bad}")).await;
+        assert_eq!(answer.status.as_u16(), 400, "{bad}");
+        assert!(answer.json()["error"].is_string(), "{bad}");
+    }
+    assert_eq!(server.get("/embed/calibration.svg").await.status.as_u16(), 404);
+    assert_eq!(server.get("/embed/pie.svg").await.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn refusals_from_outside_of_pages_are_pages_for_browsers() {
+    let limits = api::Limits { requests_in_flight: 1, ..api::Limits::default() };
+    let server = server(Settings { limits, ..live() }).await;
+    let browser = [("accept", "text/html"), ("content-encoding", "gzip")];
+    let page = server.send_with("GET", "/model", "", &browser).await;
+    is_page(&page, 415);
+    assert!(page.text.contains("Content-Encoding"), "{}", page.text);
+    let program = server.send_with("GET", "/model", "", &[("content-encoding", "gzip")]).await;
+    assert!(program.json()["error"].is_string());
+    let page = server.send_with("GET", "/nothing/here", "", &[("accept", "text/html")]).await;
+    is_page(&page, 404);
+    let page = server.send_with("POST", "/model", "", &[("accept", "text/html")]).await;
+    is_page(&page, 405);
+}
+
+#[tokio::test]
+async fn the_script_is_small_and_asks_this_server_only() {
+    let server = server(live()).await;
+    let script = server.get("/assets/live.js").await;
+    assert_eq!(script.content_type(), "text/javascript; charset=utf-8");
+    assert!(script.text.len() < 20_000, "{} bytes", script.text.len());
+    assert!(!script.text.contains("http://") && !script.text.contains("https://"));
+    let rows = server.get("/latest").await;
+    assert!(rows.text.contains("data-rows") && rows.text.contains("data-slot=\"1999\""), "{}", rows.text);
+}
