@@ -134,6 +134,12 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages of all commands into a folder.
+    Manual {
+        /// The folder, made if it is not there.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Explain a command, or a topic: inputs.
     Help {
         /// A command or a topic.
@@ -460,6 +466,24 @@ pub(crate) enum DbCommand {
         /// The database to fill: a file or a postgres:// URL. Made if it is a file that is not there.
         #[arg(value_name = "TO")]
         to: PathBuf,
+    },
+    /// Write a copy of the SQLite file that is whole, while others read and write it.
+    Backup {
+        /// The new file.
+        #[arg(value_name = "TO")]
+        to: PathBuf,
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
+    },
+    /// Give up the features behind old verdicts; blocks and verdicts stay.
+    Prune {
+        /// Features of blocks before this slot go.
+        #[arg(long, value_name = "SLOT")]
+        evidence_before: u64,
+        /// The database.
+        #[command(flatten)]
+        db: DbArgs,
     },
     /// Bring an older database to this version's schema.
     Migrate(DbArgs),

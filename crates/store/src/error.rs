@@ -90,6 +90,17 @@ pub enum StoreError {
         "the database is locked by another process that is writing to it; try again when it has finished"
     )]
     Busy,
+    /// What would be written is there.
+    #[error("{} is there already; name another file, or move it away", .path.display())]
+    AlreadyThere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A server is backed up by its own tools.
+    #[error(
+        "a backup is made of an SQLite file; of a PostgreSQL database `pg_dump` makes one, while others write"
+    )]
+    BackupOfServer,
     /// Opened or mounted read only.
     #[error("the database is open for reading only, so nothing can be stored in it")]
     ReadOnly,

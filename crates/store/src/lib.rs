@@ -9,6 +9,7 @@
 //! One transaction changes all four, so that no answer ever needs to scan the blocks.
 
 pub mod affinity;
+mod backup;
 mod browse;
 mod chain;
 mod check;
@@ -32,6 +33,7 @@ mod models;
 mod postgres;
 mod query;
 mod record;
+mod retention;
 mod rollup;
 mod roots;
 mod row;
@@ -43,6 +45,7 @@ mod validator_set;
 mod work;
 
 pub use affinity::{AffinityRule, Verdict, affinity};
+pub use backup::{BackupReport, unfinished};
 pub use browse::{
     BlockFilter, Found, MAX_GROUPED_SLOTS, MissedSlots, MissingSlots, Reorg, Seek, ValidatorFilter,
     ValidatorSummary,

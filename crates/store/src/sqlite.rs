@@ -126,6 +126,11 @@ impl File {
         self.writer.is_none()
     }
 
+    /// A connection that may write another file than this one.
+    pub(crate) async fn connect_for_backup(&self) -> Result<SqliteConnection, StoreError> {
+        connect_to(&self.path, self.patience).await
+    }
+
     /// A connection that reads.
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         Ok(self.readers.acquire().await?)
@@ -202,6 +207,15 @@ async fn connect_writer(path: &Path, patience: Duration) -> Result<SqliteConnect
             Err(error) => waiting.after(opening(path, error)).await?,
         }
     }
+}
+
+/// Reads a copy that nobody else uses.
+pub(crate) async fn connect_to_copy(path: &Path) -> Result<SqliteConnection, StoreError> {
+    connect_to(path, Duration::ZERO).await
+}
+
+async fn connect_to(path: &Path, patience: Duration) -> Result<SqliteConnection, StoreError> {
+    options(path, patience).read_only(true).connect().await.map_err(|error| opening(path, error))
 }
 
 /// Connections that read, the first of them open.

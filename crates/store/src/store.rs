@@ -10,6 +10,7 @@ use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 
 use crate::affinity::{self, AffinityRule, Verdict};
+use crate::backup::{self, BackupReport};
 use crate::chain::{self, ChainMarks, ChainReport, ChainUpdate};
 use crate::check::{self, CheckReport};
 use crate::copy::{self, CopyProgress, CopyReport};
@@ -27,7 +28,7 @@ use crate::models::{self, ModelRecord};
 use crate::query::{self, BlockCursor, LatestBlock, Page, SyncStatus};
 use crate::row::{BlockRow, CanonicalState};
 use crate::work::{self, Milliseconds, WorkItem, WorkStatus};
-use crate::{coverage_table, rollup};
+use crate::{coverage_table, retention, rollup};
 
 /// How long the writer of another process is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +74,18 @@ impl Store {
     /// Ends all connections and moves the write-ahead log into the file. Later calls fail.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.database.close().await
+    }
+
+    /// Writes the SQLite file as it is now into a new file, while others read and write. The copy gets its name once
+    /// it is whole, read back and on disk; until then it is called as [`crate::unfinished`] says.
+    pub async fn backup(&self, target: &Path) -> Result<BackupReport, StoreError> {
+        backup::write(&self.database, target).await
+    }
+
+    /// Deletes the features behind the verdicts of blocks before a slot, some of them in one short transaction. Gives
+    /// how many, and whether there may be more. Blocks and verdicts stay.
+    pub async fn forget_evidence(&self, before: Slot) -> Result<(u64, bool), StoreError> {
+        retention::forget_evidence(&self.database, before).await
     }
 
     /// Stores blocks in one transaction: all of them or none. A known block is compared with what is there: the

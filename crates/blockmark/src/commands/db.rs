@@ -82,6 +82,10 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             Ok(not_taken(&report, file, json))
         }),
         DbCommand::Copy { from, to } => runtime.block_on(copy(context, &url(from)?, &url(to)?)),
+        DbCommand::Backup { to, db } => runtime.block_on(backup(context, &url_of(context, db)?, to)),
+        DbCommand::Prune { evidence_before, db } => {
+            runtime.block_on(prune(context, &url_of(context, db)?, Slot(*evidence_before)))
+        }
         DbCommand::Migrate(args) => runtime.block_on(async {
             let url = url_of(context, args)?;
             let store = open(&url, OpenMode::Existing).await?;
@@ -188,6 +192,53 @@ fn build(context: &Context, url: &StoreUrl, args: &InputArgs, model_path: &Path)
     );
     say(context.global.json, value, text)?;
     Ok(list_bad(&bad, report.blocks(), "inputs", context.global.json))
+}
+
+async fn backup(context: &Context, url: &StoreUrl, to: &Path) -> Result<Outcome> {
+    let store = open(url, OpenMode::ReadOnly).await?;
+    let unfinished = store::unfinished(to);
+    let whole = url.path().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
+    let progress = Shown::new();
+    pipeline::Progress::start(&progress, "Copying", Some(whole >> 20), "MiB");
+    let writing = store.backup(to);
+    tokio::pin!(writing);
+    let mut every = tokio::time::interval(std::time::Duration::from_millis(200));
+    let mut shown = 0;
+    let made = loop {
+        tokio::select! {
+            report = &mut writing => break report,
+            _ = every.tick() => {
+                let written = unfinished.metadata().map_or(0, |metadata| metadata.len()) >> 20;
+                pipeline::Progress::advance(&progress, written.saturating_sub(shown));
+                shown = shown.max(written);
+            }
+        }
+    };
+    pipeline::Progress::finish(&progress, "");
+    let report = made?;
+    let text = format!("Copied {url} into {}: {} bytes.", to.display(), thousands(report.bytes));
+    say(context.global.json, json!({ "backup": to, "bytes": report.bytes }), text)?;
+    Ok(Outcome::Done)
+}
+
+async fn prune(context: &Context, url: &StoreUrl, before: Slot) -> Result<Outcome> {
+    let store = open(url, OpenMode::Existing).await?;
+    let progress = Shown::new();
+    pipeline::Progress::start(&progress, "Pruning", None, "blocks");
+    let mut pruned = 0;
+    loop {
+        let (deleted, more) = store.forget_evidence(before).await?;
+        pruned += deleted;
+        if !more {
+            break;
+        }
+        pipeline::Progress::advance(&progress, deleted);
+    }
+    pipeline::Progress::finish(&progress, "");
+    store.close().await?;
+    let text = format!("{url}: the features of {} blocks are gone.", thousands(pruned));
+    say(context.global.json, json!({ "pruned": pruned }), text)?;
+    Ok(Outcome::Done)
 }
 
 async fn copy(context: &Context, from: &StoreUrl, to: &StoreUrl) -> Result<Outcome> {

@@ -13,6 +13,7 @@ mod fetch;
 mod help;
 mod input;
 mod label;
+mod manual;
 mod model;
 mod plot;
 mod record;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
             clap_complete::generate(shell, &mut Cli::command(), "blockmark", &mut std::io::stdout());
             Ok(Outcome::Done)
         }
+        Command::Manual { dir } => manual::run(&dir),
         Command::Help { topic } => help::run(topic.as_deref()),
     }
 }

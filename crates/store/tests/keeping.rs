@@ -1,0 +1,90 @@
+//! Backups while others write, and what is given up after a time.
+
+mod support;
+
+use consensus::Slot;
+use fingerprint::Client;
+use store::{BlockRow, OpenMode, Store, StoreError, StoreUrl, unfinished};
+use support::{Engine, Scratch, block, each_engine};
+
+each_engine!(only_old_features_are_given_up);
+
+fn with_features(slot: u64) -> BlockRow {
+    let mut row = block(slot, slot - 1, slot % 50, Some(Client::Prysm));
+    row.features = Some(vec![("difflib".to_owned(), slot as f64), ("n_attestations".to_owned(), 8.0)]);
+    row
+}
+
+#[tokio::test]
+async fn a_backup_made_while_another_task_writes_is_one_moment_of_the_database() {
+    const BATCH: u64 = 100;
+    let kept = Scratch::new().create_kept().await;
+    let batch = |n: u64| (n * BATCH + 1..=(n + 1) * BATCH).map(with_features).collect::<Vec<_>>();
+    kept.store.insert_blocks(&batch(0)).await.unwrap();
+    let writer = kept.store.clone();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let writing = tokio::spawn(async move {
+        let mut n = 1;
+        while !*stopped.borrow() {
+            writer
+                .insert_blocks(&(n * BATCH + 1..=(n + 1) * BATCH).map(with_features).collect::<Vec<_>>())
+                .await
+                .unwrap();
+            n += 1;
+        }
+        n
+    });
+    let targets: Vec<_> = (0..3).map(|n| kept.scratch.file(&format!("backup-{n}.sqlite"))).collect();
+    let reading = kept.scratch.open(OpenMode::ReadOnly).await;
+    for target in &targets {
+        let report = reading.backup(target).await.unwrap();
+        assert_eq!(report.bytes, target.metadata().unwrap().len());
+        assert!(!unfinished(target).exists());
+    }
+    stop.send(true).unwrap();
+    let batches = writing.await.unwrap();
+    for target in targets {
+        let copy = Store::open(StoreUrl::from(target), OpenMode::Existing).await.unwrap();
+        assert!(copy.check().await.unwrap().is_sound());
+        let newest = copy.sync_status().await.unwrap().greatest_block_slot.0;
+        assert!(newest >= BATCH && newest.is_multiple_of(BATCH), "half of a batch: {newest}");
+        assert!(newest <= batches * BATCH);
+        assert_eq!(
+            copy.blocks(Slot(0)..Slot(newest + 1), None, usize::MAX).await.unwrap().items.len() as u64,
+            newest
+        );
+        // It goes on as a database of its own.
+        copy.insert_blocks(&[with_features(newest + 1)]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_takes_the_place_of_nothing() {
+    let kept = Scratch::new().create_kept().await;
+    let target = kept.scratch.file("precious");
+    std::fs::write(&target, "precious").unwrap();
+    let error = kept.store.backup(&target).await.unwrap_err();
+    assert!(matches!(error, StoreError::AlreadyThere { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+    let nowhere = kept.scratch.file("no such folder").join("backup.sqlite");
+    kept.store.backup(&nowhere).await.unwrap_err();
+    // What an earlier attempt left does not stop the next one.
+    let target = kept.scratch.file("second");
+    std::fs::write(unfinished(&target), "half").unwrap();
+    kept.store.backup(&target).await.unwrap();
+    assert!(target.exists() && !unfinished(&target).exists());
+}
+
+async fn only_old_features_are_given_up(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    kept.store.insert_blocks(&(1..=50).map(with_features).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(kept.store.forget_evidence(Slot(31)).await.unwrap(), (30, false));
+    for slot in 1..=50 {
+        let row = with_features(slot);
+        let found = kept.store.block_by_root(row.block_root).await.unwrap().unwrap();
+        assert_eq!(found.features, if slot < 31 { None } else { row.features });
+        assert_eq!(found.classification, row.classification);
+    }
+    assert_eq!(kept.store.forget_evidence(Slot(31)).await.unwrap(), (0, false));
+    assert!(kept.store.check().await.unwrap().is_sound());
+}
