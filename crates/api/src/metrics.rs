@@ -127,8 +127,19 @@ pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoRes
         gauge!(WORK, "state" => name).set(count as f64);
     }
     if let Some(follower) = &state.settings().rewards.follower {
+        let status = follower.status();
+        let slots = [
+            ("blockmark_head_slot", status.head.map(|head| head.slot)),
+            ("blockmark_finalized_slot", status.anchor.map(|anchor| anchor.slot)),
+            ("blockmark_node_head_slot", status.node_head),
+        ];
+        for (name, slot) in slots {
+            if let Some(slot) = slot {
+                gauge!(name).set(slot.0 as f64);
+            }
+        }
         let clock = ChainClock::of_followed(follower).or(state.settings().clock);
-        if let (Some(clock), Some(head)) = (clock, follower.status().head) {
+        if let (Some(clock), Some(head)) = (clock, status.head) {
             gauge!(SLOT_LAG).set(clock.slot_at(state.now()).saturating_sub(head.slot.0) as f64);
         }
     }

@@ -89,17 +89,16 @@ pub(crate) async fn update(
         .unwrap_or(0);
     let open = open_from(connection, low).await?;
     let brought: HashSet<Root> = update.rows.iter().map(|row| row.block_root).collect();
-    if update.head.slot < finalized.slot {
-        // A node that is behind. What it brought for the first time is not in the final chain as it is known here.
-        let unknown = open.iter().filter(|block| {
-            let is_old = block.block.slot <= finalized.slot;
-            is_old && block.block.before == CanonicalState::Unknown && brought.contains(&block.root)
-        });
+    let by_root: HashMap<Root, &Open> = open.iter().map(|block| (block.root, block)).collect();
+    if update.head.slot < finalized.slot || leads_past(&by_root, update.head, finalized) {
+        // A node that is behind. What it brought for the first time is not known to be in the final chain.
+        let unknown = open
+            .iter()
+            .filter(|block| block.block.before == CanonicalState::Unknown && brought.contains(&block.root));
         let orphaned = unknown.map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
         let changed = insert::change_states(connection, orphaned.collect()).await?;
         return Ok(ChainReport { rows, changed, settled: true });
     }
-    let by_root: HashMap<Root, &Open> = open.iter().map(|block| (block.root, block)).collect();
     if update.head.root != finalized.root && !by_root.contains_key(&update.head.root) {
         return Ok(ChainReport { rows, changed: 0, settled: false });
     }
@@ -136,6 +135,19 @@ pub(crate) async fn update(
         set_mark(connection, "start", finalized).await?;
     }
     Ok(ChainReport { rows, changed, settled: true })
+}
+
+/// Whether the ancestors of a head, as far as they are stored, go by the final block.
+fn leads_past(by_root: &HashMap<Root, &Open>, head: BlockPlace, finalized: BlockPlace) -> bool {
+    let mut at = head;
+    let mut steps = by_root.len();
+    while at.slot > finalized.slot {
+        let Some(block) = by_root.get(&at.root).filter(|_| steps > 0) else { return false };
+        let Some(parent) = block.parent else { return false };
+        at = BlockPlace { root: parent, slot: block.block.parent_slot };
+        steps -= 1;
+    }
+    at.root != finalized.root
 }
 
 /// Stores all blocks that the final chain has in a range of slots, in the caller's transaction: other blocks of the
@@ -201,12 +213,9 @@ async fn open_between(connection: &mut Connection<'_>, low: u64, end: u64) -> Re
 }
 
 pub(crate) async fn marks(connection: &mut Connection<'_>) -> Result<ChainMarks, StoreError> {
-    let rows = query("SELECT name, slot, block_root FROM chain_marks").fetch_all(connection).await?;
     let mut marks = ChainMarks::default();
-    for row in &rows {
-        let place =
-            BlockPlace { slot: Slot(to_u64(row.try_get(1)?)?), root: root_of_bytes(row.try_get(2)?)? };
-        match row.try_get::<&str>(0)? {
+    for (name, place) in all_marks(connection).await? {
+        match name.as_str() {
             "head" => marks.head = Some(place),
             "finalized" => marks.finalized = Some(place),
             "start" => marks.start = Some(place),
@@ -216,7 +225,40 @@ pub(crate) async fn marks(connection: &mut Connection<'_>) -> Result<ChainMarks,
     Ok(marks)
 }
 
-async fn set_mark(connection: &mut Connection<'_>, name: &str, place: BlockPlace) -> Result<(), StoreError> {
+/// All marks by name, in the order of their names.
+pub(crate) async fn all_marks(
+    connection: &mut Connection<'_>,
+) -> Result<Vec<(String, BlockPlace)>, StoreError> {
+    let rows =
+        query("SELECT name, slot, block_root FROM chain_marks ORDER BY name").fetch_all(connection).await?;
+    let mark = |row: &crate::sql::Row| {
+        let place =
+            BlockPlace { slot: Slot(to_u64(row.try_get(1)?)?), root: root_of_bytes(row.try_get(2)?)? };
+        Ok((row.try_get(0)?, place))
+    };
+    rows.iter().map(mark).collect()
+}
+
+/// The mark that names the network: its root stands where others have that of a block.
+const NETWORK: &str = "network";
+
+/// Says of which network the database is, in the caller's transaction. Another one than before is an error.
+pub(crate) async fn claim(connection: &mut Connection<'_>, network: Root) -> Result<(), StoreError> {
+    let marks = all_marks(connection).await?;
+    match marks.iter().find(|(name, _)| name == NETWORK) {
+        Some((_, known)) if known.root != network => {
+            Err(StoreError::OtherNetwork { known: known.root, given: network })
+        }
+        Some(_) => Ok(()),
+        None => set_mark(connection, NETWORK, BlockPlace { root: network, slot: Slot(0) }).await,
+    }
+}
+
+pub(crate) async fn set_mark(
+    connection: &mut Connection<'_>,
+    name: &str,
+    place: BlockPlace,
+) -> Result<(), StoreError> {
     query(
         "INSERT INTO chain_marks (name, slot, block_root) VALUES ($1, $2, $3) \
          ON CONFLICT (name) DO UPDATE SET slot = excluded.slot, block_root = excluded.block_root",

@@ -1,12 +1,15 @@
-//! Moving a database to another one, of either engine: every block with its evidence, models, rows set aside.
+//! Moving a database to another one, of either engine: every block with its evidence, models, rows set aside, how far
+//! the chain was followed, and why slots are missing.
 
 use std::collections::HashMap;
 
 use consensus::Root;
 
+use crate::chain;
 use crate::db::Database;
 use crate::error::StoreError;
 use crate::evidence;
+use crate::gap_notes;
 use crate::insert;
 use crate::models;
 use crate::query;
@@ -53,7 +56,7 @@ pub struct Digest {
     pub blocks: u64,
     /// Blocks with evidence.
     pub evidence: u64,
-    /// Models and rows set aside.
+    /// Models, rows set aside, marks and notes on gaps.
     pub others: u64,
     sum: u128,
 }
@@ -151,16 +154,22 @@ async fn batch(
     Ok(records.into_iter().map(|record| with(record, &mut features)).collect())
 }
 
-/// Models, rows set aside and what is known of imports, which are few.
+/// Models, rows set aside, marks, notes on gaps, and what is known of imports, which are few.
 async fn others(from: &Database, to: &Database) -> Result<(), StoreError> {
     let mut reader = from.reader().await?;
     let known = models::all(&mut reader.connection()).await?;
     let kept = set_aside(&mut reader.connection()).await?;
     let imports =
         query("SELECT source, last_row, finished FROM imports").fetch_all(&mut reader.connection()).await?;
+    let marks = chain::all_marks(&mut reader.connection()).await?;
+    let notes = gap_notes::all(&mut reader.connection()).await?;
     let mut writer = to.writer().await?;
     let mut transaction = writer.begin().await?;
     let connection = &mut transaction.connection();
+    for (name, place) in marks {
+        chain::set_mark(connection, &name, place).await?;
+    }
+    gap_notes::write(connection, &notes).await?;
     for (_, model) in known {
         models::register(connection, &model.hash, &model.name, &model.info_json).await?;
     }
@@ -234,6 +243,25 @@ async fn digest(database: &Database, progress: &dyn CopyProgress) -> Result<Dige
         bytes.extend(model.hash);
         text(Some(&model.name), &mut bytes);
         text(Some(&model.info_json), &mut bytes);
+        digest.add(&bytes);
+        digest.others += 1;
+    }
+    for (name, place) in chain::all_marks(&mut reader.connection()).await? {
+        bytes.clear();
+        text(Some(&name), &mut bytes);
+        number(Some(place.slot.0), &mut bytes);
+        root(Some(place.root.0), &mut bytes);
+        digest.add(&bytes);
+        digest.others += 1;
+    }
+    for note in gap_notes::all(&mut reader.connection()).await? {
+        bytes.clear();
+        for value in [note.gap.start.0, note.gap.end.0, note.tries, note.last_try] {
+            number(Some(value), &mut bytes);
+        }
+        number(note.next_try, &mut bytes);
+        text(Some(note.cause.name()), &mut bytes);
+        text(Some(&note.detail), &mut bytes);
         digest.add(&bytes);
         digest.others += 1;
     }

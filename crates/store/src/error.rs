@@ -137,6 +137,17 @@ pub enum StoreError {
         /// What happened to the connection.
         detail: String,
     },
+    /// The database is of another network.
+    #[error(
+        "the database is of the network with the genesis validators root {known}, and not of that with {given}; name \
+         another database"
+    )]
+    OtherNetwork {
+        /// The network of the database.
+        known: consensus::Root,
+        /// The network of who opened it.
+        given: consensus::Root,
+    },
     /// A PostgreSQL database without our tables.
     #[error("{url} has no tables of blockmark; `blockmark db init` makes them")]
     NoTables {

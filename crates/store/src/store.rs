@@ -121,6 +121,15 @@ impl Store {
         Ok(report)
     }
 
+    /// Says of which network the database is, by its genesis validators root. Where it is of another one, that is a
+    /// [`StoreError::OtherNetwork`].
+    pub async fn claim_network(&self, genesis_validators_root: Root) -> Result<(), StoreError> {
+        let mut writer = self.database.writer().await?;
+        let mut transaction = writer.begin().await?;
+        chain::claim(&mut transaction.connection(), genesis_validators_root).await?;
+        transaction.commit().await
+    }
+
     /// How far the chain was followed.
     pub async fn chain_marks(&self) -> Result<ChainMarks, StoreError> {
         chain::marks(&mut self.database.reader().await?.connection()).await
@@ -374,6 +383,11 @@ impl Store {
         not_before: Milliseconds,
     ) -> Result<bool, StoreError> {
         work::put_back(&self.database, item, failure, not_before).await
+    }
+
+    /// Whether a slot is in a range of the queue, taken or not.
+    pub async fn has_work_at(&self, slot: Slot) -> Result<bool, StoreError> {
+        work::holds(&mut self.database.reader().await?.connection(), slot).await
     }
 
     /// What is in the queue.

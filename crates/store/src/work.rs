@@ -149,6 +149,16 @@ pub(crate) async fn put_back(
     change(database, item, sql, Some(not_before), Some(failure)).await
 }
 
+/// Whether a slot is in a range of the queue.
+pub(crate) async fn holds(connection: &mut Connection<'_>, slot: Slot) -> Result<bool, StoreError> {
+    let found = query("SELECT 1 FROM work_items WHERE start_slot <= $1 AND end_slot >= $2 LIMIT 1")
+        .bind(to_i64(slot.0))
+        .bind(to_i64(slot.0))
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
 pub(crate) async fn status(
     connection: &mut Connection<'_>,
     now: Milliseconds,

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consensus::{Epoch, Root, Slot};
 use store::{
-    BlockPlace, BlockRow, CanonicalState, ChainUpdate, ClientCounts, Gap, GapCause, GapNote, IntervalSet,
-    Store,
+    BlockPlace, BlockRow, CanonicalState, ChainMarks, ChainUpdate, ClientCounts, Gap, GapCause, GapNote,
+    IntervalSet, Store,
 };
 use support::{Dice, Engine, Scratch, block, each_engine};
 
@@ -17,6 +17,8 @@ each_engine!(
     an_unknown_head_and_a_node_that_is_behind_change_no_state,
     notes_on_gaps_replace_each_other_and_go_when_filled,
     unknown_slots_end_with_the_parent_that_is_missing,
+    a_database_is_of_one_network,
+    a_head_that_is_not_above_the_final_block_changes_no_state,
 );
 
 /// A tree of blocks above a final one.
@@ -232,4 +234,55 @@ async fn unknown_slots_end_with_the_parent_that_is_missing(engine: Engine) {
     let gap = |start: u64, end: u64| vec![Gap { start: Slot(start), end: Slot(end) }];
     assert_eq!(store.gaps().await.unwrap(), gap(4, 39));
     assert_eq!(store.unknown_slots().await.unwrap(), gap(4, 30));
+}
+
+async fn a_database_is_of_one_network(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    let (ours, other) = (support::root(1, 0, 1), support::root(2, 0, 1));
+    for _ in 0..2 {
+        kept.store.claim_network(ours).await.unwrap();
+    }
+    let refused = kept.store.claim_network(other).await.unwrap_err();
+    assert!(refused.to_string().contains(&ours.to_string()), "{refused}");
+    assert_eq!(kept.store.chain_marks().await.unwrap(), ChainMarks::default());
+}
+
+async fn a_head_that_is_not_above_the_final_block_changes_no_state(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    let store = &kept.store;
+    let child = |slot: u64, parent: &BlockRow, proposer: u64| {
+        let mut row = block(slot, parent.slot.0, proposer, None);
+        row.parent_root = Some(parent.block_root);
+        row
+    };
+    let place = |row: &BlockRow| BlockPlace { root: row.block_root, slot: row.slot };
+    let first = block(1, 0, 1, None);
+    let second = child(2, &first, 1);
+    let third = child(3, &second, 1);
+    let genesis = BlockPlace { root: support::root(0, 0, 0), slot: Slot(0) };
+    let main = [first.clone(), second.clone(), third.clone()];
+    let update = ChainUpdate { rows: &main, head: place(&third), finalized: genesis };
+    assert!(store.apply_chain_update(&update).await.unwrap().settled);
+    let update = ChainUpdate { rows: &[], head: place(&third), finalized: place(&second) };
+    store.apply_chain_update(&update).await.unwrap();
+    // A node that does not know of finality yet follows a branch that goes by the final block.
+    let beside = child(2, &first, 2);
+    let side = [beside.clone(), child(4, &beside, 2)];
+    let update = ChainUpdate { rows: &side, head: place(&side[1]), finalized: genesis };
+    store.apply_chain_update(&update).await.unwrap();
+    let state = async |row: &BlockRow| {
+        store.block_by_root(row.block_root).await.unwrap().expect("it is stored").canonical
+    };
+    for (row, expected) in [
+        (&first, CanonicalState::Finalized),
+        (&second, CanonicalState::Finalized),
+        (&third, CanonicalState::Canonical),
+        (&side[0], CanonicalState::Orphaned),
+        (&side[1], CanonicalState::Orphaned),
+    ] {
+        assert_eq!(state(row).await, expected, "slot {}", row.slot);
+    }
+    let marks = store.chain_marks().await.unwrap();
+    assert_eq!((marks.head, marks.finalized), (Some(place(&third)), Some(place(&second))));
+    assert!(store.check().await.unwrap().is_sound());
 }

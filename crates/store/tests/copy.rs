@@ -8,9 +8,10 @@ use consensus::{Epoch, Slot};
 use fingerprint::Client;
 use private_postgres::PrivatePostgres;
 use store::{
-    BlockRow, CanonicalState, CopyProgress, OpenMode, RootOrigin, Store, StoreError, surrogate_root,
+    BlockPlace, BlockRow, CanonicalState, ChainUpdate, CopyProgress, Gap, GapCause, GapNote, OpenMode,
+    RootOrigin, Store, StoreError, surrogate_root,
 };
-use support::{Dice, Engine, Kept, Scratch, block};
+use support::{Dice, Engine, Kept, Scratch, block, root};
 
 /// More than one batch.
 const BLOCKS: u64 = 20_000;
@@ -50,6 +51,20 @@ async fn filled(engine: Engine) -> Kept {
     kept.scratch
         .run("INSERT INTO imported_rows (source_row, reason, original) VALUES (7, 'no slot', '{\"slot\":null}')")
         .await;
+    let place = BlockPlace { root: root(7, 6, 1), slot: Slot(7) };
+    let update = ChainUpdate { rows: &[], head: place, finalized: place };
+    kept.store.apply_chain_update(&update).await.unwrap();
+    kept.store.claim_network(root(1, 0, 9)).await.unwrap();
+    let gap = Gap { start: Slot(97), end: Slot(97) };
+    let note = GapNote {
+        gap,
+        cause: GapCause::Pruned,
+        detail: "no state".to_owned(),
+        tries: 3,
+        last_try: 5,
+        next_try: Some(9),
+    };
+    kept.store.note_gaps(&[note]).await.unwrap();
     kept
 }
 
@@ -68,6 +83,9 @@ async fn same(a: &Store, b: &Store) {
     }
     let latest = async |store: &Store| store.latest_per_validator(None, 1000).await.unwrap();
     assert_eq!(latest(a).await, latest(b).await);
+    assert_eq!(a.chain_marks().await.unwrap(), b.chain_marks().await.unwrap());
+    assert_eq!(a.gap_notes().await.unwrap(), b.gap_notes().await.unwrap());
+    assert!(matches!(b.claim_network(root(2, 0, 9)).await, Err(StoreError::OtherNetwork { .. })));
     let check = b.check().await.unwrap();
     assert!(check.is_sound(), "{check:?}");
 }
@@ -82,7 +100,7 @@ async fn there_and_back_is_the_same() {
     let server = Scratch::on(Engine::Postgres).create_kept().await;
     let there = first.store.copy_to(&server.store, &()).await.unwrap();
     assert_eq!((there.blocks, there.inserted, there.resumed), (count, count, 0));
-    assert!(there.digest.evidence > count / 5 && there.digest.others == 4, "{there:?}");
+    assert!(there.digest.evidence > count / 5 && there.digest.others == 9, "{there:?}");
     same(&first.store, &server.store).await;
     let back = Scratch::on(Engine::Sqlite).create_kept().await;
     let report = server.store.copy_to(&back.store, &()).await.unwrap();

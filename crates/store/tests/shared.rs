@@ -97,6 +97,9 @@ async fn work_of_the_lost_is_taken_by_others(engine: Engine) {
     store.offer_work(&[gap(10, 19), gap(30, 39)]).await.unwrap();
     let lost = store.take_work(100, 200).await.unwrap().unwrap();
     assert_eq!((lost.gap, lost.attempt, lost.last_failure.clone()), (gap(30, 39), 1, None));
+    for (slot, is_there) in [(9, false), (10, true), (19, true), (20, false), (39, true), (40, false)] {
+        assert_eq!(store.has_work_at(Slot(slot)).await.unwrap(), is_there, "{slot}");
+    }
     let second = store.take_work(150, 250).await.unwrap().unwrap();
     assert_eq!(second.gap, gap(10, 19));
     assert_eq!(store.take_work(199, 300).await.unwrap(), None);

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use api::ChainClock;
+use consensus::Root;
 use serde::Serialize;
 use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
 use store::{OpenMode, Store, StoreError, StoreUrl};
@@ -90,8 +91,8 @@ pub(crate) async fn before_start(settings: &ServiceConfig) -> Result<()> {
     database(settings, &mut items).await;
     for Item { check, state, detail } in items {
         match state {
-            State::Ok => tracing::info!(check, "{detail}"),
-            State::Warn => tracing::warn!(check, "{detail}"),
+            State::Ok => tracing::info!("Before the start, {check}: {detail}"),
+            State::Warn => tracing::warn!("Before the start, {check}: {detail}"),
             State::Fail => return Err(hinted(detail, "blockmark check")),
         }
     }
@@ -125,8 +126,16 @@ impl NetworkError {
     }
 }
 
-/// Asks nodes for their network, which must be the one of the settings, and learns its clock.
-pub(crate) async fn network(api: &BeaconApi, expected: &str) -> Result<ChainClock, NetworkError> {
+/// A network as nodes describe it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Network {
+    pub(crate) clock: ChainClock,
+    /// What tells it from all others.
+    pub(crate) genesis_validators_root: Root,
+}
+
+/// Asks nodes for their network, which must be the one of the settings.
+pub(crate) async fn network(api: &BeaconApi, expected: &str) -> Result<Network, NetworkError> {
     let (spec, _) = api.spec().await?;
     let genesis = api.genesis().await?;
     let found = &spec.config.config_name;
@@ -134,7 +143,10 @@ pub(crate) async fn network(api: &BeaconApi, expected: &str) -> Result<ChainCloc
         return Err(NetworkError::Another { found: found.clone(), expected: expected.to_owned() });
     }
     let seconds_per_slot = spec.config.slot_duration_ms.div_ceil(1_000).max(1);
-    Ok(ChainClock { genesis_time: genesis.time, seconds_per_slot })
+    Ok(Network {
+        clock: ChainClock { genesis_time: genesis.time, seconds_per_slot },
+        genesis_validators_root: genesis.validators_root,
+    })
 }
 
 async fn nodes(settings: &ServiceConfig, items: &mut Vec<Item>) {
@@ -161,13 +173,13 @@ async fn node(settings: &ServiceConfig, url: &str, items: &mut Vec<Item>) {
     let state = if syncing.is_syncing { State::Warn } else { State::Ok };
     let said = if syncing.is_syncing { "is syncing" } else { "is in sync" };
     items.push(item("node", state, format!("{name}: {version} {said}, head at slot {}", syncing.head_slot)));
-    let time = match network(&api, &settings.network).await {
-        Ok(time) => time,
+    let network = match network(&api, &settings.network).await {
+        Ok(network) => network,
         Err(error) => return items.push(item("network", State::Fail, format!("{name}: {error}"))),
     };
     items.push(item("network", State::Ok, format!("{name}: {}", settings.network)));
     items.push(match api.header(BlockId::Head).await {
-        Ok(Some(head)) => clock(&name, head.slot.0, time, unix_time()),
+        Ok(Some(head)) => clock(&name, head.slot.0, network.clock, unix_time()),
         Ok(None) => item("clock", State::Fail, format!("{name} has no head")),
         Err(error) => item("clock", State::Fail, error),
     });

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
-use super::check::{self, NetworkError};
+use super::check::{self, Network, NetworkError};
 use super::db::open;
 use super::serve::{bind, stopped};
 use super::{Context, config, model, runtime};
@@ -85,20 +85,20 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
 struct Nodes {
     api: Option<BeaconApi>,
     network: String,
-    clock: OnceCell<ChainClock>,
+    known: OnceCell<Network>,
 }
 
 impl Nodes {
     fn of(settings: &ServiceConfig) -> Result<Self> {
         let api = (!settings.nodes.is_empty())
             .then(|| BeaconApi::new(&settings.nodes, ApiOptions { rounds: 1, ..settings.api }));
-        Ok(Self { api: api.transpose()?, network: settings.network.clone(), clock: OnceCell::new() })
+        Ok(Self { api: api.transpose()?, network: settings.network.clone(), known: OnceCell::new() })
     }
 
     /// Refuses nodes of another network. Nodes that don't answer yet are waited for later.
     async fn ask_once(&self) -> Result<()> {
         let Some(api) = &self.api else { return Ok(()) };
-        match self.clock.get_or_try_init(|| check::network(api, &self.network)).await {
+        match self.known.get_or_try_init(|| check::network(api, &self.network)).await {
             Err(NetworkError::NoAnswer(error)) => {
                 tracing::warn!(%error, "No beacon node answers yet");
                 Ok(())
@@ -108,10 +108,14 @@ impl Nodes {
         }
     }
 
-    /// Waits until nodes of the right network answer. Nothing where it was stopped before.
-    async fn wait(&self, stop: &StopSwitch) -> Result<Option<ChainClock>> {
+    /// Waits until nodes of the right network answer, which must be the network of the database. Nothing where it was
+    /// stopped before.
+    async fn wait(&self, store: &Store, stop: &StopSwitch) -> Result<Option<ChainClock>> {
         loop {
             if let Some(clock) = self.clock() {
+                if let Some(network) = self.known.get() {
+                    store.claim_network(network.genesis_validators_root).await?;
+                }
                 return Ok(Some(clock));
             }
             tokio::select! {
@@ -124,7 +128,7 @@ impl Nodes {
     /// The clock as nodes tell it. Without nodes it is the one that the name of the network tells, or that of mainnet.
     fn clock(&self) -> Option<ChainClock> {
         let without = || self.api.is_none().then(|| clock_of(&self.network).unwrap_or(ChainClock::MAINNET));
-        self.clock.get().copied().or_else(without)
+        self.known.get().map(|network| network.clock).or_else(without)
     }
 }
 
@@ -183,20 +187,21 @@ impl Parts<'_> {
         let judge = self.models.map(|models| ChainJudge::new(Arc::clone(models), self.settings.evidence));
         let follower = driver.as_ref().map(|(follower, _)| follower.clone());
         let mut tasks: Vec<(&'static str, JoinHandle<Result<()>>)> = Vec::new();
-        if let (Some(follower), Some(judge)) = (follower.clone(), judge.clone()) {
+        // First of all, because the router is where measurements begin.
+        if let (Some(serve), Some(listener)) = (&self.settings.serve, listener) {
+            tasks.push(("serving", self.serve(serve, listener, follower.clone())?));
+        }
+        if let (Some(follower), Some(judge)) = (follower, judge.clone()) {
             let recorder = Recorder::new(follower, self.store.clone(), judge).run(self.stop.clone());
             tasks.push(("recording", tokio::spawn(async { Ok(recorder.await?) })));
         }
         if let Some(judge) = judge {
             tasks.extend(self.fill(judge));
         }
-        if let (Some(serve), Some(listener)) = (&self.settings.serve, listener) {
-            tasks.push(("serving", self.serve(serve, listener, follower)?));
-        }
         if let Some((_, driver)) = driver {
-            let (nodes, stop) = (Arc::clone(&self.nodes), self.stop.clone());
+            let (nodes, stop, store) = (Arc::clone(&self.nodes), self.stop.clone(), self.store.clone());
             let following = async move {
-                match nodes.wait(&stop).await? {
+                match nodes.wait(&store, &stop).await? {
                     Some(_) => Ok(driver.run(stop).await?),
                     None => Ok(()),
                 }
@@ -215,7 +220,12 @@ impl Parts<'_> {
         };
         let ended = tokio::time::timeout(self.settings.grace, end).await;
         match (failed, ended) {
-            (Some(error), _) => Err(error),
+            (Some((_, Err(error))), _) => Err(error),
+            // What made it end is what another part says, if one does.
+            (Some((what, Ok(()))), ended) => {
+                ended.unwrap_or(Ok(()))?;
+                Err(anyhow!("{what} ended by itself"))
+            }
             (None, Ok(result)) => result,
             (None, Err(_)) => {
                 tracing::warn!("Parts that did not end in time are given up; what is stored is whole");
@@ -228,7 +238,7 @@ impl Parts<'_> {
     async fn until_stopped(
         &self,
         tasks: &mut Vec<(&'static str, JoinHandle<Result<()>>)>,
-    ) -> Option<anyhow::Error> {
+    ) -> Option<(&'static str, Result<()>)> {
         let first = futures::future::select_all(tasks.iter_mut().map(|(_, task)| task));
         let (ended, index) = tokio::select! {
             () = stopped() => return None,
@@ -236,10 +246,7 @@ impl Parts<'_> {
         };
         let (what, _) = tasks.remove(index);
         let result = ended.map_err(anyhow::Error::new).and_then(|ended| ended);
-        Some(match result {
-            Ok(()) => anyhow!("{what} ended by itself"),
-            Err(error) => error.context(format!("{what} ended")),
-        })
+        Some((what, result.with_context(|| format!("{what} ended with an error"))))
     }
 
     /// Fills gaps once the network is known.
@@ -247,7 +254,7 @@ impl Parts<'_> {
         let backfill = self.settings.backfill.clone()?;
         let (store, nodes, stop) = (self.store.clone(), Arc::clone(&self.nodes), self.stop.clone());
         let filling = async move {
-            let Some(clock) = nodes.wait(&stop).await? else { return Ok(()) };
+            let Some(clock) = nodes.wait(&store, &stop).await? else { return Ok(()) };
             let policy = HealPolicy { seconds_per_slot: clock.seconds_per_slot, ..backfill.policy };
             let now = Arc::new(check::unix_time);
             Healer::new(store, judge, backfill.sources, policy, now).run(stop).await;

@@ -9,5 +9,6 @@ mod failures;
 mod following;
 mod node;
 mod place;
+mod processes;
 mod service;
 mod trouble;

@@ -9,21 +9,26 @@ use std::process::{Child, Stdio};
 use consensus::{Epoch, Slot};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use store::{BlockRow, CanonicalState, OpenMode, Store};
+use store::{BlockRow, CanonicalState, OpenMode, Store, StoreUrl};
 use testkit::{DevNode, Network, Tree, TreePlan};
 
 use crate::place::Place;
 use crate::trouble::{signal, wait_until};
 
 /// A running service.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     address: String,
 }
 
 impl Running {
-    fn start(place: &Place, node: &DevNode, database: &str) -> Self {
-        let words = [
+    pub(crate) fn start(place: &Place, node: &DevNode, database: &str) -> Self {
+        Self::of(place.command(&Self::words(node, database)))
+    }
+
+    /// The command line of a service that fills the whole past.
+    pub(crate) fn words<'a>(node: &'a DevNode, database: &'a str) -> [&'a str; 17] {
+        [
             "run",
             "--beacon-node",
             &node.url,
@@ -41,13 +46,18 @@ impl Running {
             "backfill.chunk_slots=16",
             "--set",
             "backfill.lease_seconds=1",
-        ];
-        let mut child = place.command(&words).stderr(Stdio::piped()).spawn().expect("it starts");
+        ]
+    }
+
+    /// Waits until it serves.
+    pub(crate) fn of(mut command: std::process::Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut line = String::new();
+        let (mut line, mut before) = (String::new(), String::new());
         while !line.starts_with("Dashboard: http://") {
+            before.push_str(&line);
             line.clear();
-            assert!(said.read_line(&mut line).expect("text") > 0, "it ended before it served");
+            assert!(said.read_line(&mut line).expect("text") > 0, "it ended before it served: {before}");
         }
         let address = line["Dashboard: http://".len()..].split('/').next().expect("an address").to_owned();
         // Whatever else it says must not fill the pipe.
@@ -55,7 +65,7 @@ impl Running {
         Self { child, address }
     }
 
-    fn get(&self, path: &str) -> Option<String> {
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
         let mut connection = TcpStream::connect(&self.address).ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         connection.write_all(request.as_bytes()).ok()?;
@@ -64,20 +74,21 @@ impl Running {
         Some(answer)
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("SIGKILL");
         self.child.wait().expect("it ends");
     }
 
     /// Waits until all of a tree is in, and ends it in order.
-    fn finish(mut self, tree: &Tree) {
+    pub(crate) fn finish(mut self, tree: &Tree) {
         let head = format!("\"head_slot\":{},", tree.slot(&tree.head()));
         let last = tree.last_final().map_or(Slot(0), |(root, _)| tree.slot(&root));
         let last = format!("\"finalized_slot\":{last},");
+        let blocks = format!("blockmark_blocks {}", tree.main.len());
         wait_until("all is in", || {
             let health = self.get("/health/ready").unwrap_or_default();
-            let gaps = self.get("/sync/gaps").unwrap_or_default();
-            health.contains(&head) && health.contains(&last) && gaps.ends_with("\r\n\r\n[]")
+            let metrics = self.get("/metrics").unwrap_or_default();
+            health.contains(&head) && health.contains(&last) && metrics.lines().any(|line| line == blocks)
         });
         let metrics = self.get("/metrics").expect("it answers");
         for name in [
@@ -94,10 +105,10 @@ impl Running {
 }
 
 /// The blocks of the chain as they are stored, and whether everything beside them agrees.
-fn stored(place: &Place, database: &str, tree: &Tree) -> Vec<BlockRow> {
+pub(crate) fn stored(place: &Place, database: &str, tree: &Tree) -> Vec<BlockRow> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let store = Store::open(&place.path(database), OpenMode::ReadOnly).await.expect("a database");
+        let store = Store::open(url(place, database), OpenMode::ReadOnly).await.expect("a database");
         let check = store.check().await.expect("a check");
         assert!(check.is_sound(), "{check:?}");
         let rows = store.blocks(Slot(0)..Slot(1 << 30), None, 100_000).await.expect("rows").items;
@@ -109,6 +120,15 @@ fn stored(place: &Place, database: &str, tree: &Tree) -> Vec<BlockRow> {
         assert_eq!(counts.total(), chain.len() as u64);
         chain
     })
+}
+
+/// Where a database is that was named to a program in this folder.
+fn url(place: &Place, database: &str) -> StoreUrl {
+    if database.contains("://") {
+        database.parse().expect("a URL")
+    } else {
+        StoreUrl::from(place.path(database))
+    }
 }
 
 #[test]

@@ -18,13 +18,8 @@ pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a Blo
     }
 }
 
-/// How it stands after a transaction.
-pub(super) fn settled(follower: &Follower, report: &ChainReport) {
-    let status = follower.status();
-    let slot = |place: Option<source::follow::Place>| place.map_or(0, |place| place.slot.0);
-    gauge!("blockmark_head_slot").set(slot(status.head) as f64);
-    gauge!("blockmark_finalized_slot").set(slot(status.anchor) as f64);
-    gauge!("blockmark_node_head_slot").set(status.node_head.map_or(0, |slot| slot.0) as f64);
+/// What a transaction changed.
+pub(super) fn settled(report: &ChainReport) {
     counter!("blockmark_state_changes_total").increment(report.changed);
 }
 

@@ -17,7 +17,7 @@ mod measure;
 mod recorder;
 
 pub use heal::{
-    ChunkError, HealPlan, HealPolicy, HealSource, HealStep, Healer, History, UnixClock, check_links,
+    Above, ChunkError, HealPlan, HealPolicy, HealSource, HealStep, Healer, History, UnixClock, check_links,
 };
 pub use judge::ChainJudge;
 pub use recorder::Recorder;

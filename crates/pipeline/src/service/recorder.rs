@@ -60,6 +60,8 @@ impl Recorder {
     /// with the chain when the lead falls to it.
     pub async fn run(mut self, stop: StopSwitch) -> Result<(), StoreError> {
         let mut is_told = false;
+        let mut is_last_try = false;
+        measure::leads(false);
         loop {
             match self.store.try_lead().await {
                 Ok(Some(mut lead)) => {
@@ -85,9 +87,13 @@ impl Recorder {
                 Err(error @ StoreError::ReadOnly) => return Err(error),
                 Err(error) => tracing::warn!(%error, "Whether to record the chain can't be told for now"),
             }
+            if is_last_try {
+                return Ok(());
+            }
             tokio::select! {
                 () = tokio::time::sleep(LEAD_EVERY) => {}
-                () = stop.stopped() => return Ok(()),
+                // The leader may have ended just before.
+                () = stop.stopped() => is_last_try = true,
             }
         }
     }
@@ -232,7 +238,7 @@ impl Recorder {
             self.look();
             return Ok(false);
         }
-        measure::settled(&self.follower, &report);
+        measure::settled(&report);
         self.settled = Some(goal);
         self.forget();
         Ok(true)

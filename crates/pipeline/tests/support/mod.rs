@@ -51,6 +51,7 @@ fn patience() -> ApiOptions {
 /// The service under test.
 pub(crate) struct Service {
     follower: Follower,
+    store: Store,
     stop: StopSwitch,
     following: JoinHandle<Result<(), FollowError>>,
     recording: JoinHandle<Result<(), StoreError>>,
@@ -70,7 +71,7 @@ impl Service {
         let recorder = Recorder::new(follower.clone(), store.clone(), judge.clone());
         let recording = tokio::spawn(recorder.run(stop.clone()));
         let following = tokio::spawn(driver.run(stop.clone()));
-        Self { follower, stop, following, recording }
+        Self { follower, store: store.clone(), stop, following, recording }
     }
 
     /// Ends in the middle of whatever it does.
@@ -80,18 +81,23 @@ impl Service {
         let _ = (self.recording.await, self.following.await);
     }
 
-    /// Waits until a block is the head and another one final, then lets it end in order. Gives whether that was so
+    /// Waits until a block is the head and another one final, for the database too, then lets it end in order. Gives whether that was so
     /// still at the end: an event that comes late may lead away from the head.
     pub(crate) async fn finish(self, head: Root, last: Option<Root>) -> bool {
         let is_there =
             |view: &ChainView| view.head().root == head && last.is_none_or(|last| view.anchor().root == last);
-        while self.follower.view(is_there) != Some(true) {
-            assert!(!self.following.is_finished(), "following ended");
+        // The lead of one that was killed may outlive it for a moment.
+        while self.follower.view(is_there) != Some(true) || !self.has_stored(head).await {
+            assert!(!self.following.is_finished() && !self.recording.is_finished(), "it ended by itself");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.stop.stop();
         self.following.await.expect("no panic").expect("no error");
         self.recording.await.expect("no panic").expect("no error");
         self.follower.view(is_there) == Some(true)
+    }
+
+    async fn has_stored(&self, head: Root) -> bool {
+        self.store.chain_marks().await.expect("marks").head.is_some_and(|mark| mark.root == head)
     }
 }

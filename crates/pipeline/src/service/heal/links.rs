@@ -1,15 +1,24 @@
 //! Whether blocks that came for missing slots belong between those that are there.
 
+use consensus::Root;
 use store::{BlockPlace, BlockRow, Gap, GapCause};
 
 use super::read::ChunkError;
 
-/// Checks that blocks are one chain, within the chunk, which ends where the block above says and does not contradict
-/// the blocks below.
+/// What says how a chunk must end.
+#[derive(Clone, Copy, Debug)]
+pub enum Above<'a> {
+    /// The block above it, which names its parent.
+    Block(&'a BlockRow),
+    /// Its last block has this root.
+    Root(Root),
+}
+
+/// Checks that blocks are one chain, within the chunk, which ends as is said and does not contradict the blocks below.
 pub fn check_links(
     rows: &[BlockRow],
     chunk: Gap,
-    above: Option<&BlockRow>,
+    above: Above<'_>,
     below: &[BlockPlace],
 ) -> Result<(), ChunkError> {
     let wrong = |detail: String| Err(ChunkError { cause: GapCause::Contradicted, detail });
@@ -31,22 +40,26 @@ pub fn check_links(
         }
         before = Some(row);
     }
-    if let Some(above) = above {
-        match before {
-            Some(last) if !follows(above, last) => {
-                return wrong(format!(
-                    "the block of slot {} that is stored does not follow that of slot {} that came",
-                    above.slot, last.slot
-                ));
-            }
-            None if above.parent_slot >= chunk.start => {
-                return wrong(format!(
-                    "no block came for slot {}, where the parent of the block of slot {} is",
-                    above.parent_slot, above.slot
-                ));
-            }
-            _ => {}
+    match (above, before) {
+        (Above::Block(above), Some(last)) if !follows(above, last) => {
+            return wrong(format!(
+                "the block of slot {} that is stored does not follow that of slot {} that came",
+                above.slot, last.slot
+            ));
         }
+        (Above::Block(above), None) if above.parent_slot >= chunk.start => {
+            return wrong(format!(
+                "no block came for slot {}, where the parent of the block of slot {} is",
+                above.parent_slot, above.slot
+            ));
+        }
+        (Above::Root(root), last) if last.is_none_or(|last| last.block_root != root) => {
+            return wrong(format!(
+                "the last block that came is not {root}, which is final for slot {}",
+                chunk.end
+            ));
+        }
+        _ => {}
     }
     let Some(first) = rows.first() else { return Ok(()) };
     if first.parent_slot >= chunk.start {
@@ -101,19 +114,22 @@ mod tests {
     fn only_a_chain_that_fits_is_taken() {
         let chunk = Gap { start: Slot(10), end: Slot(20) };
         let below = [BlockPlace { root: block(9, 8).block_root, slot: Slot(9) }];
-        let check = |rows: &[BlockRow], above: Option<&BlockRow>| check_links(rows, chunk, above, &below);
+        let check =
+            |rows: &[BlockRow], above: &BlockRow| check_links(rows, chunk, Above::Block(above), &below);
         let whole = [block(10, 9), block(12, 10), block(19, 12)];
-        assert_eq!(check(&whole, Some(&block(21, 19))), Ok(()));
-        assert_eq!(check(&whole, None), Ok(()));
-        assert_eq!(check(&[], Some(&block(21, 8))), Ok(()), "an empty stretch that the block above confirms");
-        assert!(check(&[], Some(&block(21, 12))).is_err(), "the parent is missing");
-        assert!(check(&whole, Some(&block(21, 18))).is_err(), "another parent");
-        assert!(check(&whole[1..], Some(&block(21, 19))).is_err(), "the first is missing");
-        assert!(check(&[block(10, 9), block(19, 12)], None).is_err(), "one in the middle is missing");
-        assert!(check(&[block(10, 9), block(21, 10)], None).is_err(), "outside");
-        let other = BlockRow { parent_root: Some(Root([77; 32])), ..block(10, 9) };
-        assert!(check(&[other], None).is_err(), "another block is stored below");
-        let unsaid = BlockRow { parent_root: None, ..block(10, 9) };
-        assert_eq!(check(&[unsaid], None), Ok(()));
+        let above = block(21, 19);
+        assert_eq!(check(&whole, &above), Ok(()));
+        assert_eq!(check(&[], &block(21, 8)), Ok(()), "an empty stretch that the block above confirms");
+        assert!(check(&[], &block(21, 12)).is_err(), "the parent is missing");
+        assert!(check(&whole, &block(21, 18)).is_err(), "another parent");
+        assert!(check(&whole[1..], &above).is_err(), "the first is missing");
+        assert!(check(&[block(10, 9), block(19, 12)], &above).is_err(), "one in the middle is missing");
+        assert!(check(&[block(10, 9), block(21, 10)], &block(22, 21)).is_err(), "outside");
+        let first = |parent_root| [BlockRow { parent_root, ..block(10, 9) }, block(19, 10)];
+        assert!(check(&first(Some(Root([77; 32]))), &above).is_err(), "another block is stored below");
+        assert_eq!(check(&first(None), &above), Ok(()), "no word on the parent");
+        let ends = |rows: &[BlockRow], root| check_links(rows, chunk, Above::Root(root), &below);
+        assert_eq!(ends(&whole, whole[2].block_root), Ok(()));
+        assert!(ends(&whole, whole[1].block_root).is_err() && ends(&[], whole[2].block_root).is_err());
     }
 }

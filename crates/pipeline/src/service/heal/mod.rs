@@ -15,13 +15,15 @@ use std::time::Duration;
 
 use consensus::Slot;
 use source::StopSwitch;
-use store::{BlockPlace, BlockRow, CanonicalState, Gap, GapCause, GapNote, Store, StoreError, WorkItem};
+use store::{
+    BlockPlace, BlockRow, CanonicalState, ChainMarks, Gap, GapCause, GapNote, Store, StoreError, WorkItem,
+};
 use tokio::sync::Notify;
 
 use super::judge::ChainJudge;
 use super::measure;
 
-pub use links::check_links;
+pub use links::{Above, check_links};
 pub use plan::{HealPlan, HealPolicy, History};
 pub use read::{ChunkError, HealSource};
 
@@ -30,9 +32,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(12);
 
 /// How often a chunk that is read looks whether the one above it is stored.
 const WAIT_FOR_ABOVE: Duration = Duration::from_millis(250);
-
-/// A chunk that was put back because of the one above it is left alone for so long, in milliseconds.
-const AFTER_ABOVE: u64 = 1_000;
 
 /// Chunks that are put into the queue ahead.
 const OFFERED: usize = 16;
@@ -88,6 +87,7 @@ impl std::fmt::Debug for Healer {
 
 /// The gaps at a moment.
 struct Sight {
+    marks: ChainMarks,
     plan: HealPlan,
     notes: Vec<GapNote>,
     now: u64,
@@ -97,7 +97,7 @@ struct Sight {
 enum Linked {
     Fits,
     Wrong(ChunkError),
-    /// Nobody stored the slots above.
+    /// Nobody stored the slots above, or is about to.
     Waits,
 }
 
@@ -201,12 +201,13 @@ impl Healer {
         let marks = self.store.chain_marks().await?;
         let (gaps, notes) = (self.store.unknown_slots().await?, self.store.gap_notes().await?);
         let now = (self.clock)();
-        Ok(Sight { plan: HealPlan::of(&gaps, &notes, &marks, &self.policy, now), notes, now })
+        let plan = HealPlan::of(&gaps, &notes, &marks, &self.policy, now);
+        Ok(Sight { marks, plan, notes, now })
     }
 
     /// Fills what is due of an item, or notes why not.
     async fn work(&self, item: &WorkItem, stop: &StopSwitch) -> Result<HealStep, StoreError> {
-        let Sight { plan, notes, now } = self.look().await?;
+        let Sight { plan, notes, now, .. } = self.look().await?;
         let Some((chunk, stretch)) = plan.within(item.gap) else {
             self.store.finish_work(item).await?;
             return Ok(HealStep::Passed(item.gap));
@@ -235,8 +236,8 @@ impl Healer {
                 }
                 Linked::Wrong(error) => failures.push(error),
                 Linked::Waits => {
-                    let later = self.now_ms().saturating_add(AFTER_ABOVE);
-                    self.store.put_work_back(item, "the slots above are not filled yet", later).await?;
+                    // It comes again with the next plan, cut to fit the piece above.
+                    self.store.finish_work(item).await?;
                     return Ok(HealStep::Passed(item.gap));
                 }
             }
@@ -272,27 +273,28 @@ impl Healer {
         })
     }
 
-    /// Waits until the slots above a chunk are stored, or nobody is to fill them for now, and checks that blocks lead
-    /// there.
+    /// Waits until the slots above a chunk are stored, and checks that blocks lead there.
     async fn linked(&self, rows: &[BlockRow], chunk: Gap) -> Result<Linked, StoreError> {
         let waiting = async {
             loop {
+                let Sight { marks, plan, .. } = self.look().await?;
                 let (above, below) = self.neighbours(chunk).await?;
-                let gap_above = above.as_ref().and_then(|above| {
-                    let start = Slot(chunk.end.0.saturating_add(1));
-                    (above.parent_slot >= start).then_some(Gap { start, end: above.parent_slot })
-                });
-                let is_to_be_filled = match gap_above {
-                    Some(gap) => self.look().await?.plan.within(gap).is_some(),
-                    None => false,
+                // What is stored above the final block may be of a branch that is given up.
+                let above = match (&above, marks.finalized) {
+                    (_, Some(last)) if last.slot == chunk.end => Some(Above::Root(last.root)),
+                    (Some(above), _) if above.parent_slot <= chunk.end => Some(Above::Block(above)),
+                    _ => None,
                 };
-                if !is_to_be_filled {
-                    // Where what lies above can't be had, there is nobody to contradict.
-                    let above = above.as_ref().filter(|_| gap_above.is_none());
+                if let Some(above) = above {
                     return Ok(match check_links(rows, chunk, above, &below) {
                         Ok(()) => Linked::Fits,
                         Err(error) => Linked::Wrong(error),
                     });
+                }
+                let next = Slot(chunk.end.0.saturating_add(1));
+                let is_due = plan.within(Gap { start: next, end: next }).is_some();
+                if !is_due || !self.store.has_work_at(next).await? {
+                    return Ok(Linked::Waits);
                 }
                 tokio::select! {
                     () = self.wake.notified() => {}
@@ -321,11 +323,8 @@ impl Healer {
         } else {
             detail.join("; ")
         };
-        // Where these are not to be had, older ones are not either.
-        let gap = match cause {
-            GapCause::Pruned | GapCause::Unreachable | GapCause::Refused => Gap { end: chunk.end, ..stretch },
-            GapCause::NotWanted | GapCause::Contradicted | GapCause::BadData => chunk,
-        };
+        // Older ones hang on these.
+        let gap = Gap { end: chunk.end, ..stretch };
         let before = notes.iter().filter(|note| note.gap.start <= gap.end && note.gap.end >= chunk.start);
         let tries = before.map(|note| note.tries).max().unwrap_or(0).saturating_add(1);
         let next_try = Some(now.saturating_add(self.policy.pause(cause, tries)));

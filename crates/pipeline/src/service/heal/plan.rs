@@ -173,28 +173,20 @@ fn clip(gap: Gap, low: u64, high: u64) -> Option<Gap> {
     (start <= end).then_some(Gap { start: Slot(start), end: Slot(end) })
 }
 
-/// What no note holds back, the newest first; `until` becomes the earliest time at which that changes.
-fn due(gap: Gap, notes: &[GapNote], now: u64, until: &mut Option<u64>) -> Vec<Gap> {
-    let mut rest = Vec::new();
-    let mut end = gap.end.0;
-    for note in notes.iter().rev().filter(|note| note.gap.start <= gap.end && note.gap.end >= gap.start) {
-        // What was not wanted once is wanted now: it lies within bounds.
-        let held = note.cause != GapCause::NotWanted && note.next_try.is_none_or(|at| at > now);
-        if !held {
-            continue;
-        }
-        *until = match (*until, note.next_try) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        rest.extend(clip(gap, note.gap.end.0.saturating_add(1), end));
-        end = note.gap.start.0.saturating_sub(1);
-        if end < gap.start.0 {
-            return rest;
-        }
-    }
-    rest.extend(clip(gap, gap.start.0, end));
-    rest
+/// What is due of a gap: all of it, or what lies above the newest note that holds slots back, because a chain is followed
+/// from the blocks above. `until` becomes the earliest time at which that changes.
+fn due(gap: Gap, notes: &[GapNote], now: u64, until: &mut Option<u64>) -> Option<Gap> {
+    // What was not wanted once is wanted now: it lies within bounds.
+    let holds = |note: &&GapNote| {
+        let touches = note.gap.start <= gap.end && note.gap.end >= gap.start;
+        touches && note.cause != GapCause::NotWanted && note.next_try.is_none_or(|at| at > now)
+    };
+    let Some(note) = notes.iter().rev().find(holds) else { return Some(gap) };
+    *until = match (*until, note.next_try) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    clip(gap, note.gap.end.0.saturating_add(1), gap.end.0)
 }
 
 #[cfg(test)]
@@ -240,13 +232,13 @@ mod tests {
         assert_eq!(first(&at(&waits, 90)), Some((gap(601, 650), gap(600, 650))));
         let all = [note(gap(1, 450), GapCause::Pruned, Some(70)), waits[0].clone()];
         assert_eq!(at(&all, 50), HealPlan { until: Some(70), ..HealPlan::default() });
-        // A note in the middle holds back only what it is about.
+        // A note in the middle holds back what lies below it, too.
         let middle = [note(gap(401, 430), GapCause::BadData, None), waits[0].clone()];
-        assert_eq!(first(&at(&middle, 50)), Some((gap(431, 450), gap(431, 450))));
+        assert_eq!(at(&middle, 50).due, [gap(431, 450)]);
         assert_eq!(at(&middle, 50).within(gap(380, 440)), Some((gap(431, 440), gap(431, 450))));
         let middle = [note(gap(401, 450), GapCause::BadData, None), waits[0].clone()];
-        assert_eq!(first(&at(&middle, 50)), Some((gap(301, 400), gap(1, 400))));
-        assert_eq!(at(&middle, 50).within(gap(401, 650)), None);
+        assert_eq!(at(&middle, 50).due, []);
+        assert_eq!(at(&middle, 90).due, [gap(600, 650)]);
     }
 
     #[test]

@@ -1,0 +1,123 @@
+//! Several services on one database, and databases that fail under them.
+
+#![cfg(unix)]
+
+use std::process::Command;
+
+use private_postgres::PrivatePostgres;
+use testkit::{DevNode, Network, Tree, TreePlan};
+
+use crate::place::Place;
+use crate::service::{Running, stored};
+use crate::trouble::wait_until;
+
+/// A node that knows the first half of what happens, so that there is a past to fill, and the other half.
+fn half_way<'a>(tree: &'a Tree, runtime: &tokio::runtime::Runtime) -> (DevNode, &'a [testkit::Step]) {
+    let node = runtime.block_on(DevNode::start(Network::of(tree)));
+    node.put_state("finalized", &tree.genesis);
+    node.put_state("genesis", &tree.genesis);
+    let (past, future) = tree.steps.split_at(tree.steps.len() / 2);
+    for step in past {
+        node.learn(tree, *step);
+    }
+    (node, future)
+}
+
+fn measured(service: &Running, line: &str) -> bool {
+    service.get("/metrics").is_some_and(|text| text.lines().any(|found| found == line))
+}
+
+fn leads(service: &Running) -> bool {
+    measured(service, "blockmark_leader 1")
+}
+
+/// Two services follow and fill; the leader is killed, and the other one takes over. `interrupt` is what happens to
+/// the database later.
+fn share(database: &str, place: &Place, interrupt: impl FnOnce()) {
+    let tree = Tree::grow(TreePlan { slots: 72, seed: 41, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (node, future) = half_way(&tree, &runtime);
+    let feed = |steps: &[testkit::Step]| {
+        for step in steps {
+            node.learn(&tree, *step);
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+    };
+    let leader = Running::start(place, &node, database);
+    wait_until("the first one leads", || leads(&leader));
+    let second = Running::start(place, &node, database);
+    assert!(measured(&second, "blockmark_leader 0"));
+    let third = future.len() / 3;
+    feed(&future[..third]);
+    leader.kill();
+    wait_until("another one leads", || leads(&second));
+    let standby = Running::start(place, &node, database);
+    feed(&future[third..2 * third]);
+    interrupt();
+    feed(&future[2 * third..]);
+    wait_until("one leads in the end", || leads(&second) || leads(&standby));
+    second.finish(&tree);
+    wait_until("the last one leads", || leads(&standby));
+    standby.finish(&tree);
+    // An event that comes late may lead away from the head; whoever listens from now on hears none.
+    Running::start(place, &node, database).finish(&tree);
+    stored(place, database, &tree);
+}
+
+#[test]
+fn services_share_a_file() {
+    share("shared.sqlite", &Place::with_blocks(), || ());
+}
+
+#[test]
+fn services_share_a_server_that_crashes() {
+    let Some(server) = PrivatePostgres::start() else { return };
+    share(&server.url(), &Place::with_blocks(), || {
+        server.crash();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        server.restart();
+    });
+}
+
+#[test]
+fn a_full_disk_is_waited_for_and_nothing_is_lost() {
+    let tree = Tree::grow(TreePlan { slots: 64, seed: 43, branch_percent: 0, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (node, future) = half_way(&tree, &runtime);
+    let place = Place::with_blocks();
+    place.run(&["db", "init", "--db", "full.sqlite"]).exits(0);
+    // In blocks of 512 bytes, or of 1024 in some shells. The signal is ignored, so that writing fails.
+    let line = "trap '' XFSZ; ulimit -f 600; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_blockmark")]).args(Running::words(&node, "full.sqlite"));
+    command.current_dir(place.path(""));
+    let limited = Running::of(command);
+    for step in future {
+        node.learn(&tree, *step);
+    }
+    let failures = |service: &Running| {
+        let text = service.get("/metrics").unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix("blockmark_store_failures_total "));
+        value.is_some_and(|value| value != "0")
+    };
+    wait_until("writing fails", || failures(&limited));
+    assert!(limited.get("/health/live").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+    limited.kill();
+    Running::start(&place, &node, "full.sqlite").finish(&tree);
+    stored(&place, "full.sqlite", &tree);
+}
+
+#[test]
+fn a_database_of_another_network_is_refused() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let place = Place::with_blocks();
+    let plan = TreePlan { slots: 9, branch_percent: 0, ..TreePlan::default() };
+    let [ours, other] = [1, 2].map(|seed| Tree::grow(TreePlan { seed, ..plan }));
+    let (node, future) = half_way(&ours, &runtime);
+    for step in future {
+        node.learn(&ours, *step);
+    }
+    Running::start(&place, &node, "ours.sqlite").finish(&ours);
+    let (node, _) = half_way(&other, &runtime);
+    place.run(&Running::words(&node, "ours.sqlite")).exits(1).says("name another database");
+}
