@@ -66,6 +66,20 @@ pub enum ApiError {
     /// Too many requests at once.
     #[error("the server is answering as many requests as it can; try again in a second")]
     Busy,
+    /// Too many streams at once.
+    #[error("as many streams are open as there may be; try again in a second")]
+    TooManyStreams,
+    /// None of the forms that there are is accepted.
+    #[error("none of the types in Accept is one this address has: {0}")]
+    NotAcceptable(String),
+    /// Too many requests from one address.
+    #[error("more than {limit} requests in a minute from your address; try again in {wait} s")]
+    TooOften {
+        /// Requests a minute.
+        limit: u32,
+        /// Seconds until the next one is taken.
+        wait: u64,
+    },
     /// The answer took too long.
     #[error("the request took longer than {0} s")]
     Timeout(u64),
@@ -92,7 +106,11 @@ impl ApiError {
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::NoModel | Self::Busy | Self::Timeout(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
+            Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoModel | Self::Busy | Self::TooManyStreams | Self::Timeout(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Store(
                 StoreError::Busy
                 | StoreError::DiskFull
@@ -162,7 +180,10 @@ impl IntoResponse for ApiError {
             Self::Unauthorized(_) => {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, Self::challenge());
             }
-            Self::Busy | Self::Timeout(_) => {
+            Self::TooOften { wait, .. } => {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            }
+            Self::Busy | Self::TooManyStreams | Self::Timeout(_) => {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

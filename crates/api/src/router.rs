@@ -1,5 +1,7 @@
 //! All addresses put together, with what surrounds them.
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -15,7 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::error::ApiError;
 use crate::openapi::Description;
 use crate::state::AppState;
-use crate::{auth, compat, dashboard, health, lighthouse, limits, metrics, v1};
+use crate::{auth, compat, dashboard, health, lighthouse, limits, metrics, openapi, v1};
 
 fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -32,7 +34,14 @@ fn private() -> OpenApiRouter<AppState> {
 
 /// The description of all addresses.
 pub(crate) fn description() -> utoipa::openapi::OpenApi {
-    described(private()).to_openapi()
+    let mut description = described(private()).to_openapi();
+    openapi::complete(&mut description, &private_paths());
+    description
+}
+
+/// The addresses that are not open to everybody.
+fn private_paths() -> BTreeSet<String> {
+    private().to_openapi().paths.paths.into_keys().collect()
 }
 
 /// Everything that is served.
@@ -40,7 +49,8 @@ pub fn router(state: AppState) -> Router {
     metrics::install();
     let body_limit = state.settings().limits.classify_body_bytes;
     let guarded = private().route_layer(from_fn_with_state(state.clone(), auth::require));
-    let (routes, description) = described(guarded).split_for_parts();
+    let (routes, mut description) = described(guarded).split_for_parts();
+    openapi::complete(&mut description, &private_paths());
     routes
         .route("/metrics", get(metrics::render))
         .merge(dashboard::routes())

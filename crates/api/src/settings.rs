@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::rewards::Scale;
 use source::chain_input::ChainInput;
 use source::follow::Follower;
+
+use crate::entities::Entities;
 
 /// Everything the router is told beside the database and the model.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub struct Settings {
     pub clock: Option<ChainClock>,
     /// Where block rewards come from.
     pub rewards: RewardSettings,
+    /// Names of validators.
+    pub entities: Arc<Entities>,
 }
 
 /// Where `/lighthouse/analysis/block_rewards` and the `block_reward` events get their answers. With neither source
@@ -56,6 +61,7 @@ impl Default for Settings {
             model_name: "model".to_owned(),
             clock: None,
             rewards: RewardSettings::default(),
+            entities: Arc::default(),
         }
     }
 }

@@ -7,6 +7,8 @@ use fingerprint::classifier::Model;
 use store::Store;
 use tokio::sync::Semaphore;
 
+use crate::entities::Entities;
+use crate::feed::Feed;
 use crate::freshness::Freshness;
 use crate::settings::Settings;
 
@@ -27,6 +29,7 @@ struct Inner {
     classifications: Arc<Semaphore>,
     rewards: Arc<Semaphore>,
     event_streams: Arc<Semaphore>,
+    feed: Arc<Feed>,
 }
 
 impl AppState {
@@ -42,6 +45,7 @@ impl AppState {
         let rewards = Arc::new(Semaphore::new(settings.limits.rewards_in_flight.max(1)));
         let event_streams = Arc::new(Semaphore::new(settings.limits.event_streams.max(1)));
         let model_name = model.as_ref().map_or_else(String::new, |model| model.name(&settings.model_name));
+        let feed = Feed::new(store.clone());
         Self(Arc::new(Inner {
             store,
             model,
@@ -52,6 +56,7 @@ impl AppState {
             classifications,
             rewards,
             event_streams,
+            feed,
         }))
     }
 
@@ -91,6 +96,19 @@ impl AppState {
 
     pub(crate) fn event_streams(&self) -> &Arc<Semaphore> {
         &self.0.event_streams
+    }
+
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
+    }
+
+    pub(crate) fn entities(&self) -> &Entities {
+        &self.settings().entities
+    }
+
+    /// Ends streams of verdicts, which would keep a server from stopping.
+    pub fn end_streams(&self) {
+        self.0.feed.end();
     }
 
     /// How fresh the newest judged slot is.

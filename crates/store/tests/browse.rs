@@ -377,6 +377,16 @@ async fn groups_and_graffiti_are_counted(engine: Engine) {
     let error = store.blocks_per_group(Slot(0)..Slot(MAX_GROUPED_SLOTS + 1), 2, group_of).await.unwrap_err();
     assert!(matches!(error, StoreError::RangeTooLong { .. }), "{error:?}");
 
+    let mut runs: BTreeMap<u64, ClientCounts> = BTreeMap::new();
+    for row in rows.iter().filter(|row| range.contains(&row.slot)) {
+        if row.canonical != CanonicalState::Orphaned {
+            let run = 20 + (row.slot.0 - 20) / 7 * 7;
+            runs.entry(run).or_default().count(row.classification.best_guess_single);
+        }
+    }
+    let found = store.shares_of_slots(range.clone(), 7).await.unwrap();
+    assert_eq!(found, runs.into_iter().map(|(slot, counts)| (Slot(slot), counts)).collect::<Vec<_>>());
+
     let matrix = store.confusion_matrix(range.clone()).await.unwrap();
     for truth in Client::ALL {
         for verdict in Client::ALL.into_iter().map(Some).chain([None]) {

@@ -110,7 +110,7 @@ pub(super) fn time_card(
     let table_row =
         |(slot, counts): &(Slot, ClientCounts)| bucket_row(axis.bucket_label(slot.0), counts, &shown);
     let query = format!(
-        "/api/v1/shares?start_epoch={}&end_epoch={}&bucket_epochs={}",
+        "/api/v1/shares?start_epoch={}&end_epoch={}&bucket_epochs={}&partial=true",
         axis.start_epoch,
         axis.end_epoch(),
         axis.bucket_epochs

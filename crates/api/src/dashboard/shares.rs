@@ -193,7 +193,7 @@ pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>)
         empty: "No blocks yet. Shares appear with the first blocks that are classified.".to_owned(),
         note,
         caption: format!("Share of {} by consensus client", format::counted(n, "block")),
-        json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}"),
-        csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&format=csv"),
+        json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true"),
+        csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true&format=csv"),
     }
 }

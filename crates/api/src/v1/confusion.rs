@@ -1,25 +1,34 @@
 //! `/api/v1/confusion`: verdicts against graffiti, for every client.
 
-use axum::Json;
 use axum::extract::State;
-use consensus::Slot;
 use fingerprint::Client;
 use fingerprint::score::wilson;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::shapes::client_name;
+use super::answer::{Answer, ListForm};
+use super::range::{Bounds, MAX_SLOT, validity};
+use super::shapes::{FormParam, client_name};
+use super::table::{Cell, Kind, Table};
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
 
 /// The range of slots.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Range {
     /// The first slot; the default is 0.
+    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
     start_slot: Option<u64>,
     /// The slot after the last; the default is no end.
+    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
     end_slot: Option<u64>,
+    /// The form, where `Accept` can't say it.
+    #[param(inline)]
+    #[serde(rename = "format")]
+    _format: Option<FormParam>,
 }
 
 /// How often verdict and graffiti agree, per client.
@@ -64,26 +73,48 @@ fn rate(part: u64, n: u64) -> Option<Rate> {
     path = "/api/v1/confusion",
     tag = "v1",
     params(Range),
-    responses((status = 200, body = Confusions), (status = 401, description = "Private."))
+    responses((status = 200, description = "Every client.", content(
+        (Confusions = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
+    )))
 )]
 pub(crate) async fn confusion(
     State(state): State<AppState>,
+    ListForm(form): ListForm,
     Params(range): Params<Range>,
-) -> Result<Json<Confusions>, ApiError> {
-    let start = range.start_slot.unwrap_or(0);
-    let slots = Slot(start)..Slot(range.end_slot.unwrap_or(u64::MAX).max(start));
-    let mut clients = Vec::new();
-    for client in Client::NAMED {
-        let counts = state.store().confusion(client, slots.clone()).await?;
-        clients.push(ClientConfusion {
+) -> Result<Answer, ApiError> {
+    let bounds = Bounds { start_slot: range.start_slot, end_slot: range.end_slot, ..Bounds::default() };
+    let wanted = bounds.slots(&state)?;
+    let matrix = state.store().confusion_matrix(wanted.or(0, MAX_SLOT + 1)).await?;
+    let client = |client: Client| {
+        let score = matrix.score(client);
+        ClientConfusion {
             client: client_name(client),
-            true_pos: counts.true_pos,
-            true_neg: counts.true_neg,
-            false_pos: counts.false_pos,
-            false_neg: counts.false_neg,
-            recall: rate(counts.true_pos, counts.true_pos + counts.false_neg),
-            precision: rate(counts.true_pos, counts.true_pos + counts.false_pos),
-        });
+            true_pos: score.true_positives,
+            true_neg: score.true_negatives,
+            false_pos: score.false_positives,
+            false_neg: score.false_negatives,
+            recall: rate(score.true_positives, score.true_positives + score.false_negatives),
+            precision: rate(score.true_positives, score.true_positives + score.false_positives),
+        }
+    };
+    let clients = Client::NAMED.into_iter().map(client).collect();
+    let answer = Confusions { truth: "graffiti", clients };
+    Answer::list(form, &answer, table, validity(&state, wanted).await?)
+}
+
+fn table(confusions: &Confusions) -> Table {
+    let names = ["true_pos", "true_neg", "false_pos", "false_neg"];
+    let rates = ["recall", "recall_low", "recall_high", "precision", "precision_low", "precision_high"];
+    let columns = [("client", Kind::Text)].into_iter().chain(names.map(|name| (name, Kind::Number)));
+    let mut table = Table::new(columns.chain(rates.map(|name| (name, Kind::Real))));
+    for one in &confusions.clients {
+        let cells = |rate: &Option<Rate>| -> [Cell; 3] {
+            let part = |part: fn(&Rate) -> f64| rate.as_ref().map(part).into();
+            [part(|rate| rate.value), part(|rate| rate.low), part(|rate| rate.high)]
+        };
+        let counts = [one.true_pos, one.true_neg, one.false_pos, one.false_neg].map(Cell::from);
+        let row = [Cell::from(one.client.as_str())].into_iter().chain(counts);
+        table.row(row.chain(cells(&one.recall)).chain(cells(&one.precision)));
     }
-    Ok(Json(Confusions { truth: "graffiti", clients }))
+    table
 }

@@ -1,14 +1,27 @@
 //! `/api/v1/models`: which models gave the verdicts.
 
-use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::shapes::hex;
+use super::answer::{Answer, ListForm, Validity};
+use super::shapes::{FormParam, hex};
+use super::table::{Cell, Kind, Table};
 use crate::error::ApiError;
+use crate::query::Params;
 use crate::state::AppState;
+
+/// In which form.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    /// The form, where `Accept` can't say it.
+    #[param(inline)]
+    #[serde(rename = "format")]
+    _format: Option<FormParam>,
+}
 
 /// The models that the database knows.
 #[derive(Serialize, ToSchema)]
@@ -31,8 +44,20 @@ pub(crate) struct ModelEntry {
 }
 
 /// The models that gave the stored verdicts, and the one that is loaded.
-#[utoipa::path(get, path = "/api/v1/models", tag = "v1", responses((status = 200, body = Models)))]
-pub(crate) async fn models(State(state): State<AppState>) -> Result<Json<Models>, ApiError> {
+#[utoipa::path(
+    get,
+    path = "/api/v1/models",
+    tag = "v1",
+    params(Query),
+    responses((status = 200, description = "All models.", content(
+        (Models = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
+    )))
+)]
+pub(crate) async fn models(
+    State(state): State<AppState>,
+    ListForm(form): ListForm,
+    _: Params<Query>,
+) -> Result<Answer, ApiError> {
     let loaded = state.model().map(|model| model.hash());
     let mut models: Vec<_> = state
         .store()
@@ -59,5 +84,23 @@ pub(crate) async fn models(State(state): State<AppState>) -> Result<Json<Models>
             }),
         }
     }
-    Ok(Json(Models { models }))
+    Answer::list(form, &Models { models }, table, Validity::Changing)
+}
+
+fn table(models: &Models) -> Table {
+    let mut table = Table::new([
+        ("hash", Kind::Text),
+        ("name", Kind::Text),
+        ("loaded", Kind::Text),
+        ("info", Kind::Text),
+    ]);
+    for model in &models.models {
+        table.row([
+            Cell::from(model.hash.clone()),
+            model.name.clone().into(),
+            model.loaded.into(),
+            model.info.to_string().into(),
+        ]);
+    }
+    table
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use consensus::Slot;
 use fingerprint::Client;
 use fingerprint::score::wilson;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{BlockRow, CanonicalState, ClientCounts, RootOrigin};
 use utoipa::ToSchema;
+
+use super::table::{Cell, Kind, Table};
+use crate::entities::Entities;
 
 /// A client's name in JSON.
 pub(crate) fn client_name(client: Client) -> String {
@@ -27,6 +31,8 @@ pub(crate) struct Block {
     parent_slot: u64,
     parent_root: Option<String>,
     proposer_index: u64,
+    /// Who runs the proposer: an entity's name in addresses; null if nobody is known to.
+    entity: Option<String>,
     /// The likeliest client; null if there is none.
     client: Option<String>,
     /// Its probability; null if there is none.
@@ -47,8 +53,10 @@ pub(crate) struct Block {
     features: Option<BTreeMap<String, f64>>,
 }
 
-impl From<BlockRow> for Block {
-    fn from(row: BlockRow) -> Self {
+impl Block {
+    /// The block of a row, with who runs its proposer.
+    pub(crate) fn of(row: BlockRow, entities: &Entities) -> Self {
+        let entity = entities.of(row.proposer_index).map(|entity| entity.slug.clone());
         let verdict = row.classification;
         let client = verdict.best_guess_single;
         Self {
@@ -57,6 +65,7 @@ impl From<BlockRow> for Block {
             parent_slot: row.parent_slot.0,
             parent_root: row.parent_root.map(|root| root.to_string()),
             proposer_index: row.proposer_index.0,
+            entity,
             client: client.map(client_name),
             probability: client.map(|client| verdict.probability(client)),
             label: verdict.best_guess_multi,
@@ -68,6 +77,103 @@ impl From<BlockRow> for Block {
             features: row.features.map(|features| features.into_iter().collect()),
         }
     }
+
+    /// Blocks as a table: all but the features.
+    pub(crate) fn table<'b>(blocks: impl IntoIterator<Item = &'b Self>) -> Table {
+        let text = |name: &str| (name.to_owned(), Kind::Text);
+        let number = |name: &str| (name.to_owned(), Kind::Number);
+        let mut columns = vec![
+            number("slot"),
+            text("block_root"),
+            number("parent_slot"),
+            text("parent_root"),
+            number("proposer_index"),
+            text("entity"),
+            text("client"),
+            ("probability".to_owned(), Kind::Real),
+            text("label"),
+        ];
+        columns.extend(Client::ALL.map(|client| (format!("p_{}", client_name(client)), Kind::Real)));
+        columns.extend(["graffiti", "graffiti_client", "state", "model"].map(text));
+        let mut table = Table::new(columns);
+        for block in blocks {
+            let mut row: Vec<Cell> = vec![
+                block.slot.into(),
+                block.block_root.clone().into(),
+                block.parent_slot.into(),
+                block.parent_root.clone().into(),
+                block.proposer_index.into(),
+                block.entity.clone().into(),
+                block.client.clone().into(),
+                block.probability.into(),
+                block.label.clone().into(),
+            ];
+            let probability = |client| block.probabilities.get(&client_name(client)).copied().into();
+            row.extend(Client::ALL.map(probability));
+            row.extend([
+                block.graffiti.clone().into(),
+                block.graffiti_client.clone().into(),
+                block.state.into(),
+                block.model.clone().into(),
+            ]);
+            table.row(row);
+        }
+        table
+    }
+}
+
+/// Slots that a page of a list was searched for in.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(crate) struct Searched {
+    /// The first slot.
+    pub(crate) start_slot: u64,
+    /// The slot after the last.
+    pub(crate) end_slot: u64,
+}
+
+impl From<std::ops::Range<Slot>> for Searched {
+    fn from(range: std::ops::Range<Slot>) -> Self {
+        Self { start_slot: range.start.0, end_slot: range.end.0 }
+    }
+}
+
+/// A client in a query; `unknown` stands for blocks without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientParam {
+    Grandine,
+    Lighthouse,
+    Lodestar,
+    Nimbus,
+    Other,
+    Prysm,
+    Teku,
+    Unknown,
+}
+
+impl ClientParam {
+    /// The verdict meant.
+    pub(crate) const fn verdict(self) -> Option<Client> {
+        match self {
+            Self::Grandine => Some(Client::Grandine),
+            Self::Lighthouse => Some(Client::Lighthouse),
+            Self::Lodestar => Some(Client::Lodestar),
+            Self::Nimbus => Some(Client::Nimbus),
+            Self::Other => Some(Client::Other),
+            Self::Prysm => Some(Client::Prysm),
+            Self::Teku => Some(Client::Teku),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// The form of a list, where `Accept` can't say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FormParam {
+    Json,
+    Csv,
+    Parquet,
 }
 
 /// What the chain made of a block, in one word.
@@ -80,8 +186,8 @@ pub(crate) const fn state_name(state: CanonicalState) -> &'static str {
     }
 }
 
-/// A client's share of the counted blocks, with its 95 % interval.
-#[derive(Serialize, ToSchema)]
+/// A client's share of blocks, with its 95 % interval.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Share {
     /// The client; null for blocks without one.
     pub(crate) client: Option<String>,

@@ -1,10 +1,10 @@
 //! `/api/v1/sync`: how far the database goes, what is missing, how old it is.
 
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::{Answer, JsonOnly, Validity};
 use crate::error::ApiError;
 use crate::freshness::Freshness;
 use crate::state::AppState;
@@ -34,7 +34,7 @@ pub(crate) struct SyncGap {
 
 /// How far the database goes, what is missing, and how old it is.
 #[utoipa::path(get, path = "/api/v1/sync", tag = "v1", responses((status = 200, body = Sync)))]
-pub(crate) async fn sync(State(state): State<AppState>) -> Result<Json<Sync>, ApiError> {
+pub(crate) async fn sync(State(state): State<AppState>, _: JsonOnly) -> Result<Answer, ApiError> {
     let status = state.store().sync_status().await?;
     let gaps: Vec<_> = state
         .store()
@@ -47,11 +47,12 @@ pub(crate) async fn sync(State(state): State<AppState>) -> Result<Json<Sync>, Ap
             slots: gap.end.0.saturating_sub(gap.start.0) + 1,
         })
         .collect();
-    Ok(Json(Sync {
+    let sync = Sync {
         greatest_block_slot: status.greatest_block_slot.0,
         synced: status.synced,
         freshness: state.freshness(status.greatest_block_slot.0),
         missing_slots: gaps.iter().map(|gap| gap.slots).sum(),
         gaps,
-    }))
+    };
+    Answer::json(&sync, Validity::Changing)
 }

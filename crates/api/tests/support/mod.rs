@@ -6,15 +6,17 @@ pub mod chain;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{AppState, Settings, router};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use fingerprint::{
     Client, DataOrigin, FeatureSet, GraffitiRules, Model, ModelOrigin, RuleSet, TrainingOptions, TrainingRow,
     TrainingSet,
 };
+use futures::StreamExt;
 use private_postgres::PrivatePostgres;
 use serde_json::Value;
 use store::{OpenMode, Store, StoreUrl};
@@ -100,6 +102,7 @@ pub fn model() -> Option<Model> {
 pub struct Server {
     pub router: Router,
     pub store: Store,
+    pub state: AppState,
     _directory: TempDir,
 }
 
@@ -133,7 +136,7 @@ impl Server {
     ) -> Self {
         let store = Store::open(url, OpenMode::Create).await.unwrap();
         let state = AppState::at(store.clone(), model.map(Arc::new), settings, now);
-        Self { router: router(state), store, _directory: directory }
+        Self { router: router(state.clone()), store, state, _directory: directory }
     }
 
     pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
@@ -154,8 +157,21 @@ impl Server {
         let request = request.body(body.into()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// An answer that goes on, as a stream of events does.
+    pub async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> Stream {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let (parts, body) = response.into_parts();
+        Stream { headers: parts.headers, body: body.into_data_stream() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -177,5 +193,40 @@ impl Answer {
 
     pub fn content_type(&self) -> &str {
         self.headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// An answer that goes on.
+pub struct Stream {
+    pub headers: HeaderMap,
+    body: BodyDataStream,
+}
+
+impl Stream {
+    /// Reads until a text came, and gives everything up to then.
+    pub async fn until(&mut self, wanted: &str) -> String {
+        let mut text = String::new();
+        while !text.contains(wanted) {
+            let next = tokio::time::timeout(Duration::from_secs(60), self.body.next()).await;
+            let bytes = next.unwrap_or_else(|_| panic!("{wanted:?} did not come: {text}"));
+            let bytes = bytes.unwrap_or_else(|| panic!("the stream ended before {wanted:?}: {text}"));
+            text.push_str(&String::from_utf8_lossy(&bytes.unwrap()));
+        }
+        text
+    }
+
+    /// What comes within a time, once something comes.
+    pub async fn within(&mut self, time: Duration) -> String {
+        match tokio::time::timeout(time, self.body.next()).await {
+            Ok(Some(bytes)) => String::from_utf8_lossy(&bytes.unwrap()).into_owned(),
+            Ok(None) => panic!("the stream ended"),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Reads until the stream ends.
+    pub async fn until_end(&mut self) {
+        let end = async { while self.body.next().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(60), end).await.expect("the stream goes on");
     }
 }

@@ -287,12 +287,12 @@ impl Parts<'_> {
             ..Settings::default()
         };
         let address = listener.local_addr()?;
-        let router = api::router(AppState::new(self.store.clone(), model, settings));
+        let state = AppState::new(self.store.clone(), model, settings);
         (self.tell)(format!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
         let stop = self.stop.clone();
         Ok(tokio::spawn(async move {
             let until = async move { stop.stopped().await };
-            axum::serve(listener, router).with_graceful_shutdown(until).await.context("the server stopped")
+            api::serve(listener, state, until).await.context("the server stopped")
         }))
     }
 }

@@ -157,9 +157,9 @@ async fn serve_until(
     settings: Settings,
 ) -> Result<()> {
     let address = listener.local_addr()?;
-    let router = api::router(AppState::new(store.clone(), model, settings));
+    let state = AppState::new(store.clone(), model, settings);
     say::note(format_args!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
-    axum::serve(listener, router).with_graceful_shutdown(until).await.context("the server stopped")?;
+    api::serve(listener, state, until).await.context("the server stopped")?;
     store.close().await?;
     say::note("Stopped.");
     Ok(())

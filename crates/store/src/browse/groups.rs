@@ -62,3 +62,38 @@ pub(super) async fn confusion(
     }
     Ok(matrix)
 }
+
+/// Counts per run of slots, the first of which begins with the range.
+pub(super) async fn shares_of_slots(
+    connection: &mut Connection<'_>,
+    range: Range<Slot>,
+    bucket_slots: u64,
+) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
+    let slots = range.end.0.saturating_sub(range.start.0);
+    if slots > MAX_GROUPED_SLOTS {
+        return Err(StoreError::RangeTooLong { slots, most: MAX_GROUPED_SLOTS });
+    }
+    let (start, length) = (to_i64(range.start.0), to_i64(bucket_slots.max(1)));
+    let rows = query(
+        "SELECT (slot - $1) / $2 AS bucket, best_guess, COUNT(*) FROM blocks \
+         WHERE id >= $3 AND id < $4 AND canonical <> 2 GROUP BY bucket, best_guess ORDER BY bucket",
+    )
+    .bind(start)
+    .bind(length)
+    .bind(first_id(range.start.0))
+    .bind(first_id(range.end.0))
+    .fetch_all(connection)
+    .await?;
+    let mut buckets: Vec<(Slot, ClientCounts)> = Vec::new();
+    for row in &rows {
+        let bucket = to_u64(row.try_get(0)?)?;
+        let slot = Slot(range.start.0.saturating_add(bucket.saturating_mul(bucket_slots.max(1))));
+        if buckets.last().is_none_or(|(last, _)| *last != slot) {
+            buckets.push((slot, ClientCounts::default()));
+        }
+        if let Some((_, counts)) = buckets.last_mut() {
+            counts.add(verdict_of_code(row.try_get(1)?)?, to_u64(row.try_get(2)?)?);
+        }
+    }
+    Ok(buckets)
+}

@@ -130,6 +130,16 @@ impl Store {
         groups::counts(&mut self.database().reader().await?.connection(), range, groups, group_of).await
     }
 
+    /// Blocks by verdict in runs of slots, orphaned ones left out, as [`Store::shares`] for runs of any length. Runs
+    /// without a block are left out. The range has at most [`MAX_GROUPED_SLOTS`] slots.
+    pub async fn shares_of_slots(
+        &self,
+        range: Range<Slot>,
+        bucket_slots: u64,
+    ) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
+        groups::shares_of_slots(&mut self.database().reader().await?.connection(), range, bucket_slots).await
+    }
+
     /// What the graffiti say against the verdicts, in a range of slots. Blocks whose graffiti name no client are left
     /// out.
     pub async fn confusion_matrix(&self, range: Range<Slot>) -> Result<ConfusionMatrix, StoreError> {

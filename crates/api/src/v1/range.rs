@@ -1,0 +1,189 @@
+//! Which slots an address is about, and whether they are all there for good.
+
+use std::ops::Range;
+
+use consensus::Slot;
+use consensus::primitives::SLOTS_PER_EPOCH;
+
+use super::answer::Validity;
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// The highest slot there can be.
+pub(crate) const MAX_SLOT: u64 = (1 << 40) - 1;
+
+/// Slots by any of three measures; all that are given apply.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) start_slot: Option<u64>,
+    pub(crate) end_slot: Option<u64>,
+    pub(crate) start_epoch: Option<u64>,
+    pub(crate) end_epoch: Option<u64>,
+    pub(crate) since: Option<&'a str>,
+    pub(crate) until: Option<&'a str>,
+}
+
+/// The fields of a query that name a range.
+macro_rules! bounds_of {
+    ($query:expr) => {
+        $crate::v1::range::Bounds {
+            start_slot: $query.start_slot,
+            end_slot: $query.end_slot,
+            start_epoch: $query.start_epoch,
+            end_epoch: $query.end_epoch,
+            since: $query.since.as_deref(),
+            until: $query.until.as_deref(),
+        }
+    };
+}
+pub(crate) use bounds_of;
+
+/// A range whose ends may be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) start: Option<u64>,
+    pub(crate) end: Option<u64>,
+}
+
+impl Bounds<'_> {
+    /// The slots that all bounds allow.
+    pub(crate) fn slots(&self, state: &AppState) -> Result<Wanted, ApiError> {
+        let small = |name: &str, value: Option<u64>, most: u64| match value {
+            Some(value) if value > most => {
+                Err(ApiError::BadParameter(format!("{name} is {value}, the greatest number taken is {most}")))
+            }
+            value => Ok(value),
+        };
+        let epoch = |name, value| -> Result<Option<u64>, ApiError> {
+            Ok(small(name, value, MAX_SLOT / SLOTS_PER_EPOCH)?.map(|epoch| epoch * SLOTS_PER_EPOCH))
+        };
+        let time = |name: &str, text: Option<&str>| -> Result<Option<u64>, ApiError> {
+            let Some(text) = text else { return Ok(None) };
+            let unix = unix_time(text).ok_or_else(|| {
+                ApiError::BadParameter(format!(
+                    "{name} is {text:?}; a UTC date or time is written 2026-11-20 or 2026-11-20T16:35:11Z"
+                ))
+            })?;
+            let clock = state.settings().clock.ok_or_else(|| {
+                ApiError::Missing("this server does not know when the slots of its data were".to_owned())
+            })?;
+            // The first slot that begins at or after the time.
+            let slot = clock.slot_at(unix);
+            Ok(Some(if clock.start_of(slot) < unix { slot.saturating_add(1) } else { slot }))
+        };
+        let starts = [
+            small("start_slot", self.start_slot, MAX_SLOT)?,
+            epoch("start_epoch", self.start_epoch)?,
+            time("since", self.since)?,
+        ];
+        let ends = [
+            small("end_slot", self.end_slot, MAX_SLOT)?,
+            epoch("end_epoch", self.end_epoch)?,
+            time("until", self.until)?,
+        ];
+        Ok(Wanted { start: starts.into_iter().flatten().max(), end: ends.into_iter().flatten().min() })
+    }
+}
+
+impl Wanted {
+    /// The slots, up to the end given where the range has none.
+    pub(crate) fn or(self, start: u64, end: u64) -> Range<Slot> {
+        let start = self.start.unwrap_or(start);
+        Slot(start)..Slot(self.end.unwrap_or(end).max(start))
+    }
+}
+
+/// Refuses a range that touches a gap, unless what is there will do.
+pub(crate) async fn refuse_gaps(
+    state: &AppState,
+    range: &Range<Slot>,
+    partial: Option<bool>,
+) -> Result<(), ApiError> {
+    if partial.unwrap_or(false) || range.is_empty() {
+        return Ok(());
+    }
+    match state.store().first_gap_touching(range.clone()).await? {
+        Some(gap) => Err(ApiError::Gap(gap)),
+        None => Ok(()),
+    }
+}
+
+/// Whether an answer about a range can change: slots with both ends given that are final and have no gap do not.
+pub(crate) async fn validity(state: &AppState, wanted: Wanted) -> Result<Validity, ApiError> {
+    let (Some(start), Some(end)) = (wanted.start, wanted.end) else { return Ok(Validity::Changing) };
+    let range = Slot(start)..Slot(end);
+    let last_final = state.store().chain_marks().await?.finalized.map(|place| place.slot);
+    let is_final = last_final.is_some_and(|last| end <= last.0.saturating_add(1)) && !range.is_empty();
+    if is_final && state.store().first_gap_touching(range).await?.is_none() {
+        return Ok(Validity::Final);
+    }
+    Ok(Validity::Changing)
+}
+
+/// The Unix time of `2026-11-20` or `2026-11-20T16:35:11Z`.
+fn unix_time(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
+    let number = |text: &str, digits: usize| -> Option<u64> {
+        (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+    };
+    let mut parts = date.split('-');
+    let (year, month, day) =
+        (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let mut clock = time.strip_suffix('Z')?.split(':');
+    let (hour, minute, second) =
+        (number(clock.next()?, 2)?, number(clock.next()?, 2)?, number(clock.next()?, 2)?);
+    let is_valid = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60
+        && parts.next().is_none()
+        && clock.next().is_none();
+    // Days since 1970 by the calendar that begins its years in March, so that leap days come last.
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let since_1970 = days.checked_sub(719_468)?;
+    is_valid.then_some(since_1970 * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+/// The address of the request with another cursor.
+pub(crate) fn with_cursor(uri: &axum::http::Uri, cursor: &str) -> String {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let kept: Vec<&str> = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
+    let kept = if kept.is_empty() { String::new() } else { format!("{}&", kept.join("&")) };
+    format!("{}?{kept}cursor={cursor}", uri.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(unix_time("1970-01-01"), Some(0));
+        assert_eq!(unix_time("2020-12-01T12:00:23Z"), Some(1_606_824_023));
+        assert_eq!(unix_time("2024-02-29"), Some(1_709_164_800));
+        assert_eq!(unix_time("2024-12-31T23:59:59Z"), Some(1_735_689_599));
+        for text in [
+            "",
+            "2024",
+            "2024-13-01",
+            "2024-01-00",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:00",
+            "1969-12-31",
+            "2024-1-1",
+            "２０２４-01-01",
+        ] {
+            assert_eq!(unix_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn cursors_take_each_others_place() {
+        let uri = |text: &str| text.parse::<axum::http::Uri>().unwrap();
+        assert_eq!(with_cursor(&uri("/x"), "older-5"), "/x?cursor=older-5");
+        assert_eq!(with_cursor(&uri("/x?a=1&cursor=older-9&b=2"), "newer-5"), "/x?a=1&b=2&cursor=newer-5");
+    }
+}
