@@ -1,11 +1,11 @@
 //! Serves the dashboard over a temporary database of made-up verdicts, to look at it in a browser.
 //!
-//! `cargo run -p api --example preview -- [full|few|empty|stale|closed|gap|majority] [port]`
+//! `cargo run -p api --example preview -- [full|few|empty|stale|closed|gap|majority|close|unknown] [port]`
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use api::{AppState, ChainClock, PrivateAccess, Settings, router};
+use api::{AppState, ChainClock, Entities, PrivateAccess, Settings, router};
 use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Classification;
 use fingerprint::{
@@ -84,8 +84,9 @@ fn model(random: &mut Random) -> Model {
         .with_scores(scores, DataOrigin::GENERATED)
 }
 
-fn choose(random: &mut Random, drift: f64) -> Client {
-    let mut left = random.next();
+/// The client of a place between 0 and 1.
+fn choose(place: f64, drift: f64) -> Client {
+    let mut left = place;
     for (client, share) in SHARES {
         let share = if client == Client::Lighthouse { share + drift } else { share - drift / 4.0 };
         if left < share {
@@ -96,7 +97,27 @@ fn choose(random: &mut Random, drift: f64) -> Client {
     Client::Lodestar
 }
 
-fn verdict(client: Client, graffiti: &str, model: &Model, random: &mut Random) -> Classification {
+/// Where a validator stands among all, the same for its whole life.
+fn place_of(validator: u64) -> f64 {
+    Random(validator.wrapping_mul(0x517c_c1b7_2722_0a95)).next()
+}
+
+/// Names of validators; one is long, one holds markup.
+const ENTITIES: &str = "entity,first_index,last_index
+Kiln,0,799
+An Unusually Long Name Of A Cooperative Of Home Stakers From Many Countries,800,1199
+<b>Bold</b> & Sons,1200,1299
+Small Pool,1300,1303
+Rocket Pool,1304,1900
+";
+
+fn verdict(
+    client: Client,
+    graffiti: &str,
+    model: &Model,
+    unknown: f64,
+    random: &mut Random,
+) -> Classification {
     let signed = model.graffiti_guess(graffiti);
     if client == Client::Lodestar {
         return Classification::from_graffiti(client);
@@ -117,6 +138,10 @@ fn verdict(client: Client, graffiti: &str, model: &Model, random: &mut Random) -
         })
         .collect();
     probabilities.sort_by_key(|(client, _)| *client);
+    if random.next() < unknown {
+        probabilities.iter_mut().for_each(|(_, value)| *value = value.min(0.41));
+        return Classification { probabilities, ..Classification::uncertain(signed) };
+    }
     Classification::from_probabilities(probabilities, signed, Thresholds::default())
 }
 
@@ -146,6 +171,68 @@ async fn note_gaps(store: &Store, now: u64) -> Result<(), store::StoreError> {
     Ok(())
 }
 
+/// A block of a made-up proposer.
+#[allow(clippy::too_many_arguments, reason = "a preview needs no better shape")]
+fn made_up(
+    slot: u64,
+    parent: (u64, Root),
+    drift: f64,
+    unknown: f64,
+    age: u64,
+    is_left: bool,
+    model: &Model,
+    random: &mut Random,
+) -> BlockRow {
+    let proposer = (random.next() * 4_000.0) as u64;
+    // Most blocks look as their validator's client packs them, a few do not.
+    let place = if random.next() < 0.03 { random.next() } else { place_of(proposer) };
+    let client = choose(place, drift);
+    let graffiti = match random.next() {
+        signed if signed < 0.1 => format!("{client}/v7.1.0"),
+        other => GRAFFITI.get((other * 6.0) as usize).copied().unwrap_or_default().to_owned(),
+    };
+    BlockRow {
+        block_root: random.root(),
+        root_known: RootOrigin::Reported,
+        parent_root: Some(parent.1),
+        slot: Slot(slot),
+        parent_slot: Slot(parent.0),
+        proposer_index: ValidatorIndex(proposer),
+        classification: verdict(client, &graffiti, model, unknown, random),
+        graffiti: Some(graffiti),
+        model_hash: Some(model.hash()),
+        canonical: match age {
+            _ if is_left => CanonicalState::Orphaned,
+            0..64 => CanonicalState::Canonical,
+            _ => CanonicalState::Finalized,
+        },
+        features: (age < 200).then(|| {
+            let names = model.features().names().map(str::to_owned);
+            names.zip(values(client, random, model.features().len())).collect()
+        }),
+    }
+}
+
+/// A block in every slot from now on.
+async fn go_on(
+    store: Store,
+    clock: ChainClock,
+    mut parent: (u64, Root),
+    model: Arc<Model>,
+    mut random: Random,
+) -> Result<(), store::StoreError> {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let slot = clock.slot_at(now);
+        if slot > parent.0 {
+            let row = made_up(slot, parent, 0.02, 0.03, 0, false, &model, &mut random);
+            parent = (slot, row.block_root);
+            store.insert_blocks(&[row]).await?;
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scenario = std::env::args().nth(1).unwrap_or_else(|| "full".to_owned());
@@ -158,13 +245,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let slots: u64 = match scenario.as_str() {
         "empty" => 0,
         "few" => 96,
-        "closed" | "stale" => 3 * 7_200,
+        "closed" | "stale" | "close" => 3 * 7_200,
         _ => 40 * 7_200,
     };
     let mut random = Random(7);
     let model = model(&mut random);
     let mut rows = Vec::new();
     let mut parent = (head - slots, random.root());
+    let unknown = if scenario == "unknown" { 0.55 } else { 0.03 };
     for slot in head - slots + 1..=head {
         let age = head - slot;
         let in_gap = scenario == "gap" && (70_000..90_000).contains(&age);
@@ -175,32 +263,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             continue;
         }
-        let drift = if scenario == "majority" { 0.26 } else { 0.02 - 0.08 * age as f64 / 288_000.0 };
-        let client = choose(&mut random, drift);
-        let graffiti = GRAFFITI[(random.next() * 6.0) as usize % 6];
-        let kept = age < 200;
-        let root = random.root();
-        rows.push(BlockRow {
-            block_root: root,
-            root_known: RootOrigin::Reported,
-            parent_root: Some(parent.1),
-            slot: Slot(slot),
-            parent_slot: Slot(parent.0),
-            proposer_index: ValidatorIndex((random.next() * if kept { 40.0 } else { 1e6 }) as u64),
-            graffiti: Some(graffiti.to_owned()),
-            classification: verdict(client, graffiti, &model, &mut random),
-            model_hash: Some(model.hash()),
-            canonical: match age {
-                7 => CanonicalState::Orphaned,
-                0..64 => CanonicalState::Canonical,
-                _ => CanonicalState::Finalized,
-            },
-            features: kept.then(|| {
-                let names = model.features().names().map(str::to_owned);
-                names.zip(values(client, &mut random, model.features().len())).collect()
-            }),
-        });
-        parent = (slot, root);
+        let drift = match scenario.as_str() {
+            "majority" => 0.26,
+            "close" => -0.105,
+            _ => 0.02 - 0.08 * age as f64 / 288_000.0,
+        };
+        let is_left = age == 7 || slot % 701 == 0 || slot % 2_801 < 2;
+        let row = made_up(slot, parent, drift, unknown, age, is_left, &model, &mut random);
+        if !is_left {
+            parent = (slot, row.block_root);
+        }
+        rows.push(row);
     }
     for batch in rows.chunks(8_192) {
         store.insert_blocks(batch).await?;
@@ -210,10 +283,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let settings = Settings {
         clock: Some(clock),
+        entities: Arc::new(Entities::parse("entities.csv", ENTITIES)?),
         private: if scenario == "closed" { PrivateAccess::Closed } else { PrivateAccess::Open },
         ..Settings::default()
     };
-    let state = AppState::new(store, Some(Arc::new(model)), settings);
+    let model = Arc::new(model);
+    if !matches!(scenario.as_str(), "stale" | "empty") {
+        tokio::spawn(go_on(store.clone(), clock, parent, Arc::clone(&model), random));
+    }
+    let state = AppState::new(store, Some(model), settings);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://127.0.0.1:{port}/ shows {scenario}");
     axum::serve(listener, router(state)).await?;

@@ -114,6 +114,7 @@ const follow = (section) => {
     stream = new EventSource(STREAM);
     stream.addEventListener("open", () => { losses = 0; });
     stream.addEventListener("verdict", show);
+    stream.addEventListener("state", show);
     stream.addEventListener("error", () => {
       close();
       losses += 1;

@@ -81,7 +81,7 @@ async fn bad_addresses_of_pages_are_pages() {
         ("/block/77?them=dark", 400),
         ("/block/77", 404),
         ("/block/0xzz", 400),
-        ("/blocks", 404),
+        ("/blocks?client=geth", 400),
     ] {
         let page = server.send_with("GET", path, "", &browser).await;
         assert_eq!(page.status.as_u16(), status, "{path}");

@@ -7,13 +7,14 @@ use axum::response::Response;
 use consensus::Slot;
 use fingerprint::{Client, Model};
 use serde::Deserialize;
-use store::{BlockRow, CanonicalState, RootOrigin};
+use store::{BlockRow, CanonicalState, HISTORY_BLOCKS, RootOrigin};
 
 use super::charts::{Layout, Series, Strip, StripRange, probability_bars, strip};
 use super::errors::sentence;
 use super::format::{self, NBSP, Utc};
 use super::headline;
 use super::latest::{block_href, state_text};
+use super::names;
 use super::page::{self, Frame, Section};
 use crate::auth;
 use crate::error::ApiError;
@@ -57,6 +58,7 @@ struct BlockPage {
     why_subtitle: String,
     why_empty: String,
     why: Vec<Reason>,
+    why_more: Vec<Reason>,
     strips: Vec<StripView>,
     strip_heads: Vec<&'static str>,
     facts: Vec<Fact>,
@@ -135,6 +137,8 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
         .collect();
     let description = format!("Slot {slot}: {}", description.join(", "));
     let (history, history_note) = history(state, row).await?;
+    let mut why = evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.reasons());
+    let why_more = why.split_off(why.len().min(MOST_REASONS));
     Ok(BlockPage {
         frame,
         tabs: tabs(row, &siblings),
@@ -162,7 +166,8 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
                        blocks (middle 80\u{a0}%) have it too"
                 .to_owned(),
         why_empty: evidence.as_ref().err().cloned().unwrap_or_default(),
-        why: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.reasons()),
+        why,
+        why_more,
         strip_heads: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.heads()),
         strips: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.strips()),
         facts: facts(state, row),
@@ -322,25 +327,36 @@ fn graffiti_says(row: &BlockRow) -> String {
     }
 }
 
-/// What the other blocks of the proposer say.
+/// What the other blocks of the proposer say: mark and name with a probability, and a note.
 async fn history(state: &AppState, row: &BlockRow) -> Result<(String, String), ApiError> {
     let blocks = state.store().validator_blocks(row.proposer_index, Slot(0)).await?;
     let others: Vec<_> = blocks.iter().filter(|other| other.block_root != row.block_root).collect();
-    if others.is_empty() {
-        return Ok(("–".to_owned(), format!("Validator {}: no other block is stored.", row.proposer_index)));
-    }
-    let count = |client: Option<Client>| {
-        others.iter().filter(|other| other.classification.best_guess_single == client).count()
-    };
-    let verdicts = Client::ALL.into_iter().map(Some).chain([None]);
-    let most = verdicts.max_by_key(|client| count(*client)).flatten();
-    let note = format!(
-        "{} of {} other blocks of validator {}",
-        format::count(count(most) as u64),
-        format::count(others.len() as u64),
-        row.proposer_index
+    let validator = format!(
+        "<a href=\"/validators/{}\">validator {}</a>",
+        row.proposer_index,
+        format::count(row.proposer_index.0)
     );
-    Ok((Series::from(most).label(), note))
+    if others.is_empty() {
+        return Ok(("–".to_owned(), format!("No other block of {validator} is stored.")));
+    }
+    let newest = others.get(others.len().saturating_sub(HISTORY_BLOCKS)..).unwrap_or_default();
+    let verdicts: Vec<_> = newest.iter().map(|other| &other.classification).collect();
+    let Some(now) = store::history(&verdicts).now else {
+        return Ok(("–".to_owned(), format!("No other block of {validator} has a verdict.")));
+    };
+    let agreeing =
+        newest.iter().filter(|other| other.classification.best_guess_single == Some(now.client)).count();
+    let label = format!(
+        "{} <b>{}</b>",
+        Series::Client(now.client).label(),
+        format::escape(&format::probability(now.probability))
+    );
+    let note = format!(
+        "{} of {} other blocks of {validator}",
+        format::count(agreeing as u64),
+        format::count(newest.len() as u64)
+    );
+    Ok((label, note))
 }
 
 /// The features of a block beside the ranges of the loaded model.
@@ -406,7 +422,7 @@ impl Evidence {
             };
             Reason { about, name, value: format::feature(*value), fits_word, fits }
         };
-        self.features.iter().take(MOST_REASONS).map(reason).collect()
+        self.features.iter().map(reason).collect()
     }
 
     fn heads(&self) -> Vec<&'static str> {
@@ -461,7 +477,14 @@ fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
     }
     let parent = row.parent_root.map_or_else(String::new, |root| format!(", {}", code(root.to_string())));
     add("Parent", format!("slot {}{parent}", format::count(row.parent_slot.0)));
-    add("Proposer", text(format!("validator {}", row.proposer_index)));
+    let count = row.features.iter().flatten().find(|(name, _)| name == "num_attestations");
+    if let Some((_, count)) = count {
+        add(
+            "Attestations",
+            text(format!("{}; the record keeps numbers about them, not the votes", format::feature(*count))),
+        );
+    }
+    add("Proposer", names::proposer(state, row.proposer_index));
     add("Label", text(row.classification.best_guess_multi.clone()));
     add("State", text(state_text(row.canonical).to_owned()));
     let model = match (row.model_hash, state.model()) {

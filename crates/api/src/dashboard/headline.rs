@@ -135,6 +135,19 @@ fn as_of(since: Option<&str>, sentence: &str) -> String {
     }
 }
 
+/// How surely a validator runs a client, in words.
+pub(super) const fn likelihood_words(probability: f64) -> &'static str {
+    if probability >= 0.99 {
+        "almost certainly runs"
+    } else if probability >= 0.90 {
+        "very likely runs"
+    } else if probability >= 0.66 {
+        "likely runs"
+    } else {
+        "may run"
+    }
+}
+
 /// The headline of a block: words fixed to ranges of probability, then the number.
 pub(super) fn block(client: Option<Client>, probability: f64) -> String {
     let Some(client) = client.filter(|_| probability >= NAMED_FROM) else {

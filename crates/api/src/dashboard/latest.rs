@@ -1,10 +1,12 @@
-//! The newest blocks, as rows of the overview.
+//! One block as a row of a table.
 
 use store::{BlockRow, CanonicalState, RootOrigin};
 
 use super::charts::{Series, bar};
-use super::format::{self, NBSP, Utc};
+use super::format::{self, NBSP};
 use super::headline::NAMED_FROM;
+use super::names;
+use super::rows::{Between, rows as rows_of};
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -19,12 +21,15 @@ pub(super) struct LatestRow {
     pub(super) datetime: String,
     /// What stands instead of a verdict.
     pub(super) missed: String,
+    /// Whether the stretch is missing from the record.
+    pub(super) is_gap: bool,
     pub(super) block: Option<LatestBlock>,
 }
 
 /// The part of a row that only blocks have.
 pub(super) struct LatestBlock {
     pub(super) href: String,
+    /// The proposer with its links, as HTML.
     pub(super) proposer: String,
     /// Mark and name, as HTML.
     pub(super) verdict: String,
@@ -32,6 +37,8 @@ pub(super) struct LatestBlock {
     pub(super) bar: String,
     pub(super) probability: String,
     pub(super) runner_up: String,
+    /// What the graffiti says, as HTML.
+    pub(super) signed: String,
     pub(super) state: &'static str,
     pub(super) orphaned: bool,
 }
@@ -39,75 +46,52 @@ pub(super) struct LatestBlock {
 /// The newest blocks with the slots between them that had none.
 pub(super) async fn rows(state: &AppState, count: usize) -> Result<Vec<LatestRow>, ApiError> {
     let blocks = state.store().recent(count).await?;
-    let mut rows = Vec::with_capacity(count);
-    for (at, block) in blocks.iter().enumerate() {
-        let shown = latest_block(block);
-        let key = block.block_root.to_string();
-        rows.push(LatestRow { block: Some(shown), key, ..empty(state, block.slot.0) });
-        let older = blocks.get(at + 1).map(|older| older.slot.0);
-        if older == Some(block.parent_slot.0) && block.parent_slot.0 + 1 < block.slot.0 {
-            rows.push(missed(state, block.parent_slot.0 + 1, block.slot.0 - 1));
-        }
-    }
+    let mut rows = rows_of(state, &blocks, Between::Shown);
     rows.truncate(count);
     Ok(rows)
 }
 
-fn empty(state: &AppState, slot: u64) -> LatestRow {
-    let time = state.settings().clock.map(|clock| clock.start_of(slot));
-    LatestRow {
-        slot: format::count(slot),
-        key: format!("missed-{slot}"),
-        place: slot,
-        age: time.map_or_else(String::new, |time| format::age(state.now().saturating_sub(time))),
-        datetime: time.map_or_else(String::new, |time| Utc::from_unix(time).machine()),
-        missed: String::new(),
-        block: None,
-    }
-}
-
-fn missed(state: &AppState, first: u64, last: u64) -> LatestRow {
-    let row = empty(state, last);
-    if first == last {
-        return LatestRow { missed: "no block in this slot".to_owned(), ..row };
-    }
-    LatestRow {
-        slot: format!("{}–{}", format::count(first), format::count(last)),
-        missed: format!("no blocks in {}", format::counted(last - first + 1, "slot")),
-        ..row
-    }
-}
-
-fn latest_block(row: &BlockRow) -> LatestBlock {
+pub(super) fn latest_block(state: &AppState, row: &BlockRow) -> LatestBlock {
     let verdict = &row.classification;
     let mut ranked = verdict.probabilities.clone();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let best = verdict.best_guess_single.map(|client| (client, verdict.probability(client)));
-    let (series, probability, runner_up) = match best {
-        Some((client, _)) if ranked.len() == 1 && verdict.graffiti_guess == Some(client) => {
+    let nearest = ranked.first().copied().filter(|(_, value)| *value > 0.0);
+    let (series, probability, beside) = match (best, nearest) {
+        (Some((client, _)), _) if ranked.len() == 1 && verdict.graffiti_guess == Some(client) => {
             (Series::Client(client), "–".to_owned(), "told by its graffiti".to_owned())
         }
-        Some((client, value)) if value >= NAMED_FROM => {
+        (Some((client, value)), _) if value >= NAMED_FROM => {
             let second = ranked.iter().find(|(other, value)| *other != client && *value > 0.0);
             let second = second.map_or_else(String::new, |(other, value)| {
                 format!("then {other}{NBSP}{}", format::probability(*value))
             });
             (Series::Client(client), format::probability(value), second)
         }
-        // Named all the same: the shares above count it for this client.
-        Some((client, value)) => {
+        // Named all the same: the shares count it for this client.
+        (Some((client, value)), _) => {
             let doubt = format!("below{NBSP}{NAMED_FROM:.2}, not told apart");
             (Series::Client(client), format::probability(value), doubt)
         }
-        None => (Series::Unknown, "–".to_owned(), String::new()),
+        (None, Some((client, value))) => {
+            let nearest = format!("nearest {client}{NBSP}{}", format::probability(value));
+            (Series::Unknown, "–".to_owned(), nearest)
+        }
+        (None, None) => (Series::Unknown, "–".to_owned(), String::new()),
+    };
+    let length = best.or(nearest).map_or(0.0, |(_, value)| value);
+    let signed = match verdict.graffiti_guess {
+        Some(client) => Series::Client(client).label(),
+        None => "<span class=\"quiet\">–</span>".to_owned(),
     };
     LatestBlock {
         href: block_href(row),
-        proposer: row.proposer_index.to_string(),
+        proposer: names::proposer(state, row.proposer_index),
         verdict: series.label(),
-        bar: bar(series, best.map_or(0.0, |(_, value)| value)),
+        bar: bar(series, length),
         probability,
-        runner_up,
+        runner_up: beside,
+        signed,
         state: state_text(row.canonical),
         orphaned: row.canonical == CanonicalState::Orphaned,
     }

@@ -2,9 +2,11 @@
 
 mod assets;
 mod block;
+mod blocks;
 mod charts;
 mod confusion_table;
 mod embed;
+mod entities;
 mod errors;
 mod find;
 mod format;
@@ -12,12 +14,18 @@ mod headline;
 mod history;
 mod latest;
 mod model;
+mod names;
 mod overview;
 mod page;
 mod period;
+mod reorgs;
+mod rows;
 mod shares;
+mod slots;
 mod sync;
 mod time_axis;
+mod validator;
+mod validators;
 mod wall;
 
 use axum::Router;
@@ -32,7 +40,13 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(overview::overview))
         .route("/latest", get(overview::latest))
+        .route("/blocks", get(blocks::blocks))
         .route("/block/{id}", get(block::block))
+        .route("/validators", get(validators::validators))
+        .route("/validators/{index}", get(validator::validator))
+        .route("/entities", get(entities::entities))
+        .route("/entities/{slug}", get(entities::entity))
+        .route("/reorgs", get(reorgs::reorgs))
         .route("/model", get(model::model))
         .route("/model/features/{name}", get(model::feature))
         .route("/sync", get(sync::sync))

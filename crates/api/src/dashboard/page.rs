@@ -48,17 +48,24 @@ pub(super) struct NavLink {
 pub(super) enum Section {
     Overview,
     Blocks,
+    Validators,
+    Entities,
     Accuracy,
     Sync,
+    Reorgs,
     /// None of those in the header.
     Other,
 }
 
 impl Section {
-    const LINKS: [(Self, &'static str, &'static str); 3] = [
+    const LINKS: [(Self, &'static str, &'static str); 7] = [
         (Self::Overview, "Overview", "/"),
+        (Self::Blocks, "Blocks", "/blocks"),
+        (Self::Validators, "Validators", "/validators"),
+        (Self::Entities, "Entities", "/entities"),
         (Self::Accuracy, "Accuracy", "/model"),
         (Self::Sync, "Sync", "/sync"),
+        (Self::Reorgs, "Reorgs", "/reorgs"),
     ];
 
     /// Whether its pages show verdicts, and so the notice about the model.

@@ -324,8 +324,9 @@ fn queue(work: &store::WorkStatus) -> String {
         return "No range waits to be filled.".to_owned();
     }
     format!(
-        "{} wait, {} are being filled, {} wait for their next attempt.",
-        format::counted(work.waiting, "range"),
+        "{} in all: {} waiting, {} being filled, {} put off until the next attempt.",
+        format::counted(work.waiting + work.taken + work.delayed, "range"),
+        format::count(work.waiting),
         format::count(work.taken),
         format::count(work.delayed)
     )

@@ -7,7 +7,7 @@
 mod answer;
 mod blocks;
 mod confusion;
-mod cursor;
+pub(crate) mod cursor;
 mod entities;
 mod gaps;
 mod models;

@@ -2,21 +2,27 @@
 
 mod bars;
 mod confusion;
+mod course;
 mod coverage;
 mod intervals;
 mod marks;
+mod parts;
 mod rates;
 mod strips;
 mod timeline;
+mod tree;
 
 pub(crate) use bars::{bar, probability_bars};
 pub(crate) use confusion::{confusion, percent_text, ramp_step, short_name};
+pub(crate) use course::{Course, CourseBlock, course};
 pub(crate) use coverage::{Coverage, coverage};
 pub(crate) use intervals::{IntervalRow, interval_bars};
 pub(crate) use marks::{Series, mark};
+pub(crate) use parts::parts;
 pub(crate) use rates::{RateAxis, RateRow, rates};
 pub(crate) use strips::{Strip, StripRange, strip};
 pub(crate) use timeline::{Estimate, Multiple, Tick, Timeline, TimelineSeries};
+pub(crate) use tree::{TreeBlock, tree};
 
 use std::fmt::Write;
 

@@ -1,0 +1,184 @@
+// Looks at the pages of a running server as a browser shows them: accessibility (axe), valid HTML, console, requests
+// to other hosts, sideways scrolling, small text, size, reading without script, and rows that appear by themselves.
+//
+//   node check.js http://127.0.0.1:8010 [--pictures DIR] [--chromium PATH] [--live]
+
+import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { HtmlValidate } from "html-validate";
+import puppeteer from "puppeteer-core";
+
+const options = process.argv.slice(2);
+const option = (name, otherwise) => {
+  const at = options.indexOf(name);
+  return at < 0 ? otherwise : options[at + 1];
+};
+const base = options.find((text) => text.startsWith("http"));
+if (!base) {
+  console.error("error: no address is given.\n  try: node check.js http://127.0.0.1:8010");
+  process.exit(2);
+}
+const pictures = option("--pictures");
+const chromium = option("--chromium", "/usr/bin/chromium");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const validator = new HtmlValidate({
+  extends: ["html-validate:standard"],
+  rules: {
+    // Matters of style, which the templates decide.
+    "long-title": "off",
+    "no-trailing-whitespace": "off",
+    "prefer-native-element": "off",
+    "void-style": "off",
+    "no-implicit-button-type": "off",
+    "no-inline-style": "error",
+    "svg-focusable": "off",
+    "tel-non-breaking": "off",
+    "unique-landmark": "error",
+    "wcag/h30": "error",
+    "wcag/h37": "error",
+  },
+});
+
+const SIZES = [[390, 844], [1280, 900], [1920, 1080]];
+const THEMES = ["light", "dark"];
+const LARGEST = 150_000;
+const SMALLEST_TEXT = 11.4;
+const faults = [];
+// The browser notes a page that is not there on its console; these pages are meant to be missing.
+const expected = new Set();
+const fault = (where, what) => faults.push(`${where}: ${what}`);
+
+const browser = await puppeteer.launch({
+  executablePath: chromium,
+  args: ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"],
+});
+
+const open = async (path, { width, height, script = true }) => {
+  const page = await browser.newPage();
+  await page.setViewport({ width, height });
+  await page.setJavaScriptEnabled(script);
+  await page.setBypassCSP(false);
+  const where = `${path} at ${width}`;
+  page.on("console", (message) => fault(where, `console: ${message.text()}`));
+  page.on("pageerror", (error) => fault(where, `script: ${error.message}`));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== new URL(base).origin && url.protocol !== "data:") fault(where, `asks ${url.origin}`);
+  });
+  const answer = await page.goto(base + path, { waitUntil: "load" });
+  return { page, answer, where };
+};
+
+// Addresses: the fixed ones, and one of each kind that the lists lead to.
+const first = async (path, start) => {
+  const { page } = await open(path, { width: 1280, height: 900 });
+  const href = await page.evaluate(
+    (start) => document.querySelector(`main a[href^="${start}"]`)?.getAttribute("href"),
+    start,
+  );
+  await page.close();
+  return href;
+};
+const found = await Promise.all([
+  first("/blocks", "/block/"),
+  first("/validators", "/validators/"),
+  first("/entities", "/entities/"),
+  first("/model", "/model/features/"),
+]);
+const paths = ["/", "/blocks", "/blocks?client=teku&p_max=0.6", "/validators", "/entities", "/model", "/sync",
+  "/reorgs", "/wall", "/find", "/find?q=nothing-like-this", "/nothing", ...found.filter(Boolean)];
+
+const named = (path) => path.replace(/^\//, "").replace(/[^a-z0-9]+/gi, "-").slice(0, 40) || "overview";
+
+for (const path of paths) {
+  for (const [width, height] of SIZES) {
+    for (const theme of THEMES) {
+      const address = path + (path.includes("?") ? "&" : "?") + `theme=${theme}`;
+      const isError = path === "/nothing" || path.startsWith("/find?");
+      const { page, answer, where } = await open(isError ? path : address, { width, height });
+      if (isError) {
+        expected.add(`${where}: console: Failed to load resource: the server responded with a status of 404 (Not Found)`);
+      } else if (answer.status() !== 200) fault(where, `status ${answer.status()}`);
+      const html = await answer.text();
+      if (html.length > LARGEST) fault(where, `${html.length} bytes`);
+      if (width === 1280 && theme === "light") {
+        const report = await validator.validateString(html);
+        for (const message of report.results.flatMap((result) => result.messages)) {
+          fault(where, `HTML: ${message.message} (${message.ruleId}, line ${message.line})`);
+        }
+      }
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run(document, {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      }));
+      for (const violation of violations) {
+        const nodes = violation.nodes.map((node) => node.target.join(" "));
+        fault(`${where} ${theme}`, `axe ${violation.id}: ${nodes.slice(0, 3).join(", ")} (${nodes.length})`);
+      }
+      const measured = await page.evaluate((smallest) => {
+        const small = [];
+        for (const text of document.querySelectorAll("svg text, p, td, th, a, span, dt, dd, summary, label")) {
+          const box = text.getBoundingClientRect();
+          if (!box.width || !text.textContent.trim()) continue;
+          const matrix = text.getScreenCTM?.();
+          const size = parseFloat(getComputedStyle(text).fontSize) * (matrix ? matrix.a : 1);
+          if (size < smallest) small.push(`${size.toFixed(1)} px “${text.textContent.trim().slice(0, 20)}”`);
+        }
+        const root = document.documentElement;
+        return { small: [...new Set(small)].slice(0, 3), wide: root.scrollWidth - root.clientWidth,
+          tall: root.scrollHeight - root.clientHeight };
+      }, SMALLEST_TEXT);
+      for (const text of measured.small) fault(where, `small text ${text}`);
+      if (measured.wide > 0) fault(where, `scrolls sideways by ${measured.wide} px`);
+      if (path === "/wall" && width === 1920 && measured.tall > 0) fault(where, `the wall scrolls by ${measured.tall} px`);
+      if (pictures) {
+        mkdirSync(pictures, { recursive: true });
+        await page.screenshot({ path: join(pictures, `${named(path)}-${width}-${theme}.png`), fullPage: path !== "/wall" });
+      }
+      await page.close();
+    }
+  }
+  const without = await open(path, { width: 1281, height: 900, script: false });
+  if (without.answer.status() === 404) {
+    expected.add(`${without.where}: console: Failed to load resource: the server responded with a status of 404 (Not Found)`);
+  }
+  const answer = await without.answer.text();
+  if (!/<h1[^>]*>[^<]+/.test(answer)) fault(without.where, "has no headline without script");
+  await without.page.close();
+}
+
+// The third stop of the Tab key shows where it is.
+{
+  const { page, where } = await open("/", { width: 1280, height: 900 });
+  for (let stop = 0; stop < 3; stop += 1) await page.keyboard.press("Tab");
+  const ring = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  if (ring === "none") fault(where, "the third stop of the Tab key has no ring");
+  if (pictures) await page.screenshot({ path: join(pictures, "focus.png") });
+  await page.close();
+}
+
+// Rows come by themselves, and stop when asked to.
+if (options.includes("--live")) {
+  const { page, where } = await open("/", { width: 1280, height: 900 });
+  const top = () => page.evaluate(() => document.querySelector("[data-rows] tr").dataset.slot);
+  const before = await top();
+  try {
+    await page.waitForFunction((before) => document.querySelector("[data-rows] tr").dataset.slot !== before,
+      { timeout: 40_000 }, before);
+    if (!(await page.$("[data-rows] tr.fresh"))) fault(where, "the new row is not marked");
+  } catch {
+    fault(where, "no new row within 40 s");
+  }
+  await page.click("[data-controls] button");
+  const paused = await top();
+  await new Promise((done) => setTimeout(done, 15_000));
+  if ((await top()) !== paused) fault(where, "a row came while paused");
+  await page.close();
+}
+
+await browser.close();
+const unique = [...new Set(faults)].filter((text) => !expected.has(text));
+for (const text of unique) console.log(text);
+console.log(`${paths.length} pages, ${SIZES.length} widths, ${THEMES.length} themes: ${unique.length} faults`);
+process.exit(unique.length ? 1 : 0);
