@@ -1,7 +1,7 @@
 //! `blockmark check`: whether the service can run here, thing by thing.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use api::ChainClock;
@@ -20,6 +20,10 @@ use crate::output::say;
 const LITTLE_BYTES: u64 = 2 << 30;
 /// Below this room nothing should be started.
 const TOO_LITTLE_BYTES: u64 = 128 << 20;
+/// A database server that does not answer at the start is asked again so often.
+const SERVER_TRIES: u32 = 30;
+/// Between these questions.
+const SERVER_PAUSE: Duration = Duration::from_secs(2);
 /// A head this many slots behind the clock is late; each further one may be an empty slot.
 const LATE_SLOTS: u64 = 8;
 
@@ -87,6 +91,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
 /// Looks at disk and database before a start, and logs what it finds. What fails is an error. Nodes are looked at by
 /// whoever waits for them, and the model by whoever loads it.
 pub(crate) async fn before_start(settings: &ServiceConfig) -> Result<()> {
+    wait_for_server(&settings.database).await;
     let mut items = Vec::new();
     database(settings, &mut items).await;
     for Item { check, state, detail } in items {
@@ -97,6 +102,22 @@ pub(crate) async fn before_start(settings: &ServiceConfig) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives a database server time to start. Whether it answers then is told by whoever opens the database.
+async fn wait_for_server(url: &StoreUrl) {
+    if url.path().is_some() {
+        return;
+    }
+    for _ in 0..SERVER_TRIES {
+        match Store::open(url, OpenMode::ReadOnly).await {
+            Err(error @ (StoreError::CannotConnect { .. } | StoreError::Unreachable { .. })) => {
+                tracing::warn!(%error, "The database is waited for");
+            }
+            _ => return,
+        }
+        tokio::time::sleep(SERVER_PAUSE).await;
+    }
 }
 
 /// Why the nodes can't be followed.

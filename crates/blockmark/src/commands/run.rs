@@ -13,7 +13,7 @@ use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi};
 use source::chain_input::ChainInput;
 use source::follow::{Driver, Follower, Start};
-use store::{OpenMode, Store};
+use store::{OpenMode, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
@@ -113,15 +113,21 @@ impl Nodes {
     async fn wait(&self, store: &Store, stop: &StopSwitch) -> Result<Option<ChainClock>> {
         loop {
             if let Some(clock) = self.clock() {
-                if let Some(network) = self.known.get() {
-                    store.claim_network(network.genesis_validators_root).await?;
+                let claimed = match self.known.get() {
+                    Some(network) => store.claim_network(network.genesis_validators_root).await,
+                    None => Ok(()),
+                };
+                match claimed {
+                    Ok(()) => return Ok(Some(clock)),
+                    Err(error @ StoreError::OtherNetwork { .. }) => return Err(error.into()),
+                    Err(error) => tracing::warn!(%error, "The database is waited for"),
                 }
-                return Ok(Some(clock));
             }
             tokio::select! {
-                () = tokio::time::sleep(ASK_AGAIN) => self.ask_once().await?,
+                () = tokio::time::sleep(ASK_AGAIN) => {}
                 () = stop.stopped() => return Ok(None),
             }
+            self.ask_once().await?;
         }
     }
 

@@ -152,6 +152,10 @@ fn killed_at_any_moment_it_ends_with_the_same_database() {
         for step in &tree.steps {
             node.learn(&tree, *step);
             std::thread::sleep(std::time::Duration::from_millis(random.random_range(0..8)));
+            // Readers beside the writer; one that is just being started may not answer yet.
+            for path in ["/blocks_per_client/0/9?partial=true", "/"] {
+                running.as_ref().and_then(|running| running.get(path));
+            }
             if random.random_range(0..14) == 0 {
                 match running.take() {
                     Some(running) => {

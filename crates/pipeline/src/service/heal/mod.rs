@@ -170,21 +170,27 @@ impl Healer {
         // Work on an item that another process has by now ends here, and with it the thread that reads.
         let read_stop = StopSwitch::default();
         let _stop_on_drop = StopOnDrop(read_stop.clone());
-        let mut work = std::pin::pin!(self.work(&item, &read_stop));
+        // Side by side: the work may hold the connection that keeping waits for.
+        let ended = tokio::select! {
+            done = self.work(&item, &read_stop) => Some(done?),
+            () = self.keep_until_lost(&item) => Some(HealStep::Passed(item.gap)),
+            () = stop.stopped() => None,
+        };
+        if let Some(step) = ended {
+            return Ok(step);
+        }
+        self.store.put_work_back(&item, "stopped", self.now_ms()).await?;
+        Ok(HealStep::Stopped)
+    }
+
+    /// Keeps an item again and again, until another process has it.
+    async fn keep_until_lost(&self, item: &WorkItem) {
         loop {
-            tokio::select! {
-                done = &mut work => return done,
-                () = stop.stopped() => {
-                    self.store.put_work_back(&item, "stopped", self.now_ms()).await?;
-                    return Ok(HealStep::Stopped);
-                }
-                () = tokio::time::sleep(Duration::from_secs(self.policy.lease_seconds.max(1)) / 3) => {
-                    match self.store.keep_work(&item, self.lease_end()).await {
-                        Ok(true) => {}
-                        Ok(false) => return Ok(HealStep::Passed(item.gap)),
-                        Err(error) => tracing::warn!(%error, "Work on a gap can't be kept for now"),
-                    }
-                }
+            tokio::time::sleep(Duration::from_secs(self.policy.lease_seconds.max(1)) / 3).await;
+            match self.store.keep_work(item, self.lease_end()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "Work on a gap can't be kept for now"),
             }
         }
     }
