@@ -76,7 +76,7 @@ async fn bad_addresses_of_pages_are_pages() {
     for (path, status) in [
         ("/?period=2w", 400),
         ("/?theme=pink", 400),
-        ("/?method=estimated", 400),
+        ("/?method=guessed", 400),
         ("/?perod=7d", 400),
         ("/block/77?them=dark", 400),
         ("/block/77", 404),

@@ -58,6 +58,32 @@ async fn every_page_has_the_frame_and_says_how_fresh_it_is() {
 }
 
 #[tokio::test]
+async fn estimated_and_counted_shares_are_told_apart_and_never_mixed() {
+    let server = server(live()).await;
+    let counted = server.get("/").await;
+    is_page(&counted, 200);
+    assert!(counted.text.contains("counted by likeliest client") && !counted.text.contains("an estimated"));
+    let estimated = server.get("/?method=estimated").await;
+    is_page(&estimated, 200);
+    let title = estimated.text.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
+    assert!(title.starts_with("Lighthouse builds an estimated "), "{title}");
+    assert!(estimated.text.contains("corrected for confusion as the model’s test blocks tell it"));
+    assert!(!estimated.text.contains("counted by likeliest client"));
+    for link in ["/?period=30d&#38;history=", "&#38;method=estimated", "aria-current=\"true\">Estimated</a>"]
+    {
+        assert!(estimated.text.contains(link), "{link}");
+    }
+    let picture = server.get("/embed/shares.svg?method=estimated").await.text;
+    assert!(picture.contains("Estimated share of blocks"), "{picture}");
+    // A model that kept no confusion has nothing to correct with.
+    let bare = Server::start_at(None, live(), now).await;
+    fill(&bare.store, 400, 45).await;
+    let refused = bare.get("/?method=estimated").await;
+    is_page(&refused, 404);
+    assert!(refused.text.contains("they can be counted"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn the_accuracy_page_names_its_data_before_any_number_is_believed() {
     let server = server(live()).await;
     let page = server.get("/model").await;

@@ -12,6 +12,7 @@ use super::assets;
 use super::charts::{IntervalRow, Layout, confusion, interval_bars, mark};
 use super::format::{self, NBSP, Utc};
 use super::history::{History, default_history};
+use super::method::Method;
 use super::model;
 use super::period::Period;
 use super::shares::{Counted, Extent, in_words};
@@ -54,8 +55,8 @@ pub(super) struct EmbedCode {
 }
 
 impl EmbedCode {
-    fn new(kind: &str, period: Period, alt: &str, height: u32) -> Self {
-        let href = format!("/embed/{kind}.svg?period={}", period.code());
+    fn new(kind: &str, period: Period, method: Method, alt: &str, height: u32) -> Self {
+        let href = format!("/embed/{kind}.svg?period={}&method={}", period.code(), method.code());
         let html = format!(
             "<img src=\"{}\" alt=\"{}\" width=\"{WIDTH}\" height=\"{height}\">",
             format::escape(&href),
@@ -67,13 +68,13 @@ impl EmbedCode {
     /// The picture of shares now.
     pub(super) fn shares(period: Period, counted: &Counted) -> Self {
         let alt = format!("Share of blocks by consensus client. {}", in_words(&counted.rows));
-        Self::new("shares", period, &alt, 420)
+        Self::new("shares", period, counted.basis.method(), &alt, 420)
     }
 
     /// The picture of shares over time.
-    pub(super) fn timeline(period: Period, history: &History) -> Self {
+    pub(super) fn timeline(period: Period, method: Method, history: &History) -> Self {
         let alt = format!("Share of blocks by consensus client over time. {}", history.description);
-        Self::new("timeline", period, &alt, 430)
+        Self::new("timeline", period, method, &alt, 430)
     }
 }
 
@@ -145,7 +146,6 @@ async fn build(state: &AppState, file: &str, query: &Query) -> Result<String, Ap
     let ground = choice("bg", query.bg.as_deref(), &["surface", "none"])?;
     let has_title = choice("title", query.title.as_deref(), &["1", "0"])? == "1";
     let has_notes = choice("notes", query.notes.as_deref(), &["1", "0"])? == "1";
-    choice("method", query.method.as_deref(), &["counted"])?;
     choice("lang", query.lang.as_deref(), &["en"])?;
     choice("tz", query.tz.as_deref(), &["UTC"])?;
     choice("network", query.network.as_deref(), &[&state.settings().network])?;
@@ -203,13 +203,14 @@ async fn shares(
     layout: Layout,
 ) -> Result<Picture, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
-    let counted = Counted::read(state, extent, period).await?;
+    let method = Method::parse(query.method.as_deref())?;
+    let counted = Counted::read(state, extent, period, method).await?;
     let rows: Vec<IntervalRow> =
         counted.rows.iter().filter(|row| is_wanted(wanted, row.series)).copied().collect();
     let description = in_words(&rows);
     Ok(Picture {
         title: "Share of blocks by consensus client".to_owned(),
-        subtitle: format!("Counted by likeliest client, with 95{NBSP}% intervals"),
+        subtitle: counted.basis.about(),
         chart: interval_bars("c", layout, &rows, &description),
         description,
         n: counted.counts.total(),
@@ -225,11 +226,13 @@ async fn timeline(
     layout: Layout,
 ) -> Result<Picture, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), default_history(extent))?;
-    let mut history = History::read(state, extent, period).await?;
+    let method = Method::parse(query.method.as_deref())?;
+    let counted = Counted::read(state, extent, period, method).await?;
+    let mut history = History::read(state, extent, period, &counted.basis).await?;
     history.timeline.series.retain(|line| is_wanted(wanted, line.series));
     Ok(Picture {
         title: "Share of blocks by consensus client over time".to_owned(),
-        subtitle: history.subtitle(),
+        subtitle: format!("{}. {}", counted.basis.about(), history.subtitle()),
         chart: history.timeline.wide("c", layout, &history.description),
         n: history.n(),
         description: history.description,
@@ -385,7 +388,8 @@ fn document(
 async fn badge(state: &AppState, extent: &Extent, query: &Query, theme: &str) -> Result<String, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
     let wanted = query.client.as_deref().map(client).transpose()?;
-    let counted = Counted::read(state, extent, period).await?;
+    let method = Method::parse(query.method.as_deref())?;
+    let counted = Counted::read(state, extent, period, method).await?;
     let row = counted.rows.iter().find(|row| match wanted {
         Some(client) => row.series == super::charts::Series::Client(client),
         None => row.series.is_named(),

@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use super::page::{self, Frame};
 use crate::error::ApiError;
+use crate::settings::PrivateAccess;
 use crate::state::AppState;
 
 /// Errors of addresses that are not pages are read up to this length to be put on a page.
@@ -51,7 +52,9 @@ pub(super) async fn failure(state: &AppState, error: ApiError) -> Response {
         }
     };
     let mut response = message(state, status, title, &text).await;
-    if matches!(error, ApiError::Unauthorized(_)) {
+    // Where no credential would do, a browser should not ask its reader for one.
+    let can_log_in = matches!(state.settings().private, PrivateAccess::Guarded(_));
+    if can_log_in && matches!(error, ApiError::Unauthorized(_)) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, ApiError::challenge());
     }
     response

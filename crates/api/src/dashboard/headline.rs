@@ -58,8 +58,15 @@ pub(super) struct Headline {
     pub(super) lede: String,
 }
 
-/// The headline for shares. `since` says when stale data ended; `period` names the time covered.
-pub(super) fn overview(rows: &[IntervalRow], n: u64, since: Option<&str>, period: &str) -> Headline {
+/// The headline for shares. `since` says when stale data ended; `period` names the time covered; `unnamed` is the part
+/// of blocks without a client where shares are estimates, which leave it out.
+pub(super) fn overview(
+    rows: &[IntervalRow],
+    n: u64,
+    since: Option<&str>,
+    period: &str,
+    unnamed: Option<f64>,
+) -> Headline {
     let named = rows.iter().filter(|row| row.series.is_named());
     let Some(top) = named.max_by(|a, b| a.share.total_cmp(&b.share)).filter(|_| n > 0) else {
         return Headline {
@@ -75,7 +82,8 @@ pub(super) fn overview(rows: &[IntervalRow], n: u64, since: Option<&str>, period
         };
     }
     let name = top.series.name();
-    let share = format::share(top.share, top.low, top.high);
+    let of_top = format::share(top.share, top.low, top.high);
+    let share = if unnamed.is_some() { format!("an estimated {of_top}") } else { of_top };
     let title = match (Against::of(top, ONE_THIRD), Against::of(top, TWO_THIRDS)) {
         (_, Against::Above) => {
             format!("{name} builds {share} of blocks. That is above two thirds.")
@@ -89,7 +97,14 @@ pub(super) fn overview(rows: &[IntervalRow], n: u64, since: Option<&str>, period
         (Against::TooClose, _) => {
             format!("{name} builds {share} of blocks, too close to one third to call.")
         }
-        (Against::Below, _) => "No client builds more than one third of blocks.".to_owned(),
+        // What is unnamed may be of one client, so that nobody can be said to be below.
+        (Against::Below, _) => match rows.iter().find(|row| row.series == Series::Unknown) {
+            Some(unknown) if top.high + unknown.share > ONE_THIRD => format!(
+                "No client is named for more than one third of blocks, but {} are unnamed.",
+                format::share(unknown.share, unknown.low, unknown.high)
+            ),
+            _ => "No client builds more than one third of blocks.".to_owned(),
+        },
     };
     let mut lede = String::new();
     if Against::of(top, ONE_THIRD) == Against::Below {
@@ -102,6 +117,9 @@ pub(super) fn overview(rows: &[IntervalRow], n: u64, since: Option<&str>, period
     if let Some(unknown) = rows.iter().find(|row| row.series == Series::Unknown) {
         let share = format::share(unknown.share, unknown.low, unknown.high);
         lede.push_str(&format!("; {share} could not be told apart"));
+    }
+    if let Some(unnamed) = unnamed.filter(|part| *part > 0.0) {
+        lede.push_str(&format!("; {:.1}{NBSP}% were left unnamed", unnamed * 100.0));
     }
     lede.push('.');
     lede.push_str(&others_above(rows, top));
@@ -181,7 +199,7 @@ mod tests {
     #[test]
     fn words_follow_the_interval() {
         use Client::{Lighthouse, Prysm};
-        let title = |row| overview(&[row], 50_000, None, "in 7 days").title;
+        let title = |row| overview(&[row], 50_000, None, "in 7 days", None).title;
         let says = |row, words: &str| {
             let title = title(row);
             assert!(title.contains(words), "{title}");
@@ -195,20 +213,47 @@ mod tests {
 
     #[test]
     fn few_blocks_claim_nothing() {
-        let few = overview(&[row(Client::Teku, 0.5, 0.4, 0.6)], 87, None, "in 3 h");
+        let few = overview(&[row(Client::Teku, 0.5, 0.4, 0.6)], 87, None, "in 3 h", None);
         assert_eq!(few.title, "Too few blocks yet to name shares.");
-        let wide = overview(&[row(Client::Teku, 0.5, 0.35, 0.65)], 900, None, "in 3 h");
+        let wide = overview(&[row(Client::Teku, 0.5, 0.35, 0.65)], 900, None, "in 3 h", None);
         assert_eq!(wide.title, few.title);
-        assert_eq!(overview(&[], 0, None, "").title, "No blocks yet.");
+        assert_eq!(overview(&[], 0, None, "", None).title, "No blocks yet.");
+    }
+
+    #[test]
+    fn what_is_unnamed_keeps_from_saying_that_nobody_is_above() {
+        let unknown = |share: f64| IntervalRow {
+            series: Series::Unknown,
+            share,
+            low: share - 0.01,
+            high: share + 0.01,
+        };
+        let title = |unnamed| {
+            overview(&[row(Client::Teku, 0.21, 0.20, 0.22), unknown(unnamed)], 9_000, None, "", None).title
+        };
+        let named = "No client is named for more than one third of blocks, but 52.0\u{a0}% are unnamed.";
+        assert_eq!(title(0.52), named);
+        assert_eq!(title(0.04), "No client builds more than one third of blocks.");
+    }
+
+    #[test]
+    fn estimates_are_called_so_and_state_what_is_unnamed() {
+        let rows = [row(Client::Teku, 0.4, 0.39, 0.41)];
+        let estimate = overview(&rows, 9_000, None, "in 7 days", Some(0.037));
+        assert_eq!(
+            estimate.title,
+            "Teku builds an estimated 40.0\u{a0}% of blocks. That is above one third."
+        );
+        assert!(estimate.lede.contains("; 3.7\u{a0}% were left unnamed."), "{}", estimate.lede);
     }
 
     #[test]
     fn stale_shares_say_so_first() {
         let rows = [row(Client::Teku, 0.3, 0.29, 0.31)];
-        let stale = overview(&rows, 9_000, Some("16:02 UTC"), "in 7 days");
+        let stale = overview(&rows, 9_000, Some("16:02 UTC"), "in 7 days", None);
         assert_eq!(stale.title, "As of 16:02 UTC, no client builds more than one third of blocks.");
         let rows = [row(Client::Teku, 0.4, 0.39, 0.41)];
-        let stale = overview(&rows, 9_000, Some("16:02 UTC"), "in 7 days");
+        let stale = overview(&rows, 9_000, Some("16:02 UTC"), "in 7 days", None);
         assert!(stale.title.starts_with("As of 16:02 UTC, Teku builds"), "{}", stale.title);
     }
 

@@ -1,13 +1,13 @@
 //! Shares over time: the stretch, its buckets, the chart and its table.
 
 use consensus::Slot;
-use fingerprint::score::wilson;
 use store::{ClientCounts, Gap};
 
-use super::charts::{Estimate, IntervalRow, Layout, Multiple, Series, Timeline, TimelineSeries};
+use super::charts::{Estimate, Layout, Multiple, Series, Timeline, TimelineSeries};
 use super::format::{self, NBSP, Precision};
+use super::method::{Basis, Method};
 use super::period::Period;
-use super::shares::{Choice, Extent, blocks_of, interval_rows};
+use super::shares::{Choice, Extent};
 use super::time_axis::TimeAxis;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -66,7 +66,12 @@ pub(super) struct History {
 
 impl History {
     /// Reads and draws a stretch that ends with the newest block.
-    pub(super) async fn read(state: &AppState, extent: &Extent, history: Period) -> Result<Self, ApiError> {
+    pub(super) async fn read(
+        state: &AppState,
+        extent: &Extent,
+        history: Period,
+        basis: &Basis,
+    ) -> Result<Self, ApiError> {
         let axis = TimeAxis::new(extent.start_epoch(history), extent.end_epoch(), state.settings().clock);
         let range = Slot(axis.start_slot())..Slot(axis.end_slot());
         let mut buckets = state.store().shares(range, axis.bucket_slots()).await?;
@@ -78,7 +83,7 @@ impl History {
                 axis.bucket_name()
             );
         }
-        let timeline = timeline(&axis, &buckets, extent);
+        let timeline = timeline(&axis, &buckets, extent, basis);
         let last_known = timeline.series.iter().filter_map(|series| {
             let last = series.points.iter().rev().flatten().next()?;
             Some(format!("{} {}", series.series.name(), format::share(last.share, last.low, last.high)))
@@ -104,16 +109,21 @@ pub(super) fn time_card(
     extent: &Extent,
     history: &History,
     choices: Vec<Choice>,
+    basis: &Basis,
 ) -> TimeCard {
     let History { axis, buckets, timeline, description, empty } = history;
     let shown: Vec<Series> = timeline.series.iter().map(|series| series.series).collect();
     let table_row =
-        |(slot, counts): &(Slot, ClientCounts)| bucket_row(axis.bucket_label(slot.0), counts, &shown);
+        |(slot, counts): &(Slot, ClientCounts)| bucket_row(axis.bucket_label(slot.0), counts, &shown, basis);
     let query = format!(
-        "/api/v1/shares?start_epoch={}&end_epoch={}&bucket_epochs={}&partial=true",
+        "/api/v1/shares?start_epoch={}&end_epoch={}&bucket_epochs={}&partial=true{}",
         axis.start_epoch,
         axis.end_epoch(),
-        axis.bucket_epochs
+        axis.bucket_epochs,
+        match basis.method() {
+            Method::Counted => "",
+            Method::Estimated => "&method=estimated",
+        }
     );
     TimeCard {
         subtitle: history.subtitle(),
@@ -131,41 +141,45 @@ pub(super) fn time_card(
     }
 }
 
-fn bucket_row(start: String, counts: &ClientCounts, shown: &[Series]) -> BucketRow {
-    let n = counts.total();
-    let cell = |series: &Series| {
-        let blocks = blocks_of(counts, *series);
-        let (low, high) = wilson(blocks, n);
-        let precision = Precision::of([(low, high)]);
-        format!("{} ({})", precision.number(blocks as f64 / n.max(1) as f64), precision.interval(low, high))
+fn bucket_row(start: String, counts: &ClientCounts, shown: &[Series], basis: &Basis) -> BucketRow {
+    let rows = basis.rows(counts);
+    let cell = |series: &Series| match rows.iter().find(|row| row.series == *series) {
+        Some(row) => {
+            let precision = Precision::of([(row.low, row.high)]);
+            format!("{} ({})", precision.number(row.share), precision.interval(row.low, row.high))
+        }
+        None => "–".to_owned(),
     };
-    BucketRow { start, n: format::count(n), cells: shown.iter().map(cell).collect() }
+    BucketRow { start, n: format::count(counts.total()), cells: shown.iter().map(cell).collect() }
 }
 
-fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent) -> Timeline {
+fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent, basis: &Basis) -> Timeline {
     let mut sum = ClientCounts::default();
     buckets.iter().for_each(|(_, counts)| sum += *counts);
     let slots = usize::try_from(axis.buckets).unwrap_or(0);
-    let rows = interval_rows(&sum);
-    let line = |row: &IntervalRow| {
-        let mut points = vec![None; slots];
-        for (slot, counts) in buckets {
-            let place = (slot.0 - axis.start_slot().min(slot.0)) / axis.bucket_slots().max(1);
-            let place = usize::try_from(place).ok().and_then(|place| points.get_mut(place));
-            let n = counts.total();
-            let is_end = *slot == Slot(axis.start_slot()) || slot.0 + axis.bucket_slots() == axis.end_slot();
-            let is_begun = is_end && n * FEWEST_OF_BUCKET < axis.bucket_slots();
-            if let Some(point) = place.filter(|_| n > 0 && !is_begun) {
-                let blocks = blocks_of(counts, row.series);
-                let (low, high) = wilson(blocks, n);
-                *point = Some(Estimate { share: blocks as f64 / n as f64, low, high });
+    let mut lines: Vec<TimelineSeries> = basis
+        .rows(&sum)
+        .iter()
+        .map(|row| TimelineSeries { series: row.series, points: vec![None; slots] })
+        .collect();
+    for (slot, counts) in buckets {
+        let place = (slot.0 - axis.start_slot().min(slot.0)) / axis.bucket_slots().max(1);
+        let Ok(place) = usize::try_from(place) else { continue };
+        let n = counts.total();
+        let is_end = *slot == Slot(axis.start_slot()) || slot.0 + axis.bucket_slots() == axis.end_slot();
+        if n == 0 || (is_end && n * FEWEST_OF_BUCKET < axis.bucket_slots()) {
+            continue;
+        }
+        for row in basis.rows(counts) {
+            let line = lines.iter_mut().find(|line| line.series == row.series);
+            if let Some(point) = line.and_then(|line| line.points.get_mut(place)) {
+                *point = Some(Estimate { share: row.share, low: row.low, high: row.high });
             }
         }
-        TimelineSeries { series: row.series, points }
-    };
+    }
     let shown_gap = |gap: &&Gap| gap.end.0 >= axis.start_slot().max(extent.first) && is_wide(gap, axis);
     Timeline {
-        series: rows.iter().map(line).collect(),
+        series: lines,
         buckets: slots,
         ticks: if extent.has_blocks { axis.ticks() } else { Vec::new() },
         gaps: extent

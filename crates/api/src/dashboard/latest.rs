@@ -71,7 +71,8 @@ pub(super) fn latest_block(state: &AppState, row: &BlockRow) -> LatestBlock {
         // Named all the same: the shares count it for this client.
         (Some((client, value)), _) => {
             let doubt = format!("below{NBSP}{NAMED_FROM:.2}, not told apart");
-            (Series::Client(client), format::probability(value), doubt)
+            // Never rounded up to the limit that it is below.
+            (Series::Client(client), format::probability(value.min(NAMED_FROM - 0.006)), doubt)
         }
         (None, Some((client, value))) => {
             let nearest = format!("nearest {client}{NBSP}{}", format::probability(value));

@@ -13,6 +13,7 @@ mod format;
 mod headline;
 mod history;
 mod latest;
+mod method;
 mod model;
 mod names;
 mod overview;

@@ -15,6 +15,7 @@ use super::format::{self, NBSP, Utc};
 use super::headline;
 use super::history::{BucketRow, History, TimeCard, default_history, time_card};
 use super::latest::{self, LatestRow};
+use super::method::Method;
 use super::page::{self, Frame, Section};
 use super::period::Period;
 use super::shares::{Choice, Counted, Extent, NowCard, blocks_of, now_card, period_text};
@@ -52,6 +53,7 @@ struct OverviewPage {
     latest: Option<Vec<LatestRow>>,
     has_clock: bool,
     reload: String,
+    methods: Vec<Choice>,
     now_embed: EmbedCode,
     time_embed: EmbedCode,
     epoch_heads: Vec<&'static str>,
@@ -76,14 +78,14 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
     let extent = Extent::read(state).await?;
     let history = Period::parse("history", query.history.as_deref(), default_history(&extent))?;
     let theme = page::theme_of(query.theme.as_deref())?;
-    check_method(query.method.as_deref())?;
+    let method = Method::parse(query.method.as_deref())?;
     let clock = state.settings().clock;
-    let counted = Counted::read(state, &extent, period).await?;
+    let counted = Counted::read(state, &extent, period, method).await?;
     let answer = headline_of(state, &extent, &counted);
-    let choices = Links { period, history, theme };
+    let choices = Links { period, history, method, theme };
     let now = now_card(&extent, &counted, choices.now());
-    let drawn = History::read(state, &extent, history).await?;
-    let time = time_card(state, &extent, &drawn, choices.history());
+    let drawn = History::read(state, &extent, history, &counted.basis).await?;
+    let time = time_card(state, &extent, &drawn, choices.history(), &counted.basis);
     let allowed = auth::is_allowed(&state.settings().private, headers);
     let latest = if allowed { Some(latest::rows(state, LATEST_BLOCKS).await?) } else { None };
     let (epoch_heads, epochs) =
@@ -95,8 +97,9 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
         lede: answer.lede,
         now,
         time,
+        methods: if counted.basis.is_choice(state, &counted.counts) { choices.methods() } else { Vec::new() },
         now_embed: EmbedCode::shares(period, &counted),
-        time_embed: EmbedCode::timeline(history, &drawn),
+        time_embed: EmbedCode::timeline(history, method, &drawn),
         latest,
         has_clock: clock.is_some(),
         reload: choices.href(period, history),
@@ -139,27 +142,29 @@ pub(super) fn headline_of(state: &AppState, extent: &Extent, counted: &Counted) 
         _ => None,
     };
     let span = period_text(state, extent, counted.start);
-    headline::overview(&counted.rows, counted.counts.total(), since.as_deref(), &span)
-}
-
-/// Shares are verdicts as given; a correction for confusion needs measured confusion, which no model has yet.
-fn check_method(method: Option<&str>) -> Result<(), ApiError> {
-    match method {
-        None | Some("counted") => Ok(()),
-        Some(other) => Err(ApiError::BadParameter(format!("method is {other:?}; allowed is counted"))),
-    }
+    let n = counted.counts.total();
+    let unnamed = match counted.basis.method() {
+        Method::Counted => None,
+        Method::Estimated => Some(counted.counts.uncertain as f64 / n.max(1) as f64),
+    };
+    headline::overview(&counted.rows, n, since.as_deref(), &span, unnamed)
 }
 
 struct Links {
     period: Period,
     history: Period,
+    method: Method,
     theme: Option<&'static str>,
 }
 
 impl Links {
     fn href(&self, period: Period, history: Period) -> String {
+        self.with(period, history, self.method)
+    }
+
+    fn with(&self, period: Period, history: Period, method: Method) -> String {
         let theme = self.theme.map_or_else(String::new, |theme| format!("&theme={theme}"));
-        format!("/?period={}&history={}{theme}", period.code(), history.code())
+        format!("/?period={}&history={}&method={}{theme}", period.code(), history.code(), method.code())
     }
 
     fn now(&self) -> Vec<Choice> {
@@ -169,6 +174,15 @@ impl Links {
             current: period == self.period,
         };
         Period::NOW.into_iter().map(choice).collect()
+    }
+
+    fn methods(&self) -> Vec<Choice> {
+        let choice = |method: Method| Choice {
+            href: self.with(self.period, self.history, method),
+            label: method.label(),
+            current: method == self.method,
+        };
+        Method::ALL.into_iter().map(choice).collect()
     }
 
     fn history(&self) -> Vec<Choice> {

@@ -162,9 +162,10 @@ fn freshness_html(freshness: Freshness, newest_slot: u64, now: u64) -> String {
         Freshness::Stale { since, .. } => {
             let time = Utc::from_unix(since);
             format!(
-                "<span class=\"state warn\">○ Stale since <span class=\"long\">{} </span>{}{NBSP}UTC</span>{slot}",
+                "<span class=\"state warn\">○ Stale since <span class=\"longer\">{} </span>{}{NBSP}UTC</span>{}",
                 time.date(),
-                time.hour_and_minute()
+                time.hour_and_minute(),
+                slot.replace("\"long\"", "\"longer\"")
             )
         }
         Freshness::Recorded => format!("<span class=\"state\">○ Recorded</span>{slot}"),

@@ -7,7 +7,8 @@ use store::{ClientCounts, Gap};
 
 use super::charts::{IntervalRow, Layout, Series, interval_bars};
 use super::format::{self, NBSP, Precision};
-use super::headline::{self, NAMED_FROM};
+use super::headline;
+use super::method::{Basis, Method};
 use super::period::Period;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -87,14 +88,22 @@ pub(super) struct Counted {
     /// The first epoch.
     pub(super) start: u64,
     pub(super) counts: ClientCounts,
+    /// How the rows follow from the counts.
+    pub(super) basis: Basis,
     pub(super) rows: Vec<IntervalRow>,
 }
 
 impl Counted {
-    pub(super) async fn read(state: &AppState, extent: &Extent, period: Period) -> Result<Self, ApiError> {
+    pub(super) async fn read(
+        state: &AppState,
+        extent: &Extent,
+        period: Period,
+        method: Method,
+    ) -> Result<Self, ApiError> {
         let start = extent.start_epoch(period);
         let counts = state.store().blocks_per_client(Epoch(start)..Epoch(extent.end_epoch())).await?;
-        Ok(Self { start, counts, rows: interval_rows(&counts) })
+        let basis = Basis::of(state, extent, method, &counts).await?;
+        Ok(Self { start, counts, rows: basis.rows(&counts), basis })
     }
 }
 
@@ -146,7 +155,7 @@ pub(super) fn in_words(rows: &[IntervalRow]) -> String {
 
 /// The card of shares now.
 pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>) -> NowCard {
-    let Counted { start, counts, rows } = counted;
+    let Counted { start, counts, basis, rows } = counted;
     let start = *start;
     let n = counts.total();
     let end = extent.end_epoch();
@@ -181,11 +190,12 @@ pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>)
             two_thirds,
         }
     };
+    let method = match basis.method() {
+        Method::Counted => "",
+        Method::Estimated => "&method=estimated",
+    };
     NowCard {
-        subtitle: format!(
-            "Share of blocks, counted by likeliest client, also below a probability of {NAMED_FROM:.2}; not corrected \
-             for confusion"
-        ),
+        subtitle: basis.about(),
         choices,
         rows: rows.iter().map(table_row).collect(),
         wide: interval_bars("now", Layout::Wide, rows, &description),
@@ -193,7 +203,7 @@ pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>)
         empty: "No blocks yet. Shares appear with the first blocks that are classified.".to_owned(),
         note,
         caption: format!("Share of {} by consensus client", format::counted(n, "block")),
-        json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true"),
-        csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true&format=csv"),
+        json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true{method}"),
+        csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true{method}&format=csv"),
     }
 }

@@ -11,6 +11,7 @@ use super::charts::{Layout, interval_bars};
 use super::confusion_table::{ConfusionTable, View};
 use super::history::{History, default_history};
 use super::latest::{self, LatestRow};
+use super::method::Method;
 use super::model;
 use super::overview::headline_of;
 use super::page::{self, Frame, Section};
@@ -126,13 +127,13 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<W
         None => RELOAD_SECONDS.to_string(),
     };
     let extent = Extent::read(state).await?;
-    let counted = Counted::read(state, &extent, period).await?;
+    let counted = Counted::read(state, &extent, period, Method::Counted).await?;
     let answer = match shown {
         Shown::Overview => headline_of(state, &extent, &counted),
         Shown::Model => model::wall_answer(state),
         Shown::Sync => super::sync::wall_answer(state, &extent).await?,
     };
-    let history = History::read(state, &extent, default_history(&extent)).await?;
+    let history = History::read(state, &extent, default_history(&extent), &counted.basis).await?;
     let allowed = auth::is_allowed(&state.settings().private, headers);
     let info = state.model().map(|model| model.info());
     let confusion = info

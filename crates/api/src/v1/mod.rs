@@ -21,7 +21,7 @@ mod table;
 mod validators;
 
 pub(crate) use blocks::find;
-pub(crate) use shares::missing;
+pub(crate) use shares::{Labels, matrices, missing};
 
 use axum::middleware::from_fn;
 use utoipa_axum::router::OpenApiRouter;

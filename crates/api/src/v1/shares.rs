@@ -242,7 +242,10 @@ pub(crate) async fn shares(
 }
 
 /// What clients are taken for, from all there is to know it from, the best first.
-async fn matrices(state: &AppState, range: &Range<Slot>) -> Result<Vec<(Labels, ConfusionMatrix)>, ApiError> {
+pub(crate) async fn matrices(
+    state: &AppState,
+    range: &Range<Slot>,
+) -> Result<Vec<(Labels, ConfusionMatrix)>, ApiError> {
     let from = range.end.0.saturating_sub(LABELLED_SLOTS);
     let signed = state.store().confusion_matrix(Slot(from)..range.end).await?;
     let tested = state.model().and_then(|model| model.info().scores.as_ref()?.confusion.clone());
