@@ -7,8 +7,8 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::credential::{Credential, PrivateAccess};
 use crate::error::ApiError;
-use crate::settings::{Credential, PrivateAccess};
 use crate::state::AppState;
 
 /// Longest `Authorization` header looked at.

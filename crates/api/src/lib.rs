@@ -11,6 +11,7 @@
 mod auth;
 mod body;
 mod compat;
+mod credential;
 mod dashboard;
 mod entities;
 mod error;
@@ -24,19 +25,24 @@ mod metrics;
 mod openapi;
 mod openapi_examples;
 mod query;
+mod rate;
 mod router;
 mod server;
 mod settings;
 mod state;
+mod tls;
 mod v1;
 
+pub use credential::{Credential, CredentialError, PrivateAccess};
 pub use entities::{Entities, EntitiesError, Entity};
 pub use error::ApiError;
 pub use freshness::Freshness;
+pub use rate::RateLimit;
 pub use router::router;
 pub use server::serve;
-pub use settings::{ChainClock, Credential, GapPolicy, Limits, PrivateAccess, RewardSettings, Settings};
+pub use settings::{ChainClock, Cors, GapPolicy, Limits, RewardSettings, Settings};
 pub use state::{AppState, Now};
+pub use tls::{TlsError, TlsFiles};
 
 /// The JSON description of all addresses, as `/openapi.json` serves it.
 pub use openapi::description_json;

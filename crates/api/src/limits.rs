@@ -3,12 +3,16 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use tower::util::option_layer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
 use crate::error::{ApiError, title};
 use crate::metrics;
+use crate::settings::Cors;
 use crate::state::AppState;
 
 /// The content policy of pages: nothing from another host, no inline style or script.
@@ -53,6 +57,27 @@ pub(crate) async fn headers(request: Request, next: Next) -> Response {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
+
+/// Lets pages of other sites read answers, as far as the operator says.
+pub(crate) fn cors(cors: &Cors) -> OptionLayer<CorsLayer> {
+    let origins = match cors {
+        Cors::Off => return option_layer(None),
+        Cors::Any => AllowOrigin::any(),
+        Cors::Origins(origins) => {
+            AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+        }
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::IF_NONE_MATCH])
+        .expose_headers([header::ETAG, header::LINK, header::RETRY_AFTER])
+        .max_age(Duration::from_secs(3_600));
+    option_layer(Some(layer))
+}
+
+/// A layer, or none.
+type OptionLayer<T> = tower::util::Either<T, tower::layer::util::Identity>;
 
 /// Counts and times requests by route.
 pub(crate) async fn measure(request: Request, next: Next) -> Response {

@@ -17,7 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::error::ApiError;
 use crate::openapi::Description;
 use crate::state::AppState;
-use crate::{auth, compat, dashboard, health, lighthouse, limits, metrics, openapi, v1};
+use crate::{auth, compat, dashboard, health, lighthouse, limits, metrics, openapi, rate, v1};
 
 fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -59,6 +59,8 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(from_fn_with_state(state.clone(), limits::bound))
+        .layer(from_fn_with_state(state.clone(), rate::limit))
+        .layer(limits::cors(&state.settings().cors))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(from_fn_with_state(state.clone(), dashboard::as_pages))

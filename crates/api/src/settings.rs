@@ -1,7 +1,6 @@
 //! What an operator decides: who may read what, limits, and the chain whose clock the pages follow.
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,10 @@ use consensus::rewards::Scale;
 use source::chain_input::ChainInput;
 use source::follow::Follower;
 
+use crate::credential::PrivateAccess;
 use crate::entities::Entities;
+use crate::rate::RateLimit;
+use crate::tls::TlsFiles;
 
 /// Everything the router is told beside the database and the model.
 #[derive(Clone, Debug)]
@@ -30,6 +32,52 @@ pub struct Settings {
     pub rewards: RewardSettings,
     /// Names of validators.
     pub entities: Arc<Entities>,
+    /// How often one address may ask; as often as it likes where there is none.
+    pub rate: Option<RateLimit>,
+    /// Proxies of ours, which say in `X-Forwarded-For` for whom they ask.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Pages of which other sites may read answers.
+    pub cors: Cors,
+    /// Certificate and key; served without TLS where there are none.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Pages of which other sites may read answers of the API in their readers' browsers. Credentials of browsers are never
+/// sent along.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cors {
+    /// None.
+    #[default]
+    Off,
+    /// All.
+    Any,
+    /// These origins, such as `https://example.org`.
+    Origins(Vec<String>),
+}
+
+impl std::str::FromStr for Cors {
+    type Err = String;
+
+    /// `off`, `any`, or origins with commas.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" | "" => return Ok(Self::Off),
+            "any" | "*" => return Ok(Self::Any),
+            _ => {}
+        }
+        let origin = |text: &str| {
+            let text = text.trim();
+            let rest = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or_default();
+            let is_origin = !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+            if is_origin {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("{text:?} is no origin; one is written https://example.org"))
+            }
+        };
+        text.split(',').map(origin).collect::<Result<_, _>>().map(Self::Origins)
+    }
 }
 
 /// Where `/lighthouse/analysis/block_rewards` and the `block_reward` events get their answers. With neither source
@@ -62,6 +110,10 @@ impl Default for Settings {
             clock: None,
             rewards: RewardSettings::default(),
             entities: Arc::default(),
+            rate: None,
+            trusted_proxies: Vec::new(),
+            cors: Cors::Off,
+            tls: None,
         }
     }
 }
@@ -159,87 +211,18 @@ impl ChainClock {
     }
 }
 
-/// Who may use the private addresses (single blocks and validators, and storing verdicts).
-#[derive(Clone, Debug)]
-pub enum PrivateAccess {
-    /// Everybody. Only for servers that listen on loopback.
-    Open,
-    /// Those who present one of the credentials.
-    Guarded(Vec<Credential>),
-    /// Nobody, because no credential is configured and the server can be reached from outside.
-    Closed,
-}
-
-impl PrivateAccess {
-    /// The rule: with credentials they are needed; without, private addresses are open on loopback and closed
-    /// elsewhere.
-    pub fn for_listener(listen: SocketAddr, credentials: Vec<Credential>) -> Self {
-        if !credentials.is_empty() {
-            Self::Guarded(credentials)
-        } else if listen.ip().is_loopback() {
-            Self::Open
-        } else {
-            Self::Closed
-        }
-    }
-}
-
-/// A secret that opens the private addresses. Only its digest is kept.
-#[derive(Clone)]
-pub struct Credential(blake3::Hash);
-
-impl Credential {
-    /// A bearer token.
-    pub fn bearer(token: &str) -> Self {
-        Self(digest("bearer", token.as_bytes()))
-    }
-
-    /// A name and password for basic authentication.
-    pub fn basic(name: &str, password: &str) -> Self {
-        Self(digest("basic", format!("{name}:{password}").as_bytes()))
-    }
-
-    pub(crate) fn basic_pair(pair: &[u8]) -> Self {
-        Self(digest("basic", pair))
-    }
-
-    /// Whether both stand for the same secret. Takes the same time wherever they differ.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credential(hidden)")
-    }
-}
-
-fn digest(scheme: &str, secret: &[u8]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(scheme.as_bytes()).update(b"\0").update(secret);
-    hasher.finalize()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn private_addresses_are_open_on_loopback_only() {
-        let loopback: SocketAddr = ([127, 0, 0, 1], 8000).into();
-        let outside: SocketAddr = ([0, 0, 0, 0], 8000).into();
-        assert!(matches!(PrivateAccess::for_listener(loopback, vec![]), PrivateAccess::Open));
-        assert!(matches!(PrivateAccess::for_listener(outside, vec![]), PrivateAccess::Closed));
-        let guarded = PrivateAccess::for_listener(loopback, vec![Credential::bearer("secret")]);
-        assert!(matches!(guarded, PrivateAccess::Guarded(_)));
-        assert!(!format!("{guarded:?}").contains("secret"));
-    }
-
-    #[test]
-    fn credentials_of_different_schemes_differ() {
-        assert!(Credential::basic("a", "b").matches(&Credential::basic_pair(b"a:b")));
-        assert!(!Credential::bearer("a:b").matches(&Credential::basic("a", "b")));
+    fn origins_are_checked() {
+        assert_eq!("any".parse(), Ok(Cors::Any));
+        let two = Cors::Origins(vec!["https://a.example".to_owned(), "http://b.example:80".to_owned()]);
+        assert_eq!("https://a.example, http://b.example:80".parse(), Ok(two));
+        for text in ["example.org", "https://", "https://a.example/path", "https://a b"] {
+            assert!(text.parse::<Cors>().is_err(), "{text}");
+        }
     }
 
     #[test]

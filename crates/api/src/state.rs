@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::entities::Entities;
 use crate::feed::Feed;
 use crate::freshness::Freshness;
+use crate::rate::Limiter;
 use crate::settings::Settings;
 
 /// The current Unix time; a parameter, so that tests can stand in time.
@@ -30,6 +31,7 @@ struct Inner {
     rewards: Arc<Semaphore>,
     event_streams: Arc<Semaphore>,
     feed: Arc<Feed>,
+    limiter: Option<Limiter>,
 }
 
 impl AppState {
@@ -46,6 +48,7 @@ impl AppState {
         let event_streams = Arc::new(Semaphore::new(settings.limits.event_streams.max(1)));
         let model_name = model.as_ref().map_or_else(String::new, |model| model.name(&settings.model_name));
         let feed = Feed::new(store.clone());
+        let limiter = settings.rate.map(Limiter::new);
         Self(Arc::new(Inner {
             store,
             model,
@@ -57,6 +60,7 @@ impl AppState {
             rewards,
             event_streams,
             feed,
+            limiter,
         }))
     }
 
@@ -100,6 +104,10 @@ impl AppState {
 
     pub(crate) fn feed(&self) -> &Arc<Feed> {
         &self.0.feed
+    }
+
+    pub(crate) fn limiter(&self) -> Option<&Limiter> {
+        self.0.limiter.as_ref()
     }
 
     pub(crate) fn entities(&self) -> &Entities {

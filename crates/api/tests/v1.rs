@@ -373,6 +373,8 @@ async fn verdicts_come_as_they_are_stored() {
     let told = live.until(&format!("event: state\nid: {last}-")).await;
     assert!(told.contains("\"state\":\"canonical\""), "{told}");
     late.until(&format!("event: state\nid: {last}-")).await;
+    let refused = server.get("/api/v1/stream?seconds=0").await;
+    assert_eq!(refused.status.as_u16(), 400, "{}", refused.text);
     // A server that stops ends its streams.
     server.state.end_streams();
     live.until_end().await;

@@ -1,5 +1,7 @@
 //! Exactly what was typed: commands and flags. Parsing does no I/O.
 
+#[path = "cli/access.rs"]
+mod access;
 #[path = "cli/nodes.rs"]
 mod nodes;
 
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fingerprint::Client;
 
+pub(crate) use access::*;
 pub(crate) use nodes::*;
 
 /// Tells who built each Ethereum block.
@@ -115,6 +118,8 @@ pub(crate) enum Command {
     Db(DbCommand),
     /// Serve API and dashboard over a database.
     Serve(ServeArgs),
+    /// Make a secret for the private addresses, and the digest that a configuration holds.
+    Token(TokenArgs),
     /// Follow the chain, judge and store every block, fill what is missing, and serve it: the production service.
     Run(RunArgs),
     /// Look whether the service can run here: nodes, network, clock, disk, database, model.
@@ -541,15 +546,9 @@ pub(crate) struct ServeArgs {
     /// Address to listen on.
     #[arg(long, env = "BLOCKMARK_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDR")]
     pub(crate) listen: std::net::SocketAddr,
-    /// Token for private addresses (bearer); needed when not listening on loopback.
-    #[arg(long, env = "BLOCKMARK_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    pub(crate) token: Option<String>,
-    /// user:password for private addresses (basic auth).
-    #[arg(long, env = "BLOCKMARK_BASIC_AUTH", hide_env_values = true, value_name = "USER:PASSWORD")]
-    pub(crate) basic_auth: Option<String>,
-    /// Leave private addresses open to everyone, on any address.
-    #[arg(long)]
-    pub(crate) open: bool,
+    /// Who may ask, how often, and over what.
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     /// What blockprint's addresses answer when a range touches a gap: strict is 404 and the gap, partial what is
     /// there. A request may say ?partial=true or false.
     #[arg(long, env = "BLOCKMARK_GAPS", value_enum, default_value_t = Gaps::Strict, value_name = "RULE")]

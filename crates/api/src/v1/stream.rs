@@ -10,16 +10,17 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use consensus::{Root, Slot};
-use futures::stream;
-use serde::Serialize;
+use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
 use store::BlockRow;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::shapes::{Block, state_name};
 use crate::error::ApiError;
 use crate::feed::FeedEvent;
+use crate::query::Params;
 use crate::state::AppState;
 
 /// Stored blocks that a reader who comes back is told, at most.
@@ -30,6 +31,16 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long a reader is asked to wait before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
+
+/// How long.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    /// The stream ends after so many seconds; the default is no end.
+    #[param(minimum = 1, maximum = 86_400)]
+    seconds: Option<u64>,
+}
 
 /// What the chain made of a block, in an event named `state`. Events named `verdict` carry a whole `Block`.
 #[derive(Serialize, ToSchema)]
@@ -49,13 +60,20 @@ pub(crate) struct StateEvent {
     get,
     path = "/api/v1/stream",
     tag = "v1",
-    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event read.", pattern = "^[0-9]{1,12}-0x[0-9a-f]{64}$")),
+    params(Query, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event read.", pattern = "^[0-9]{1,12}-0x[0-9a-f]{64}$")),
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
         (status = 503, description = "Too many streams.")
     )
 )]
-pub(crate) async fn stream(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn stream(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Params(query): Params<Query>,
+) -> Result<Response, ApiError> {
+    if let Some(seconds) = query.seconds.filter(|seconds| !(1..=86_400).contains(seconds)) {
+        return Err(ApiError::BadParameter(format!("seconds is {seconds}; 1 to 86400 are allowed")));
+    }
     let permit =
         Arc::clone(state.event_streams()).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
     let live = state.feed().subscribe();
@@ -68,9 +86,16 @@ pub(crate) async fn stream(State(state): State<AppState>, headers: HeaderMap) ->
     let replayed = replay.iter().map(|row| row.block_root).collect();
     replay.reverse();
     let reader = Reader { state, live, ended, replay, replayed, greeted: false, _permit: permit };
+    let end = query.seconds.map(Duration::from_secs);
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
+    });
+    let events = events.take_until(async move {
+        match end {
+            Some(end) => tokio::time::sleep(end).await,
+            None => std::future::pending().await,
+        }
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }

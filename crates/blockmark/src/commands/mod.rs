@@ -21,6 +21,7 @@ mod rewards;
 mod run;
 mod serve;
 mod simulate;
+mod token;
 mod train;
 
 use anyhow::Result;
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Plot(args) => plot::run(&context, &args),
         Command::Db(command) => db::run(&context, &command),
         Command::Serve(args) => serve::run(&context, &args),
+        Command::Token(args) => token::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Check(args) => check::run(&context, &args),
         Command::Config(command) => config::run(&context, &command),

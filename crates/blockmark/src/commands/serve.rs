@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use api::{AppState, ChainClock, Credential, GapPolicy, PrivateAccess, RewardSettings, Settings};
+use api::{
+    AppState, ChainClock, Cors, Credential, Entities, GapPolicy, PrivateAccess, RateLimit, RewardSettings,
+    Settings, TlsFiles,
+};
 use fingerprint::classifier::Model;
 use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi};
@@ -16,31 +19,25 @@ use tokio::net::TcpListener;
 
 use super::db::{open, url_of};
 use super::{Context, model, runtime};
-use crate::cli::{Gaps, ServeArgs};
+use crate::cli::{AccessArgs, Gaps, ServeArgs};
 use crate::failure::{Outcome, hinted, quoted, usage};
 use crate::output::say;
 
 /// Serves until Ctrl-C or a termination signal.
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     let loaded = args.model.as_deref().map(model::open).transpose()?.map(Arc::new);
-    let mut credentials = Vec::new();
-    if let Some(token) = &args.token {
-        credentials.push(Credential::bearer(token));
-    }
-    if let Some(pair) = &args.basic_auth {
-        let (name, password) = pair.split_once(':').ok_or_else(|| {
-            usage("--basic-auth needs a name and a password", "blockmark serve --basic-auth NAME:PASSWORD")
-        })?;
-        credentials.push(Credential::basic(name, password));
-    }
-    let private =
-        if args.open { PrivateAccess::Open } else { PrivateAccess::for_listener(args.listen, credentials) };
-    if matches!(private, PrivateAccess::Closed) {
+    let access = Access::of(&args.access, args.listen)?;
+    if matches!(access.private, PrivateAccess::Closed) {
         say::note("note: private addresses are closed: give --token or --basic-auth to open them to some.");
     }
     let (rewards, driver) = rewards(args)?;
     let settings = Settings {
-        private,
+        private: access.private,
+        rate: access.rate,
+        trusted_proxies: args.access.trusted_proxies.clone(),
+        cors: access.cors,
+        tls: access.tls,
+        entities: Arc::new(access.entities),
         rewards,
         gaps: match args.gaps {
             Gaps::Strict => GapPolicy::Refuse,
@@ -65,6 +62,45 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         }
     })?;
     Ok(Outcome::Done)
+}
+
+/// The flags about access, checked.
+struct Access {
+    private: PrivateAccess,
+    rate: Option<RateLimit>,
+    cors: Cors,
+    tls: Option<TlsFiles>,
+    entities: Entities,
+}
+
+impl Access {
+    fn of(args: &AccessArgs, listen: SocketAddr) -> Result<Self> {
+        let refused = |flag: &str, error: &dyn std::fmt::Display| {
+            usage(format!("{flag}: {error}"), "blockmark help serve")
+        };
+        let mut credentials = match &args.token {
+            Some(tokens) => Credential::tokens(tokens).map_err(|error| refused("--token", &error))?,
+            None => Vec::new(),
+        };
+        if let Some(users) = &args.basic_auth {
+            credentials.extend(Credential::users(users).map_err(|error| refused("--basic-auth", &error))?);
+        }
+        let private =
+            if args.open { PrivateAccess::Open } else { PrivateAccess::for_listener(listen, credentials) };
+        let tls = args.tls_cert.clone().zip(args.tls_key.clone());
+        Ok(Self {
+            private,
+            rate: args
+                .rate_limit
+                .map(|per_minute| RateLimit { per_minute, burst: args.rate_burst.unwrap_or(per_minute) }),
+            cors: args.cors.parse().map_err(|error: String| refused("--cors", &error))?,
+            tls: tls.map(|(certificates, key)| TlsFiles { certificates, key }),
+            entities: match &args.entities {
+                Some(path) => Entities::read(path)?,
+                None => Entities::default(),
+            },
+        })
+    }
 }
 
 /// Where block rewards come from, and what keeps it up with the nodes.
@@ -157,8 +193,11 @@ async fn serve_until(
     settings: Settings,
 ) -> Result<()> {
     let address = listener.local_addr()?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let state = AppState::new(store.clone(), model, settings);
-    say::note(format_args!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
+    say::note(format_args!(
+        "Dashboard: {scheme}://{address}/   API: {scheme}://{address}/docs   Stop with Ctrl-C."
+    ));
     api::serve(listener, state, until).await.context("the server stopped")?;
     store.close().await?;
     say::note("Stopped.");

@@ -120,15 +120,13 @@ impl ServiceConfig {
 
 fn serve(config: &Config) -> Result<Serve> {
     let listen: SocketAddr = parse(config, "serve.listen")?;
-    let mut credentials = Vec::new();
-    if let Some(token) = config.text("serve.token") {
-        credentials.push(Credential::bearer(token));
-    }
-    if let Some(pair) = config.text("serve.basic_auth") {
-        let (name, password) = pair.split_once(':').ok_or_else(|| {
-            anyhow!("{} needs a name and a password: NAME:PASSWORD", config.said("serve.basic_auth"))
-        })?;
-        credentials.push(Credential::basic(name, password));
+    let refused = |key: &str, error: api::CredentialError| anyhow!("{}: {error}", config.said(key));
+    let mut credentials = match config.text("serve.token") {
+        Some(tokens) => Credential::tokens(tokens).map_err(|error| refused("serve.token", error))?,
+        None => Vec::new(),
+    };
+    if let Some(users) = config.text("serve.basic_auth") {
+        credentials.extend(Credential::users(users).map_err(|error| refused("serve.basic_auth", error))?);
     }
     let private = if config.is_on("serve.open") {
         PrivateAccess::Open

@@ -179,14 +179,24 @@ pub(crate) const SETTINGS: [Setting; 26] = [
         Shown::Secret,
         known_as(
             "BLOCKMARK_TOKEN",
-            setting("serve.token", Kind::Text, Default::Unset, "Token for private addresses (bearer)."),
+            setting(
+                "serve.token",
+                Kind::Text,
+                Default::Unset,
+                "Tokens for private addresses (bearer), with commas: each the token, or its digest as `blockmark token` prints it.",
+            ),
         ),
     ),
     shown(
         Shown::Secret,
         known_as(
             "BLOCKMARK_BASIC_AUTH",
-            setting("serve.basic_auth", Kind::Text, Default::Unset, "user:password for private addresses."),
+            setting(
+                "serve.basic_auth",
+                Kind::Text,
+                Default::Unset,
+                "user:password for private addresses, or user:sha256:DIGEST as `blockmark token --user` prints it, with commas.",
+            ),
         ),
     ),
     setting(
