@@ -298,3 +298,43 @@ async fn lists_of_blocks_and_validators_are_private_and_counts_are_open() {
     assert!(reorgs.contains("<code>0x"), "roots of orphaned blocks are public");
     assert!(!reorgs.contains("<td><span class=\"nowrap\"><a"), "verdicts of single blocks are not");
 }
+
+#[tokio::test]
+async fn search_knows_entities_graffiti_and_the_beginning_of_roots() {
+    let server = server(settings()).await;
+    let to = |answer: Answer| {
+        assert_eq!(answer.status.as_u16(), 303, "{}", answer.text);
+        answer.headers["location"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(to(server.get("/find?q=kiln").await), "/entities/kiln-sons");
+    assert_eq!(to(server.get("/find?q=Teku/v25").await), "/blocks?graffiti=Teku%2Fv25&slots=..1997");
+    assert_eq!(to(server.get("/find?q=e:3").await), "/blocks?slots=96..127");
+    assert_eq!(to(server.get("/find?q=v:7").await), "/validators/7");
+    let beginning = root(1_234).to_string();
+    let beginning = &beginning[..18];
+    assert_eq!(to(server.get(&format!("/find?q={beginning}")).await), format!("/block/{}", root(1_234)));
+    // Slots of one byte share the first four bytes of these roots.
+    let several = server.get("/find?q=0x00000000").await;
+    is_page(&several, 200);
+    assert!(title(&several).starts_with("20\u{a0}places for "), "{}", title(&several));
+    let both = server.get("/find?q=7").await;
+    is_page(&both, 200);
+    assert!(both.text.contains("href=\"/block/7\"") && both.text.contains("href=\"/validators/7\""));
+    is_page(&server.get("/find?q=0xabcdef").await, 404);
+}
+
+#[tokio::test]
+async fn filling_is_told_while_it_goes_on() {
+    let server = server(settings()).await;
+    assert!(!server.get("/").await.text.contains("History is being filled"));
+    server.store.insert_blocks(&[block(2_200, 2_199, Client::Prysm, 0.9)]).await.unwrap();
+    let gap = server.store.gaps().await.unwrap().pop().unwrap();
+    server.store.offer_work(&[gap]).await.unwrap();
+    let page = server.get("/").await;
+    is_page(&page, 200);
+    assert!(
+        page.text.contains("History is being filled: 2,001 of 2,201\u{a0}slots are there."),
+        "{}",
+        page.text
+    );
+}

@@ -140,6 +140,31 @@ pub(crate) async fn by_root(
     Ok(Some(BlockRow { features, ..record.row }))
 }
 
+/// Blocks whose root begins with hexadecimal digits, oldest first.
+pub(crate) async fn by_root_prefix(
+    connection: &mut Connection<'_>,
+    digits: &str,
+    limit: usize,
+) -> Result<Vec<BlockRow>, StoreError> {
+    let is_prefix = digits.len() <= 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let end = |filler: char| -> Option<Root> {
+        let filled: String = digits.chars().chain(std::iter::repeat(filler)).take(64).collect();
+        format!("0x{filled}").parse().ok()
+    };
+    let (true, Some(first), Some(last)) = (is_prefix, end('0'), end('f')) else {
+        return Ok(Vec::new());
+    };
+    let mut arguments = Arguments::new(connection.engine());
+    let first = arguments.one(first.0.to_vec())?;
+    let last = arguments.one(last.0.to_vec())?;
+    let most = arguments.one(i64::try_from(page_size(limit)).unwrap_or(i64::MAX))?;
+    let rest = format!(
+        "WHERE {} AND block_root >= {first} AND block_root <= {last} ORDER BY id LIMIT {most}",
+        any_bucket(connection.engine())
+    );
+    Ok(block_rows(records(connection, &rest, arguments).await?))
+}
+
 pub(crate) async fn of_validators(
     connection: &mut Connection<'_>,
     validators: &[ValidatorIndex],

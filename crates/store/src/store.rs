@@ -233,6 +233,16 @@ impl Store {
         query::by_root(&mut self.database.reader().await?.connection(), root).await
     }
 
+    /// Blocks whose root begins with hexadecimal digits (without `0x`), oldest first, at most `limit` of them. Four bytes
+    /// or more are seldom shared.
+    pub async fn blocks_by_root_prefix(
+        &self,
+        digits: &str,
+        limit: usize,
+    ) -> Result<Vec<BlockRow>, StoreError> {
+        query::by_root_prefix(&mut self.database.reader().await?.connection(), digits, limit).await
+    }
+
     /// The newest blocks, newest first.
     pub async fn recent(&self, count: usize) -> Result<Vec<BlockRow>, StoreError> {
         query::recent(&mut self.database.reader().await?.connection(), count).await

@@ -19,7 +19,8 @@ each_engine!(
     branches_left_behind_are_told_with_what_replaced_them,
     missing_slots_come_with_their_causes,
     validators_come_with_their_history,
-    groups_and_graffiti_are_counted
+    groups_and_graffiti_are_counted,
+    roots_are_found_by_their_first_digits
 );
 
 const GRAFFITI: [&str; 5] = ["", "Teku/v24", "LODESTAR", "ünïcode", "100% _x_ 'quoted'"];
@@ -397,5 +398,38 @@ async fn groups_and_graffiti_are_counted(engine: Engine) {
             });
             assert_eq!(matrix.count(truth, verdict), count.count() as u64);
         }
+    }
+}
+
+async fn roots_are_found_by_their_first_digits(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    let store = &kept.store;
+    let mut dice = Dice(11);
+    // In several buckets of the index, and with a first byte shared by many.
+    let rows: Vec<BlockRow> = (1..=300u64)
+        .map(|number| {
+            let mut row = random_block(&mut dice, number * 5_000, number * 5_000 - 1, 9);
+            row.block_root.0[0] = (number % 3) as u8;
+            row
+        })
+        .collect();
+    store.insert_blocks(&rows).await.unwrap();
+    for row in rows.iter().step_by(37) {
+        let text = row.block_root.to_string();
+        for digits in [&text[2..10], &text[2..11], &text[2..]] {
+            let found = store.blocks_by_root_prefix(digits, 9).await.unwrap();
+            let looked: Vec<_> =
+                rows.iter().filter(|row| row.block_root.to_string()[2..].starts_with(digits)).collect();
+            assert_eq!(
+                found.iter().map(|row| row.block_root).collect::<Vec<_>>(),
+                looked.iter().map(|row| row.block_root).collect::<Vec<_>>(),
+                "{digits}"
+            );
+        }
+    }
+    assert_eq!(store.blocks_by_root_prefix("01", 1_000).await.unwrap().len(), 100);
+    assert_eq!(store.blocks_by_root_prefix("0", 7).await.unwrap().len(), 7);
+    for odd in ["xy", "0x01", &"0".repeat(65)] {
+        assert!(store.blocks_by_root_prefix(odd, 9).await.unwrap().is_empty(), "{odd}");
     }
 }

@@ -5,11 +5,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use consensus::primitives::SLOTS_PER_EPOCH;
-use consensus::{Root, Slot, ValidatorIndex};
+use consensus::{Slot, ValidatorIndex};
 use serde::Deserialize;
+use store::{BlockFilter, BlockRow, Seek};
 
 use super::errors;
 use super::format;
+use super::latest::block_href;
 use super::page::{self, Frame, Section};
 use super::shares::Extent;
 use crate::auth;
@@ -17,6 +19,10 @@ use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
 
+/// Digits of a root that are looked for: four bytes.
+const FEWEST_DIGITS: usize = 8;
+/// Places that are listed of a kind.
+const MOST_HITS: usize = 20;
 /// Longest question looked at.
 const MAX_CHARACTERS: usize = 200;
 
@@ -108,7 +114,14 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<F
     let (headline, text) = if hits.is_empty() {
         (
             format!("Nothing for “{}”.", format::visible(text)),
-            format!("Blockmark knows {known}, validators by index, block roots, and graffiti."),
+            format!(
+                "Blockmark knows {known}, validators by index, block roots from 4 bytes, {}, and graffiti of the newest \
+                 blocks.",
+                match state.entities().list().len() {
+                    1 => "1 entity".to_owned(),
+                    entities => format!("{} entities", format::count(entities as u64)),
+                }
+            ),
         )
     } else {
         (
@@ -149,13 +162,36 @@ async fn hits(state: &AppState, text: &str) -> Result<Vec<Hit>, ApiError> {
         }
         return Ok(hits);
     }
-    if digits.starts_with("0x")
-        && let Ok(root) = digits.parse::<Root>()
-    {
-        if store.block_by_root(root).await?.is_some() {
-            hits.push(Hit { href: format!("/block/{root}"), what: "Block", name: root.to_string() });
+    if let Some(root) = digits.strip_prefix("0x").filter(|root| root.len() >= FEWEST_DIGITS) {
+        let is_root = root.len() <= 64 && root.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_root {
+            let found = store.blocks_by_root_prefix(&root.to_ascii_lowercase(), MOST_HITS).await?;
+            return Ok(found.iter().map(block).collect());
         }
-        return Ok(hits);
+    }
+    let folded = text.to_lowercase();
+    for entity in state.entities().list() {
+        if hits.len() < MOST_HITS && (entity.slug == folded || entity.name.to_lowercase().contains(&folded)) {
+            hits.push(Hit {
+                href: format!("/entities/{}", entity.slug),
+                what: "Entity",
+                name: format::visible(&entity.name),
+            });
+        }
+    }
+    let signed = BlockFilter { graffiti: Some(text.to_owned()), ..BlockFilter::default() };
+    let found = store.search_blocks(&signed, Seek::Newest, 1).await?;
+    if let Some(newest) = found.items.first() {
+        let from = format!("..{}", newest.slot);
+        hits.push(Hit {
+            href: format::address("/blocks", &[("graffiti", text), ("slots", &from)]),
+            what: "Graffiti",
+            name: format!("newest in slot {}", format::count(newest.slot.0)),
+        });
     }
     Ok(hits)
+}
+
+fn block(row: &BlockRow) -> Hit {
+    Hit { href: block_href(row), what: "Block", name: row.block_root.to_string() }
 }

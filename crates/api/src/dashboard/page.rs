@@ -25,6 +25,8 @@ pub(super) struct Frame {
     pub(super) freshness: String,
     pub(super) notice: Option<Notice>,
     pub(super) stale: Option<String>,
+    /// That history is being filled.
+    pub(super) filling: Option<String>,
     pub(super) version: &'static str,
     pub(super) model: String,
 }
@@ -98,6 +100,7 @@ impl Frame {
             freshness: freshness_html(freshness, newest_slot, state.now()),
             notice: if shows_verdicts { notice(state.model().map(AsRef::as_ref), network) } else { None },
             stale: stale_text(freshness, newest_slot),
+            filling: None,
             version: env!("CARGO_PKG_VERSION"),
             model: model_text(state),
         }
