@@ -8,8 +8,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::page::{self, Frame};
+use crate::credential::PrivateAccess;
 use crate::error::ApiError;
-use crate::settings::PrivateAccess;
 use crate::state::AppState;
 
 /// Errors of addresses that are not pages are read up to this length to be put on a page.
