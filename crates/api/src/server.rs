@@ -15,27 +15,29 @@ use crate::state::AppState;
 use crate::tls::TlsListener;
 
 /// Serves until `until` is done, then ends streams and lets running requests end. With files for TLS in the settings
-/// it speaks TLS; an error is told before anything is served.
-pub async fn serve(
+/// it speaks TLS; an error is told before anything is served. Measuring begins with the call.
+pub fn serve(
     listener: TcpListener,
     state: AppState,
     until: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) -> impl Future<Output = std::io::Result<()>> + Send {
     let tls = state.settings().tls.clone();
     let router = router(state.clone());
     let until = async move {
         until.await;
         state.end_streams();
     };
-    match tls {
-        None => {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service).with_graceful_shutdown(until).await
-        }
-        Some(files) => {
-            let listener = TlsListener::start(listener, files)?;
-            let service = known_peers(router).into_make_service_with_connect_info::<TlsPeer>();
-            axum::serve(listener, service).with_graceful_shutdown(until).await
+    async move {
+        match tls {
+            None => {
+                let service = router.into_make_service_with_connect_info::<SocketAddr>();
+                axum::serve(listener, service).with_graceful_shutdown(until).await
+            }
+            Some(files) => {
+                let listener = TlsListener::start(listener, files)?;
+                let service = known_peers(router).into_make_service_with_connect_info::<TlsPeer>();
+                axum::serve(listener, service).with_graceful_shutdown(until).await
+            }
         }
     }
 }

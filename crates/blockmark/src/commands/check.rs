@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use api::ChainClock;
+use api::{ChainClock, Entities};
 use consensus::Root;
 use serde::Serialize;
 use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
@@ -61,6 +61,14 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
         database(&settings, &mut items).await;
         if let Some(path) = settings.model.as_deref() {
             items.push(of_model(path));
+        }
+        if let Some(path) = settings.serve.as_ref().and_then(|serve| serve.entities.as_deref()) {
+            items.push(match Entities::read(path) {
+                Ok(found) => {
+                    item("entities", State::Ok, format!("{}: {}", path.display(), found.list().len()))
+                }
+                Err(error) => item("entities", State::Fail, error),
+            });
         }
         if let Some(serve) = &settings.serve {
             items.push(match tokio::net::TcpListener::bind(serve.listen).await {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use api::{AppState, ChainClock, PrivateAccess, RewardSettings, Settings};
+use api::{AppState, ChainClock, Entities, PrivateAccess, RewardSettings, Settings};
 use fingerprint::classifier::Model;
 use pipeline::service::{ChainJudge, HealPolicy, Healer, Recorder};
 use pipeline::{ModelByRange, Silent, register_model};
@@ -275,30 +275,31 @@ impl Parts<'_> {
         listener: TcpListener,
         follower: Option<Follower>,
     ) -> Result<JoinHandle<Result<()>>> {
-        if matches!(serve.private, PrivateAccess::Closed) {
+        if matches!(serve.access.private, PrivateAccess::Closed) {
             tracing::warn!(
                 "Private addresses are closed: set serve.token or serve.basic_auth to open them to some"
             );
         }
+        let entities = serve.entities.as_deref().map(Entities::read).transpose()?.unwrap_or_default();
         let archive = serve.recording.as_deref().map(ChainInput::open).transpose()?;
         // Posted blocks are judged by the newest model.
         let model: Option<Arc<Model>> =
             self.models.and_then(|models| models.ranges().last()).map(|range| Arc::new(range.model.clone()));
         let settings = Settings {
-            private: serve.private.clone(),
-            gaps: serve.gaps,
             rewards: RewardSettings { follower, archive, scale: serve.scale },
             network: self.settings.network.clone(),
             clock: self.nodes.clock().or_else(|| clock_of(&self.settings.network)),
-            ..Settings::default()
+            entities: Arc::new(entities),
+            ..serve.access.clone()
         };
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let address = listener.local_addr()?;
         let state = AppState::new(self.store.clone(), model, settings);
-        (self.tell)(format!("Dashboard: http://{address}/   API: http://{address}/docs   Stop with Ctrl-C."));
+        (self.tell)(format!(
+            "Dashboard: {scheme}://{address}/   API: {scheme}://{address}/docs   Stop with Ctrl-C."
+        ));
         let stop = self.stop.clone();
-        Ok(tokio::spawn(async move {
-            let until = async move { stop.stopped().await };
-            api::serve(listener, state, until).await.context("the server stopped")
-        }))
+        let serving = api::serve(listener, state, async move { stop.stopped().await });
+        Ok(tokio::spawn(async { serving.await.context("the server stopped") }))
     }
 }

@@ -1,12 +1,13 @@
 //! The settings as the service takes them: parsed, and checked against each other.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use api::{Credential, GapPolicy, PrivateAccess};
+use api::{Credential, GapPolicy, PrivateAccess, RateLimit, Settings, TlsFiles};
 use consensus::rewards::Scale;
 use pipeline::Evidence;
 use pipeline::service::{HealPolicy, HealSource, History};
@@ -47,10 +48,11 @@ pub(crate) struct Backfill {
 #[derive(Clone, Debug)]
 pub(crate) struct Serve {
     pub(crate) listen: SocketAddr,
-    pub(crate) private: PrivateAccess,
     pub(crate) scale: Scale,
     pub(crate) recording: Option<PathBuf>,
-    pub(crate) gaps: GapPolicy,
+    pub(crate) entities: Option<PathBuf>,
+    /// What else the router is told.
+    pub(crate) access: Settings,
 }
 
 impl ServiceConfig {
@@ -133,16 +135,38 @@ fn serve(config: &Config) -> Result<Serve> {
     } else {
         PrivateAccess::for_listener(listen, credentials)
     };
+    let tls = match (config.text("serve.tls_certificates"), config.text("serve.tls_key")) {
+        (Some(certificates), Some(key)) => {
+            Some(TlsFiles { certificates: PathBuf::from(certificates), key: PathBuf::from(key) })
+        }
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(anyhow!("{}: the certificate needs a key", config.said("serve.tls_key")));
+        }
+        (None, Some(_)) => {
+            return Err(anyhow!("{}: the key needs a certificate", config.said("serve.tls_certificates")));
+        }
+    };
+    let number = |key: &str| NonZeroU32::new(u32::try_from(config.number(key)).unwrap_or(u32::MAX));
+    let rate = number("serve.rate_limit")
+        .map(|per_minute| RateLimit { per_minute, burst: number("serve.rate_burst").unwrap_or(per_minute) });
+    let proxy = |text: &String| {
+        text.parse::<IpAddr>()
+            .map_err(|error| anyhow!("{}: {text:?}: {error}", config.said("serve.trusted_proxies")))
+    };
+    let trusted_proxies = config.list("serve.trusted_proxies").iter().map(proxy).collect::<Result<_>>()?;
+    let gaps = match config.text("serve.gaps") {
+        Some("strict") | None => GapPolicy::Refuse,
+        Some("partial") => GapPolicy::Partial,
+        Some(_) => return Err(anyhow!("{}: expected strict or partial", config.said("serve.gaps"))),
+    };
+    let cors = parse(config, "serve.cors")?;
     Ok(Serve {
         listen,
-        private,
         scale: parse(config, "serve.scale")?,
         recording: config.text("serve.recording").map(PathBuf::from),
-        gaps: match config.text("serve.gaps") {
-            Some("strict") | None => GapPolicy::Refuse,
-            Some("partial") => GapPolicy::Partial,
-            Some(_) => return Err(anyhow!("{}: expected strict or partial", config.said("serve.gaps"))),
-        },
+        entities: config.text("serve.entities").map(PathBuf::from),
+        access: Settings { private, gaps, rate, trusted_proxies, cors, tls, ..Settings::default() },
     })
 }
 

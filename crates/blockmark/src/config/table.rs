@@ -66,7 +66,7 @@ const fn shown(shown: Shown, setting: Setting) -> Setting {
 }
 
 /// All settings, in the order of the sample.
-pub(crate) const SETTINGS: [Setting; 26] = [
+pub(crate) const SETTINGS: [Setting; 33] = [
     setting(
         "network.name",
         Kind::Text,
@@ -205,6 +205,52 @@ pub(crate) const SETTINGS: [Setting; 26] = [
         Default::Switch(false),
         "Whether private addresses are open to everyone, on any address.",
     ),
+    known_as(
+        "BLOCKMARK_RATE_LIMIT",
+        setting(
+            "serve.rate_limit",
+            Kind::Number(0),
+            Default::Number(0),
+            "Requests that one address may send in a minute; more are answered with 429. 0: any number.",
+        ),
+    ),
+    setting(
+        "serve.rate_burst",
+        Kind::Number(0),
+        Default::Number(0),
+        "Requests that one address may send at once. 0: as many as in a minute.",
+    ),
+    known_as(
+        "BLOCKMARK_TRUSTED_PROXIES",
+        setting(
+            "serve.trusted_proxies",
+            Kind::List,
+            Default::List(&[]),
+            "Addresses of proxies that say in X-Forwarded-For for whom they ask.",
+        ),
+    ),
+    known_as(
+        "BLOCKMARK_CORS",
+        setting(
+            "serve.cors",
+            Kind::Text,
+            Default::Text("off"),
+            "Pages of which other sites may read answers: off, any, or origins with commas.",
+        ),
+    ),
+    known_as(
+        "BLOCKMARK_TLS_CERT",
+        setting(
+            "serve.tls_certificates",
+            Kind::Text,
+            Default::Unset,
+            "The server's certificate, then those that lead to the root, in PEM. Read again when it changes.",
+        ),
+    ),
+    known_as(
+        "BLOCKMARK_TLS_KEY",
+        setting("serve.tls_key", Kind::Text, Default::Unset, "The key of the certificate, in PEM."),
+    ),
     setting(
         "serve.scale",
         Kind::Text,
@@ -216,6 +262,15 @@ pub(crate) const SETTINGS: [Setting; 26] = [
         Kind::Text,
         Default::Unset,
         "A recording or era files of the chain, for served block rewards that are older than what is followed.",
+    ),
+    known_as(
+        "BLOCKMARK_ENTITIES",
+        setting(
+            "serve.entities",
+            Kind::Text,
+            Default::Unset,
+            "A file that names validators: CSV whose first line is entity,first_index,last_index.",
+        ),
     ),
     setting(
         "serve.gaps",

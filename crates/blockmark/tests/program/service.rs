@@ -208,6 +208,14 @@ fn settings_are_shown_with_their_origin_and_without_secrets() {
             .exits(1)
             .says("wrong.toml:2: there is no setting serve.lisen");
     }
+    for (set, complaint) in [
+        ("serve.tls_key=key.pem", "serve.tls_certificates (default): the key needs a certificate"),
+        ("serve.trusted_proxies=10.0.0.1,proxy", "\"proxy\": invalid IP address"),
+        ("serve.cors=example.org", "is no origin"),
+        ("backfill.history=30m", "is neither checkpoint, genesis, a time such as 30d"),
+    ] {
+        place.run(&["check", "--set", "model.path=m", "--set", set]).exits(1).says(complaint);
+    }
     place.run(&["config", "show", "--set", "serve.lisen=1"]).exits(2).says("there is no such setting");
     place.run(&["run"]).exits(1).says("model.path (default) is not set");
 }
