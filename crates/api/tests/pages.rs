@@ -150,3 +150,125 @@ fn colours_keep_their_contrast() {
         assert_eq!(dark[&token], client.color_dark());
     }
 }
+
+/// CIE L*a*b* of linear sRGB, white point D65.
+fn lab([r, g, b]: [f64; 3]) -> [f64; 3] {
+    let xyz = [
+        (0.412_456_4 * r + 0.357_576_1 * g + 0.180_437_5 * b) / 0.950_47,
+        0.212_672_9 * r + 0.715_152_2 * g + 0.072_175 * b,
+        (0.019_333_9 * r + 0.119_192 * g + 0.950_304_1 * b) / 1.088_83,
+    ];
+    let [x, y, z] =
+        xyz.map(|t| if t > 216.0 / 24_389.0 { t.cbrt() } else { (24_389.0 / 27.0 * t + 16.0) / 116.0 });
+    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+}
+
+/// The distance of two colours by CIEDE2000.
+fn distance([l1, a1, b1]: [f64; 3], [l2, a2, b2]: [f64; 3]) -> f64 {
+    let power = |c: f64| (c.powi(7) / (c.powi(7) + 25f64.powi(7))).sqrt();
+    let mean_c = f64::midpoint(a1.hypot(b1), a2.hypot(b2));
+    let g = 0.5 * (1.0 - power(mean_c));
+    let (a1, a2) = (a1 * (1.0 + g), a2 * (1.0 + g));
+    let (c1, c2) = (a1.hypot(b1), a2.hypot(b2));
+    let hue = |a: f64, b: f64| b.atan2(a).to_degrees().rem_euclid(360.0);
+    let (h1, h2) = (hue(a1, b1), hue(a2, b2));
+    let turn = |h: f64| {
+        if h > 180.0 {
+            h - 360.0
+        } else if h < -180.0 {
+            h + 360.0
+        } else {
+            h
+        }
+    };
+    let dh = 2.0 * (c1 * c2).sqrt() * (turn(h2 - h1) / 2.0).to_radians().sin();
+    let (l, c) = (f64::midpoint(l1, l2), f64::midpoint(c1, c2));
+    let h = (h1 + turn(h2 - h1) / 2.0).rem_euclid(360.0);
+    let cos = |degrees: f64| degrees.to_radians().cos();
+    let t = 1.0 - 0.17 * cos(h - 30.0) + 0.24 * cos(2.0 * h) + 0.32 * cos(3.0 * h + 6.0)
+        - 0.20 * cos(4.0 * h - 63.0);
+    let sl = 1.0 + 0.015 * (l - 50.0).powi(2) / (20.0 + (l - 50.0).powi(2)).sqrt();
+    let (sc, sh) = (1.0 + 0.045 * c, 1.0 + 0.015 * c * t);
+    let theta = 30.0 * (-((h - 275.0) / 25.0).powi(2)).exp();
+    let rt = -2.0 * power(c) * (2.0 * theta).to_radians().sin();
+    let (dl, dc, dh) = ((l2 - l1) / sl, (c2 - c1) / sc, dh / sh);
+    (dl * dl + dc * dc + dh * dh + rt * dc * dh).sqrt()
+}
+
+/// Linear sRGB of `#RRGGBB`.
+fn linear(color: &str) -> [f64; 3] {
+    [1, 3, 5].map(|from| {
+        let value = f64::from(u8::from_str_radix(&color[from..from + 2], 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    })
+}
+
+#[test]
+fn clients_are_told_apart_by_all_eyes() {
+    // A pair of the published test data of CIEDE2000 (Sharma, Wu, Dalal).
+    let known = distance([50.0, 2.6772, -79.7751], [50.0, 0.0, -82.7485]);
+    assert!((known - 2.0425).abs() < 1e-4, "{known}");
+    // Vision as it is, and without one kind of cone (Machado, Oliveira, Fernandes 2009, severity 1).
+    const EYES: [(&str, [[f64; 3]; 3]); 4] = [
+        ("normal", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+        (
+            "protan",
+            [
+                [0.152_286, 1.052_583, -0.204_868],
+                [0.114_503, 0.786_281, 0.099_216],
+                [-0.003_882, -0.048_116, 1.051_998],
+            ],
+        ),
+        (
+            "deutan",
+            [
+                [0.367_322, 0.860_646, -0.227_968],
+                [0.280_085, 0.672_501, 0.047_413],
+                [-0.011_820, 0.042_940, 0.968_881],
+            ],
+        ),
+        (
+            "tritan",
+            [
+                [1.255_528, -0.076_749, -0.178_779],
+                [-0.078_411, 0.930_809, 0.147_602],
+                [0.004_733, 0.691_367, 0.303_900],
+            ],
+        ),
+    ];
+    let css = include_str!("../static/style.css");
+    for (theme, selector) in [("light", ":root {"), ("dark", ":root:not([data-theme=\"light\"]) {")] {
+        let tokens = tokens(css, selector);
+        let clients: Vec<_> = tokens.iter().filter(|(name, _)| name.starts_with("--c-")).collect();
+        assert_eq!(clients.len(), 7);
+        for (eyes, matrix) in EYES {
+            let seen = |color: &str| {
+                let rgb = linear(color);
+                lab(matrix.map(|row| {
+                    let sum: f64 = row.iter().zip(rgb).map(|(factor, value)| factor * value).sum();
+                    sum.clamp(0.0, 1.0)
+                }))
+            };
+            for (at, (one, first)) in clients.iter().enumerate() {
+                for (other, second) in &clients[at + 1..] {
+                    let found = distance(seen(first), seen(second));
+                    assert!(found >= 14.0, "{one} and {other}, {theme}, {eyes}: {found:.1}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ramp_can_be_read_on_every_step() {
+    let css = include_str!("../static/style.css");
+    for selector in [":root {", ":root:not([data-theme=\"light\"]) {", ":root[data-theme=\"dark\"] {"] {
+        let rule = css.split_once(selector).unwrap().1.split('}').next().unwrap();
+        let token =
+            |name: &str| rule.split_once(&format!("{name}: ")).unwrap().1.get(..7).unwrap().to_owned();
+        for step in 0..6 {
+            let found = contrast(&token(&format!("--r{step}")), &token(&format!("--x{step}")));
+            assert!(found >= 4.5, "step {step} of {selector} {found:.2}");
+        }
+    }
+}

@@ -38,6 +38,19 @@ impl Series {
         }
     }
 
+    /// The class of its lines, which are dashed where colours are forced.
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Client(Client::Grandine) => "s-grandine",
+            Self::Client(Client::Lighthouse) => "s-lighthouse",
+            Self::Client(Client::Lodestar) => "s-lodestar",
+            Self::Client(Client::Nimbus) => "s-nimbus",
+            Self::Client(Client::Prysm) => "s-prysm",
+            Self::Client(Client::Teku) => "s-teku",
+            Self::Client(Client::Other) | Self::Unknown => "s-unknown",
+        }
+    }
+
     /// Whether this is one of the named clients, which stand before `Other` and `Unknown`.
     pub(crate) const fn is_named(self) -> bool {
         !matches!(self, Self::Client(Client::Other) | Self::Unknown)

@@ -211,7 +211,8 @@ impl Timeline {
                 if piece.len() > 1 {
                     let piece = piece.join(" ");
                     svg.raw(format_args!(
-                        "<polyline class=\"{class}\" points=\"{piece}\" stroke=\"{color}\"/>"
+                        "<polyline class=\"{class} {}\" points=\"{piece}\" stroke=\"{color}\"/>",
+                        series.series.class()
                     ));
                 }
             }
