@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, command: &ConfigCommand) -> Result<Outcome>
             } else {
                 for (setting, value, origin) in config.all() {
                     say::result_line(format_args!(
-                        "{:<22} = {:<36} {origin}",
+                        "{:<24} = {:<36} {origin}",
                         setting.key,
                         value.shown(setting).to_string()
                     ))?;
