@@ -86,7 +86,7 @@ const found = await Promise.all([
   first("/entities", "/entities/"),
   first("/model", "/model/features/"),
 ]);
-const paths = ["/", "/blocks", "/blocks?client=teku&p_max=0.6", "/validators", "/entities", "/model", "/sync",
+const paths = ["/", "/?method=estimated", "/blocks", "/blocks?client=teku&p_max=0.6", "/validators", "/entities", "/model", "/sync",
   "/reorgs", "/wall", "/find", "/find?q=nothing-like-this", "/nothing", ...found.filter(Boolean)];
 
 const named = (path) => path.replace(/^\//, "").replace(/[^a-z0-9]+/gi, "-").slice(0, 40) || "overview";

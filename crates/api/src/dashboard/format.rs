@@ -49,9 +49,14 @@ impl Precision {
         }
     }
 
-    /// `44.1 %`
+    /// `44.1 %`; zero is only printed for what is zero.
     pub(crate) fn share(self, share: f64) -> String {
-        format!("{}{NBSP}%", self.number(share))
+        let number = self.number(share);
+        match number.as_str() {
+            "0" if share > 0.0 => format!("<{NBSP}1{NBSP}%"),
+            "0.0" if share > 0.0 => format!("<{NBSP}0.1{NBSP}%"),
+            _ => format!("{number}{NBSP}%"),
+        }
     }
 
     /// `42.6–45.7`, without its unit.
@@ -289,6 +294,14 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zero_is_only_printed_for_zero() {
+        assert_eq!(share(0.0, 0.0, 0.01), "0.0\u{a0}%");
+        assert_eq!(share(0.000_2, 0.0, 0.01), "<\u{a0}0.1\u{a0}%");
+        assert_eq!(share(0.004, 0.0, 0.2), "<\u{a0}1\u{a0}%");
+        assert_eq!(share(0.441, 0.43, 0.45), "44.1\u{a0}%");
+    }
 
     #[test]
     fn counts_have_thousands_separators() {

@@ -15,7 +15,7 @@ use crate::v1::missing;
 
 /// Stretches of time that a line needs.
 const FEWEST_BUCKETS: u64 = 3;
-/// The first and last stretch are drawn from this part of their slots on: less is all noise.
+/// A stretch is drawn from this part of its slots on: less is all noise.
 const FEWEST_OF_BUCKET: u64 = 4;
 /// Gaps that the note below a chart names.
 const NAMED_GAPS: usize = 2;
@@ -162,12 +162,13 @@ fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent, 
         .iter()
         .map(|row| TimelineSeries { series: row.series, points: vec![None; slots] })
         .collect();
+    // Beside full stretches those that are mostly missing would be all noise.
+    let has_full = buckets.iter().any(|(_, counts)| counts.total() * FEWEST_OF_BUCKET >= axis.bucket_slots());
     for (slot, counts) in buckets {
         let place = (slot.0 - axis.start_slot().min(slot.0)) / axis.bucket_slots().max(1);
         let Ok(place) = usize::try_from(place) else { continue };
         let n = counts.total();
-        let is_end = *slot == Slot(axis.start_slot()) || slot.0 + axis.bucket_slots() == axis.end_slot();
-        if n == 0 || (is_end && n * FEWEST_OF_BUCKET < axis.bucket_slots()) {
+        if n == 0 || (has_full && n * FEWEST_OF_BUCKET < axis.bucket_slots()) {
             continue;
         }
         for row in basis.rows(counts) {
