@@ -35,7 +35,7 @@ done
 "$program" --data-dir "$work" train "$work/training" --model "$work/model.bmm"
 printf 'entity,first_index,last_index\nExample Pool,0,9\nAnother,10,19\n' > "$work/entities.csv"
 
-"$program" --data-dir "$work" serve --db "$work/demo.sqlite" --model "$work/model.bmm" --recording "$recording" \
+"$program" --data-dir "$work" serve --db "$work/demo.sqlite" --model "$work/model.bmm" --recording "$recording" --network demo \
   --entities "$work/entities.csv" --listen "127.0.0.1:$port" &
 server=$!
 tries=0

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::Response;
-use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayItems, Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Number, OpenApi, ToSchema};
@@ -93,6 +93,7 @@ pub(crate) fn complete(document: &mut Document, private: &BTreeSet<String>) {
         for (method, operation) in operations(item) {
             operation.operation_id = Some(name(method, path));
             bound_integers(operation);
+            bound_body(operation);
             for (status, description) in COMMON {
                 let is_apart =
                     (status == "501" && !path.contains("block_rewards") && !path.starts_with("/eth/"))
@@ -147,6 +148,22 @@ fn bound_integers(operation: &mut Operation) {
         if is_integer(schema) {
             schema.minimum.get_or_insert(Number::UInt(0));
             schema.maximum.get_or_insert(Number::UInt(MAX_NUMBER));
+        }
+    }
+}
+
+/// Lists of numbers in bodies are lists of validators.
+fn bound_body(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::T(Schema::Array(list))) = &mut content.schema
+            && let ArrayItems::RefOrSchema(items) = &mut list.items
+            && let RefOr::T(Schema::Object(item)) = items.as_mut()
+            && is_integer(item)
+        {
+            item.minimum.get_or_insert(Number::UInt(0));
+            item.maximum.get_or_insert(Number::UInt(MAX_NUMBER));
         }
     }
 }

@@ -27,7 +27,7 @@ const TOPIC: &str = "block_reward";
     get,
     path = "/eth/v1/events",
     tag = "lighthouse",
-    params(("topics" = String, Query, description = "`block_reward`, the only topic.")),
+    params(("topics" = String, Query, description = "`block_reward`, the only topic.", pattern = "^block_reward$")),
     responses(
         (status = 200, description = "Server-sent events named `block_reward`.", content_type = "text/event-stream"),
         (status = 400, description = "Other topics, or none; `{code, message, stacktraces}`."),

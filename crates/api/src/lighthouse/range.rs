@@ -41,8 +41,8 @@ pub(crate) struct Asked {
     path = "/lighthouse/analysis/block_rewards",
     tag = "lighthouse",
     params(
-        ("start_slot" = u64, Query, description = "The first slot; not 0."),
-        ("end_slot" = u64, Query, description = "The last slot."),
+        ("start_slot" = u64, Query, description = "The first slot; not 0.", minimum = 1, maximum = 1_099_511_627_775_u64),
+        ("end_slot" = u64, Query, description = "The last slot; not below the first.", minimum = 1, maximum = 1_099_511_627_775_u64),
         ("include_attestations" = Option<bool>, Query, description = "Name what each attestation voted for.")
     ),
     responses(
@@ -220,6 +220,7 @@ fn respond(first: Option<Bytes>, rest: Receiver<Result<Bytes, BeaconError>>) -> 
             None => Some((Ok(Bytes::from_static(b"]")), None)),
         }
     });
-    let body = Body::from_stream(stream::iter([Ok(Bytes::from(opening))]).chain(rest));
+    // Who compresses asks once more after the end.
+    let body = Body::from_stream(stream::iter([Ok(Bytes::from(opening))]).chain(rest).fuse());
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }

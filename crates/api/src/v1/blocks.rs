@@ -158,10 +158,11 @@ pub(crate) async fn list(
         proposers: proposers(&state, query.proposer.as_deref(), query.entity.as_deref())?,
         verdict: query.client.map(ClientParam::verdict),
         probability: probability(query.min_probability, query.max_probability)?,
-        graffiti: query.graffiti,
         states: query.state.map(StateParam::states).unwrap_or_default(),
         conflict: query.conflict.unwrap_or(false),
+        ..BlockFilter::default()
     };
+    let filter = BlockFilter { graffiti: query.graffiti.map(graffiti).transpose()?, ..filter };
     let limit = limit(query.limit, DEFAULT_LIMIT, 1_000)?;
     let seek = cursor::seek(query.cursor.as_deref())?;
     let found = state.store().search_blocks(&filter, seek, limit).await?;
@@ -194,6 +195,14 @@ fn probability(low: Option<f64>, high: Option<f64>) -> Result<Option<RangeInclus
         }
     }
     Ok((low.is_some() || high.is_some()).then(|| low.unwrap_or(0.0)..=high.unwrap_or(1.0)))
+}
+
+/// Graffiti are 32 bytes at most.
+fn graffiti(part: String) -> Result<String, ApiError> {
+    if (1..=32).contains(&part.chars().count()) {
+        return Ok(part);
+    }
+    Err(ApiError::BadParameter("graffiti must have 1 to 32 characters".to_owned()))
 }
 
 /// The validators of a list and an entity; those of both where both are given.

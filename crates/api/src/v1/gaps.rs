@@ -55,12 +55,9 @@ pub(crate) struct GapEntry {
     /// The last slot of the whole gap.
     gap_last_slot: u64,
     /// Why they are missing; null while nobody tried.
-    #[schema(inline)]
     cause: Option<Cause>,
     /// The same in a sentence.
     detail: Option<String>,
-    /// What comes next.
-    #[schema(inline)]
     next_step: NextStep,
     /// How often they were tried.
     tries: u64,

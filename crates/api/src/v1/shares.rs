@@ -121,7 +121,6 @@ pub(crate) struct Shares {
     missing_slots: u64,
     method: MethodParam,
     /// Where it is known from what clients are taken for; null where nothing is corrected.
-    #[schema(inline)]
     confusion: Option<ConfusionSource>,
     /// In order; buckets without a block are left out.
     buckets: Vec<Bucket>,
@@ -132,8 +131,6 @@ pub(crate) struct Shares {
 /// Where it is known from what clients are taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct ConfusionSource {
-    /// What gave the labels.
-    #[schema(inline)]
     labels: Labels,
     /// How many labelled blocks there are.
     blocks: u64,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use store::BlockRow;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::shapes::{Block, state_name};
 use crate::error::ApiError;
@@ -43,7 +43,7 @@ pub(crate) struct Query {
 }
 
 /// What the chain made of a block, in an event named `state`. Events named `verdict` carry a whole `Block`.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(crate) struct StateEvent {
     slot: u64,
     block_root: String,
@@ -62,7 +62,7 @@ pub(crate) struct StateEvent {
     tag = "v1",
     params(Query, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event read.", pattern = "^[0-9]{1,12}-0x[0-9a-f]{64}$")),
     responses(
-        (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Server-sent events.", content_type = "text/event-stream"),
         (status = 503, description = "Too many streams.")
     )
 )]
@@ -74,11 +74,16 @@ pub(crate) async fn stream(
     if let Some(seconds) = query.seconds.filter(|seconds| !(1..=86_400).contains(seconds)) {
         return Err(ApiError::BadParameter(format!("seconds is {seconds}; 1 to 86400 are allowed")));
     }
+    let last = match headers.get("last-event-id") {
+        None => None,
+        Some(id) => Some(id.to_str().ok().and_then(event_place).ok_or_else(|| {
+            ApiError::BadParameter("Last-Event-ID is not the id of an event of this stream".to_owned())
+        })?),
+    };
     let permit =
         Arc::clone(state.event_streams()).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
     let live = state.feed().subscribe();
     let ended = state.feed().ended();
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(event_place);
     let mut replay = match last {
         None => Vec::new(),
         Some((slot, root)) => since(&state, slot, root).await?,

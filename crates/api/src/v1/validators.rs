@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::{Answer, JsonOnly, ListForm, Validity};
 use super::blocks::{entity_of, limit};
 use super::cursor;
-use super::range::with_cursor;
+use super::range::{Bounds, with_cursor};
 use super::shapes::{Block, ClientParam, FormParam, client_name};
 use super::table::{Cell, Kind, Table};
 use crate::compat::number;
@@ -311,7 +311,8 @@ pub(crate) async fn blocks(
     Params(query): Params<Since>,
 ) -> Result<Answer, ApiError> {
     let index = number("index", &index)?;
-    let since = query.since_slot.unwrap_or(0);
+    let bounds = Bounds { start_slot: query.since_slot, ..Bounds::default() };
+    let since = bounds.slots(&state)?.start.unwrap_or(0);
     let set: ValidatorSet = [ValidatorIndex(index)].into_iter().collect();
     let filter = BlockFilter {
         slots: Some(Slot(since)..Slot(u64::MAX)),
@@ -394,7 +395,8 @@ pub(crate) async fn affinity(
     _: JsonOnly,
 ) -> Result<Answer, ApiError> {
     let index = number("index", &index)?;
-    let end = until.until_slot.map_or(u64::MAX, |slot| slot.saturating_add(1));
+    let bounds = Bounds { end_slot: until.until_slot, ..Bounds::default() };
+    let end = bounds.slots(&state)?.end.map_or(u64::MAX, |slot| slot.saturating_add(1));
     let filter = BlockFilter {
         slots: Some(Slot(0)..Slot(end)),
         proposers: Some([ValidatorIndex(index)].into_iter().collect()),
