@@ -145,6 +145,12 @@ fn bound_integers(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
         let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else { continue };
+        // A parameter is there or not; no text of it stands for null.
+        if let SchemaType::Array(kinds) = &schema.schema_type
+            && let Some(kind) = kinds.iter().find(|kind| **kind != Type::Null)
+        {
+            schema.schema_type = SchemaType::Type(kind.clone());
+        }
         if is_integer(schema) {
             schema.minimum.get_or_insert(Number::UInt(0));
             schema.maximum.get_or_insert(Number::UInt(MAX_NUMBER));

@@ -405,6 +405,12 @@ async fn what_is_older_is_replayed_from_disk_and_scales_are_chosen() {
         assert_eq!(service.get(&everything).await, (StatusCode::OK, body.clone()));
         service.stop.stop();
         answers.push(body);
+        // Who compresses reads on after the end of an answer.
+        let request = Request::builder().uri(&everything).header("accept-encoding", "gzip");
+        let answer =
+            alone.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+        assert_eq!(answer.headers()["content-encoding"], "gzip");
+        assert!(!to_bytes(answer.into_body(), usize::MAX).await.expect("all of it").is_empty());
         let beyond = format!("{RANGE}?start_slot=1&end_slot={}", head.0 + 1);
         assert_eq!(send(&alone, "GET", &beyond, Body::empty()).await.0, StatusCode::BAD_REQUEST);
         assert_eq!(send(&alone, "POST", RANGE, "[]").await.0, StatusCode::NOT_IMPLEMENTED);

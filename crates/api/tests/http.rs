@@ -57,7 +57,7 @@ async fn lists_are_ordered_and_bulk_keeps_the_order_asked_for() {
     assert!(indices.is_sorted());
     let answer = server.send("POST", "/validator/blocks", "[999, 211837, 999]").await;
     assert!(answer.text.starts_with("{\"999\": [], \"211837\": [{\"slot\": 9000124"), "{}", answer.text);
-    let answer = server.send("POST", "/validator/blocks/9000125", "[211837]").await;
+    let answer = server.send("POST", "/validator/blocks/9000125", "[211837.0]").await;
     assert_eq!(answer.text, "{\"211837\": []}");
 }
 

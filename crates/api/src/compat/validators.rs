@@ -145,7 +145,7 @@ fn indices(body: &[u8], limit: usize) -> Result<Vec<u64>, ApiError> {
             "{count} validators are too many for one request, {limit} are taken"
         )));
     }
-    let index = |(at, entry): (usize, &Value)| match entry.as_u64() {
+    let index = |(at, entry): (usize, &Value)| match whole(entry) {
         Some(index) if index < params::OPEN_END => Ok(index),
         _ => {
             let found = if entry.is_number() { entry.to_string() } else { body::kind_of(entry).to_owned() };
@@ -153,6 +153,12 @@ fn indices(body: &[u8], limit: usize) -> Result<Vec<u64>, ApiError> {
         }
     };
     entries.iter().enumerate().map(index).collect()
+}
+
+/// A whole number, which JSON may also write as `7.0`.
+fn whole(entry: &Value) -> Option<u64> {
+    let exact = |number: f64| number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&number);
+    entry.as_u64().or_else(|| entry.as_f64().filter(|number| exact(*number)).map(|number| number as u64))
 }
 
 /// The newest block of every validator, ordered by validator.

@@ -2,8 +2,6 @@
 
 use anyhow::{Context as _, Result};
 use api::Credential;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::Context;
@@ -15,7 +13,7 @@ use crate::output::say;
 pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Outcome> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("the operating system gives no random numbers")?;
-    let secret = URL_SAFE_NO_PAD.encode(bytes);
+    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let (name, kept, setting) = match &args.user {
         None => ("token", Credential::bearer(&secret).digest(), "serve.token, --token"),
         Some(user) => {
