@@ -84,6 +84,10 @@ pub(crate) fn install() {
         describe_counter!("blockmark_healed_blocks_total", "Blocks stored for missing slots.");
         describe_gauge!("blockmark_queue_blocks", "Blocks that wait, by queue.");
         describe_gauge!(WORK, "Pieces of gaps in the queue, by state; all processes of a database share it.");
+        describe_gauge!(
+            "blockmark_head_beside_final",
+            "1 while the node's head is not above the newest final block that is stored."
+        );
         describe_gauge!("blockmark_leader", "1 where this process records the chain, 0 where it stands by.");
         describe_gauge!("blockmark_head_slot", "The head that is followed.");
         describe_gauge!("blockmark_finalized_slot", "The newest final block that is followed.");

@@ -55,6 +55,8 @@ pub struct ChainReport {
     pub changed: u64,
     /// Whether the head is stored, so that states could be told.
     pub settled: bool,
+    /// Whether the head is not above the newest final block: of a node that is behind, or follows another chain.
+    pub is_beside_final: bool,
 }
 
 /// A block that is not final.
@@ -97,10 +99,10 @@ pub(crate) async fn update(
             .filter(|block| block.block.before == CanonicalState::Unknown && brought.contains(&block.root));
         let orphaned = unknown.map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
         let changed = insert::change_states(connection, orphaned.collect()).await?;
-        return Ok(ChainReport { rows, changed, settled: true });
+        return Ok(ChainReport { rows, changed, settled: true, is_beside_final: true });
     }
     if update.head.root != finalized.root && !by_root.contains_key(&update.head.root) {
-        return Ok(ChainReport { rows, changed: 0, settled: false });
+        return Ok(ChainReport { rows, ..ChainReport::default() });
     }
     let mut path: HashSet<Root> = HashSet::new();
     let mut lowest = finalized.slot;
@@ -134,7 +136,7 @@ pub(crate) async fn update(
     if marks.start.is_none() {
         set_mark(connection, "start", finalized).await?;
     }
-    Ok(ChainReport { rows, changed, settled: true })
+    Ok(ChainReport { rows, changed, settled: true, is_beside_final: false })
 }
 
 /// Whether the ancestors of a head, as far as they are stored, go by the final block.
@@ -167,7 +169,7 @@ pub(crate) async fn fill(
         .filter(|block| block.is_real)
         .map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
     let changed = insert::change_states(connection, changed.collect()).await?;
-    Ok(ChainReport { rows: report, changed, settled: true })
+    Ok(ChainReport { rows: report, changed, settled: true, is_beside_final: false })
 }
 
 async fn lowest_canonical(connection: &mut Connection<'_>) -> Result<Option<u64>, StoreError> {

@@ -269,7 +269,7 @@ async fn a_head_that_is_not_above_the_final_block_changes_no_state(engine: Engin
     let beside = child(2, &first, 2);
     let side = [beside.clone(), child(4, &beside, 2)];
     let update = ChainUpdate { rows: &side, head: place(&side[1]), finalized: genesis };
-    store.apply_chain_update(&update).await.unwrap();
+    assert!(store.apply_chain_update(&update).await.unwrap().is_beside_final);
     let state = async |row: &BlockRow| {
         store.block_by_root(row.block_root).await.unwrap().expect("it is stored").canonical
     };

@@ -21,6 +21,7 @@ pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a Blo
 /// What a transaction changed.
 pub(super) fn settled(report: &ChainReport) {
     counter!("blockmark_state_changes_total").increment(report.changed);
+    gauge!("blockmark_head_beside_final").set(if report.is_beside_final { 1.0 } else { 0.0 });
 }
 
 /// A reorganisation, by its depth in slots.

@@ -238,6 +238,13 @@ impl Recorder {
             self.look();
             return Ok(false);
         }
+        if report.is_beside_final {
+            tracing::warn!(
+                root = %head.root,
+                slot = head.slot.0,
+                "The head is not above the newest final block that is stored: the node is behind, or follows another chain"
+            );
+        }
         measure::settled(&report);
         self.settled = Some(goal);
         self.forget();
