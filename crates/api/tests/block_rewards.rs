@@ -304,6 +304,36 @@ async fn simulated(change: impl FnOnce(&mut Settings)) -> (Tree, DevNode, Servic
 }
 
 #[tokio::test]
+async fn what_is_not_caught_up_with_yet_is_no_empty_list() {
+    let tree = Tree::grow(TreePlan { slots: 12, seed: 4, ..TreePlan::default() });
+    let node = DevNode::start(Network::of(&tree)).await;
+    node.put_state("finalized", &tree.genesis);
+    // The node answers 404 when it is asked for its head.
+    node.set_head(Root([9; 32]));
+    let service = Service::start(&node, ViewLimits::default(), |_| {}).await;
+    service.until("no state", |view| view.anchor().root == tree.genesis_root()).await;
+    let (status, body) = service.get(&format!("{RANGE}?start_slot=1&end_slot=9")).await;
+    assert_eq!((status.as_u16(), body["code"].as_u64()), (503, Some(503)), "{body}");
+    // Once it has one, it is caught up with, and slots behind the head are empty.
+    for (root, block) in &tree.blocks {
+        node.add_block(*root, block.clone());
+    }
+    node.set_head(tree.head());
+    service.head(tree.head()).await;
+    let mut answer = service.get(&format!("{RANGE}?start_slot=1&end_slot=40")).await;
+    for _ in 0..30_000 {
+        if answer.0 == StatusCode::OK {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        answer = service.get(&format!("{RANGE}?start_slot=1&end_slot=40")).await;
+    }
+    let blocks = service.follower.view(|view| view.canonical(Slot(1), Slot(40)).len()).expect("a view");
+    assert_eq!((answer.0, answer.1.as_array().map(Vec::len)), (StatusCode::OK, Some(blocks)), "{}", answer.1);
+    assert!(blocks > 0);
+}
+
+#[tokio::test]
 async fn errors_are_lighthouse_s() {
     let (tree, _node, service) = simulated(|settings| settings.limits.reward_slots = 100).await;
     let head = tree.slot(&tree.head());

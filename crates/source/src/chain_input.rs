@@ -3,11 +3,11 @@
 //! An era file ends with its state, so its blocks follow the state of the era before. That one is looked for in the
 //! file itself, then in the files beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use consensus::Slot;
 use consensus::spec::{ConfigError, Network, Spec};
@@ -86,6 +86,14 @@ pub enum ChainInputError {
         path: PathBuf,
         /// What is wrong with it.
         error: ConfigError,
+    },
+    /// An era file has a broken index. What is whole of it was given before this error.
+    #[error("\"{}\" is damaged: {reason}. What is whole of it was read; get the file anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A range that is not all there.
     #[error("slots {start} to {end} are not all in \"{}\", which has slots {first} to {last}", path.display())]
@@ -254,20 +262,52 @@ impl Eras {
         let after = Slot(end.0.saturating_add(1));
         let spec = Arc::clone(&self.spec);
         let files = self.files.clone().into_values();
-        let blocks = files.flat_map(move |file| blocks_of(&file, &spec, after, last));
+        let damaged = Damaged::default();
+        let noted = damaged.clone();
+        let blocks = files.flat_map(move |file| blocks_of(&file, &spec, after, last, &noted));
+        // A file that has all its blocks does not keep those of the files behind it from being read.
+        let blocks = blocks.chain(std::iter::from_fn(move || damaged.next().map(Err)));
         Ok(Replay { state, blocks: ReadAhead::start(blocks, EraLimits::default().read_ahead) })
+    }
+}
+
+/// Files that were read whole although their index is broken, to be told in the end.
+#[derive(Clone, Debug, Default)]
+struct Damaged(Arc<Mutex<VecDeque<ChainInputError>>>);
+
+impl Damaged {
+    fn note(&self, error: ChainInputError) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(error);
+    }
+
+    fn next(&self) -> Option<ChainInputError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
 type Blocks = Box<dyn Iterator<Item = Result<ChainBlock, ChainInputError>> + Send>;
 
-fn blocks_of(file: &Path, spec: &Arc<Spec>, first: Slot, last: Slot) -> Blocks {
-    match open_era(file, spec) {
-        Ok(reader) => {
-            Box::new(reader.into_blocks(first, last).map(|block| block.map_err(ChainInputError::from)))
+/// The blocks of a file in a range of slots. Where its index is broken, and not all that is asked for lies before the
+/// end of what is whole, that is an error: at once where blocks may be cut off, else it is noted.
+fn blocks_of(file: &Path, spec: &Arc<Spec>, first: Slot, last: Slot, damaged: &Damaged) -> Blocks {
+    let reader = match open_era(file, spec) {
+        Ok(reader) => reader,
+        Err(error) => return Box::new(std::iter::once(Err(error))),
+    };
+    let newest = reader.groups().iter().filter_map(|group| group.blocks.last()).map(|(slot, _)| *slot).max();
+    let mut cut_off = None;
+    if let IndexFate::Rebuilt { reason } = reader.index()
+        && newest.is_none_or(|newest| last >= newest)
+    {
+        let error = ChainInputError::Damaged { path: file.to_owned(), reason: reason.clone() };
+        // The state comes after the blocks.
+        match reader.groups().last().and_then(|group| group.state) {
+            Some(_) => damaged.note(error),
+            None => cut_off = Some(Err(error)),
         }
-        Err(error) => Box::new(std::iter::once(Err(error))),
     }
+    let blocks = reader.into_blocks(first, last).map(|block| block.map_err(ChainInputError::from));
+    Box::new(blocks.chain(cut_off))
 }
 
 fn open_era(file: &Path, spec: &Arc<Spec>) -> Result<EraReader<File>, ChainInputError> {

@@ -4,6 +4,7 @@
 //! while a recorder notes what it pays. The shuffling of the next epoch is computed on another core.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::iter;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use consensus::{Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::{AttestationSummary, AttestationVote, BlockObservation};
 
 use crate::chain::ChainBlock;
+use crate::recording;
 
 /// Why a replay ends early.
 #[derive(Debug, thiserror::Error)]
@@ -28,26 +30,56 @@ pub enum ReplayError<E: std::error::Error + 'static> {
     /// A block does not follow from the state.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// A block builds on another one than was replayed last.
-    #[error(
-        "slot {slot}: the block builds on {expected}, and the block before it here is {found}: one is missing"
-    )]
+    /// A block builds on another one than was replayed last, or than the state has as its latest.
+    #[error("slot {slot}: the block builds on {expected}, and {before} is {found}: {}", before.likely())]
     Broken {
         /// The block's slot.
         slot: Slot,
         /// What it names as its parent.
         expected: Root,
-        /// The block that was replayed last.
+        /// What stands before it.
+        before: Before,
+        /// The root of that block.
         found: Root,
     },
+}
+
+/// What a block that is replayed comes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The block that was replayed last.
+    Block,
+    /// The latest block of the state of this slot, with which the replay begins.
+    State(Slot),
+}
+
+impl Before {
+    /// Why another block may stand there than the next one names.
+    fn likely(self) -> &'static str {
+        match self {
+            Self::Block => "one is missing",
+            Self::State(_) => "blocks between them are missing, or the state is of another chain",
+        }
+    }
+}
+
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Block => f.write_str("the block before it here"),
+            Self::State(slot) => write!(f, "the latest block of the state of slot {slot}"),
+        }
+    }
 }
 
 /// How the roots of blocks are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Each block is hashed, and the next one must name its root: no block can be missing.
+    /// Each block is hashed, and the next one must name its root: no block can be missing. The first one must name
+    /// the latest block of the state; where the state is of that block's slot, this hashes the state once.
     Check,
-    /// The next block's word is taken, and only the last block is hashed: for sources that are known to be whole.
+    /// The next block's word is taken, and only the last block is hashed: for sources that are known to be whole, and
+    /// to follow the state.
     Trust,
 }
 
@@ -234,10 +266,15 @@ where
             };
         };
         let message = &block.block.message;
-        if let Some(found) = self.parent
-            && found != message.parent_root
-        {
-            return Err(ReplayError::Broken { slot: block.slot(), expected: message.parent_root, found });
+        let (before, parent) = match (self.parent, self.links) {
+            (None, Links::Check) => {
+                (Before::State(Slot(self.state.slot)), Some(recording::head_root(&self.state)?))
+            }
+            (parent, _) => (Before::Block, parent),
+        };
+        if let Some(found) = parent.filter(|found| *found != message.parent_root) {
+            let expected = message.parent_root;
+            return Err(ReplayError::Broken { slot: block.slot(), expected, before, found });
         }
         let epoch = self.state.current_epoch();
         process_slots_trusting(&mut self.state, message.slot, message.parent_root)?;

@@ -127,6 +127,74 @@ fn era_files_are_replayed_from_the_state_of_the_era_before() {
 }
 
 #[test]
+fn a_damaged_era_file_gives_what_is_whole_and_then_an_error() {
+    let Some(capture) = captures::named("lodestar-devnet/electra/minimal") else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = era_files(&capture, directory.path());
+    let slots: Vec<u64> =
+        capture.blocks().iter().map(|block| block.slot.0).filter(|slot| *slot < 128).collect();
+    let good = fs::read(&files[1]).expect("the file");
+    let read = || -> (Vec<u64>, Vec<String>) {
+        let replay = ChainInput::open(directory.path()).expect("era files").replay_all().expect("a replay");
+        let (mut blocks, mut errors) = (Vec::new(), Vec::new());
+        for block in replay.blocks {
+            match block {
+                Ok(block) => blocks.push(block.slot().0),
+                Err(error) => errors.push(error.to_string()),
+            }
+        }
+        (blocks, errors)
+    };
+    assert_eq!(read(), (slots.clone(), Vec::new()));
+    // With a broken index all blocks are there, also those of the next file.
+    let mut bytes = good.clone();
+    let end = bytes.len() - 8;
+    bytes[end] = 7;
+    fs::write(&files[1], &bytes).expect("written");
+    let (blocks, errors) = read();
+    assert_eq!((blocks, errors.len()), (slots.clone(), 1));
+    assert!(
+        errors[0].contains(".era\" is damaged: ") && errors[0].ends_with("get the file anew"),
+        "{errors:?}"
+    );
+    // Cut off, it says so before the next file's blocks come.
+    fs::write(&files[1], &good[..good.len() / 3]).expect("written");
+    let replay = ChainInput::open(directory.path()).expect("era files").replay_all().expect("a replay");
+    let good_ones: Vec<u64> = replay.blocks.map_while(Result::ok).map(|block| block.slot().0).collect();
+    assert!(good_ones.len() < slots.len() && slots.starts_with(&good_ones), "{good_ones:?}");
+    assert!(good_ones.last().is_some_and(|slot| *slot < 64), "{good_ones:?}");
+}
+
+#[test]
+fn a_replay_begins_with_the_block_that_follows_the_state() {
+    let Some(capture) = captures::named("lodestar-devnet/electra/minimal") else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    capture.record(directory.path(), Compression::None);
+    let first_error = || -> Option<String> {
+        let Replay { state, blocks } =
+            ChainInput::open(directory.path()).expect("a recording").replay_all().expect("a replay");
+        let blocks = blocks.take(6);
+        source::replay::Replay::new(state, blocks, source::replay::Links::Check)
+            .find_map(|block| block.err().map(|error| error.to_string()))
+    };
+    assert_eq!(first_error(), None);
+    fs::remove_file(directory.path().join("manifest.json")).expect("removed");
+    let (blocks, states) = (capture.blocks(), capture.states());
+    for slot in blocks.iter().take(4).map(|block| block.slot) {
+        fs::remove_file(directory.path().join(format!("blocks/{slot}.ssz"))).expect("removed");
+    }
+    for (slot, _) in states.iter().skip(1) {
+        fs::remove_file(directory.path().join(format!("states/{slot}.ssz"))).expect("removed");
+    }
+    let error = first_error().expect("blocks are missing");
+    assert!(
+        error.contains("the latest block of the state of slot 0 is 0x")
+            && error.ends_with("blocks between them are missing, or the state is of another chain"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_network_of_an_era_file_is_told_by_its_name_or_a_configuration() {
     let Some(capture) = captures::named("lodestar-devnet/electra/minimal") else { return };
     let directory = tempfile::tempdir().expect("a directory");

@@ -237,6 +237,7 @@ fn another_network_is_not_mixed_in() {
 #[test]
 fn broken_files_are_named() {
     let Some(small) = Small::new() else { return };
+    fs::remove_file(small.path().join(MANIFEST_FILE)).expect("removed");
     let good = fs::read(small.block_file(34)).expect("a block");
 
     fs::write(small.block_file(34), &good[..good.len() / 2]).expect("written");
@@ -280,6 +281,7 @@ fn broken_files_are_named() {
 #[test]
 fn broken_states_are_named() {
     let Some(small) = Small::new() else { return };
+    fs::remove_file(small.path().join(MANIFEST_FILE)).expect("removed");
     let path = file(small.path(), Kind::State, 33, Compression::None);
     assert!(path.exists());
     let sentence = || small.read().expect("a recording").state(Slot(33)).expect_err("bad").to_string();
@@ -343,6 +345,52 @@ fn changes_and_gaps_are_found() {
     fs::write(&path, good).expect("written");
     fs::remove_file(small.block_file(35)).expect("removed");
     assert!(verify().contains("the block of slot 36 names the parent 0x"), "{}", verify());
+}
+
+#[test]
+fn what_the_manifest_lists_must_be_there_and_unchanged() {
+    let Some(small) = Small::new() else { return };
+    let (block, state) = (small.block_file(36), file(small.path(), Kind::State, 33, Compression::None));
+    let flip = |path: &Path| {
+        let mut bytes = fs::read(path).expect("a file");
+        *bytes.last_mut().expect("a byte") ^= 1;
+        fs::write(path, bytes).expect("written");
+    };
+    flip(&block);
+    assert!(small.error_of(36).contains("36.ssz\" has changed: its digest is "), "{}", small.error_of(36));
+    let recording = small.read().expect("a recording");
+    let bad: Vec<bool> = recording.all_blocks().map(|block| block.is_err()).collect();
+    assert_eq!(bad.iter().filter(|bad| **bad).count(), 1, "{bad:?}");
+    flip(&block);
+    small.read().expect("a recording").block(Slot(36)).expect("as it was");
+    flip(&state);
+    let error = small.read().expect("a recording").state_before(Slot(34)).expect_err("changed").to_string();
+    assert!(error.contains("33.ssz\" has changed"), "{error}");
+    flip(&state);
+    // Compressed in another way it is still there.
+    let packed = Compression::Gzip.pack(&fs::read(&block).expect("a block")).expect("packed");
+    fs::write(file(small.path(), Kind::Block, 36, Compression::Gzip), packed).expect("written");
+    fs::remove_file(&block).expect("removed");
+    assert_eq!(small.read().expect("a recording").block(Slot(36)).expect("a block").slot(), Slot(36));
+    fs::remove_file(small.block_file(35)).expect("removed");
+    fs::remove_file(small.block_file(38)).expect("removed");
+    let error = small.read().expect_err("not whole").to_string();
+    assert!(
+        error.contains("is not whole: blocks/35.ssz is missing and 1 more, which its manifest"),
+        "{error}"
+    );
+    fs::remove_file(small.path().join(MANIFEST_FILE)).expect("removed");
+    assert_eq!(small.read().expect("what is there").block_slots().count(), 6);
+}
+
+#[test]
+fn a_state_of_another_network_is_refused() {
+    let Some(small) = Small::new() else { return };
+    let mut genesis = small.capture.genesis();
+    genesis.validators_root.0[0] ^= 1;
+    fs::write(small.path().join(GENESIS_FILE), genesis.to_json().to_string()).expect("written");
+    let error = small.read().expect("a recording").state_before(Slot(34)).expect_err("another").to_string();
+    assert!(error.contains("33.ssz\": genesis_validators_root is 0x"), "{error}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use consensus::rewards::{Attestations, Scale};
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use source::chain_input::ChainInput;
-use source::follow::ChainView;
+use source::follow::{ChainView, Follower, Phase};
 use source::replay::{Links, Replay, ReplayedBlock};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -50,7 +50,7 @@ pub(crate) struct Asked {
         (status = 400, description = "The range is none, or lies outside of what is known; `{code, message, stacktraces}`."),
         (status = 401, description = "Private."),
         (status = 501, description = "No chain is followed."),
-        (status = 503, description = "The chain is being caught up with.")
+        (status = 503, description = "The chain is being caught up with, and is not that far yet.")
     )
 )]
 pub(crate) async fn range(
@@ -105,12 +105,19 @@ fn sources(state: &AppState, asked: Asked) -> Result<Sources, BeaconError> {
     }
     let (first, last) = (Slot(start), Slot(end));
     let look = |view: &ChainView| {
-        let newest = current_slot(view, state.now()).max(view.head().slot);
-        (view.oldest_slot(), newest, view.canonical(first, last))
+        let head = view.head().slot;
+        let newest = current_slot(view, state.now()).max(head);
+        (view.oldest_slot(), head, newest, view.canonical(first, last))
     };
     let seen = rewards.follower.as_ref().and_then(|follower| follower.view(look));
     let held = rewards.archive.as_ref().and_then(|archive| Some((archive, archive.slots()?)));
-    if let Some((oldest, newest, blocks)) = seen {
+    if let Some((oldest, head, newest, blocks)) = seen {
+        let follows = |follower: &Follower| follower.status().phase == Phase::Following;
+        if last > head && !rewards.follower.as_ref().is_some_and(follows) {
+            return Err(BeaconError::later(format!(
+                "the chain is being caught up with, and slot {head} is the newest so far; try again in a while"
+            )));
+        }
         if last > newest {
             return Err(BeaconError::bad(format!("block at end slot {end} unknown: the newest is {newest}")));
         }

@@ -141,6 +141,33 @@ pub enum RecordingError {
         /// The digest of the file.
         found: String,
     },
+    /// Files that the manifest lists are gone.
+    #[error(
+        "\"{}\" is not whole: {file} is missing{}, which its manifest.json lists; fetch it again with \"blockmark record\", or remove manifest.json to take what is there",
+        path.display(),
+        if *others > 0 { format!(" and {others} more") } else { String::new() }
+    )]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+        /// The first of them, below the directory.
+        file: String,
+        /// How many more there are.
+        others: usize,
+    },
+    /// A state is of another network than the genesis.
+    #[error(
+        "\"{}\": genesis_validators_root is {found}, and genesis.json beside it has {expected}: the state is of another network",
+        path.display()
+    )]
+    OtherGenesis {
+        /// The file of the state, or the folder.
+        path: PathBuf,
+        /// What `genesis.json` says.
+        expected: consensus::Root,
+        /// What the state says.
+        found: consensus::Root,
+    },
     /// What is to be added is of another network.
     #[error(
         "\"{}\" can't be continued: its {field} is {there}, and what is to be added has {new}; choose another directory",

@@ -72,6 +72,13 @@ pub(super) fn stored(root: &Path, kind: Kind) -> Result<Stored, RecordingError> 
     Ok(stored)
 }
 
+/// The kind and slot of a path below a recording's directory, such as `blocks/12.ssz.gz`.
+pub(super) fn parse_file(name: &str) -> Option<(Kind, u64)> {
+    let (folder, file) = name.split_once('/')?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.folder() == folder)?;
+    Some((kind, parse_name(file)?.0))
+}
+
 /// The slot and compression of a name such as `12.ssz.gz`.
 fn parse_name(name: &str) -> Option<(u64, Compression)> {
     let (name, compression) = Compression::split_name(name);

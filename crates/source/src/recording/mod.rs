@@ -6,7 +6,7 @@
 //! genesis.json           /eth/v1/beacon/genesis
 //! states/<slot>.ssz      BeaconState after the block of that slot; at least the one before the first block
 //! blocks/<slot>.ssz      SignedBeaconBlock
-//! manifest.json          where it comes from, which slots it covers, digests; optional
+//! manifest.json          where it comes from, which slots it covers, digests that the files must have; optional
 //! ```
 //!
 //! Blocks and states may each be compressed (`.gz`, `.zst`, `.snappy`). The fork of a block or state follows from

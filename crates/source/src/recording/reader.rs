@@ -1,7 +1,7 @@
 //! Reading a recording: blocks in order of slots, decoded ahead on another thread, and the state to begin with.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use consensus::state::State;
 use consensus::transition::{FromScratch, TransitionError, latest_header};
 use consensus::{Root, Slot};
 
-use super::layout::{Kind, Stored, genesis_from_text, read_text, stored};
+use super::layout::{Kind, Stored, genesis_from_text, parse_file, read_text, stored};
 use super::{CONFIG_FILE, GENESIS_FILE, MANIFEST_FILE, Manifest, RecordingError};
 use crate::chain::{ChainBlock, DEFAULT_READ_AHEAD, Genesis, ReadAhead, block_slot};
 use crate::compression::Compression;
@@ -67,7 +67,7 @@ impl Recording {
         path.join(CONFIG_FILE).is_file() && path.join(Kind::Block.folder()).is_dir()
     }
 
-    /// Opens the recording in a directory.
+    /// Opens the recording in a directory. Where it has a manifest, all files that it lists must be there.
     pub fn open(root: impl Into<PathBuf>, limits: RecordingLimits) -> Result<Self, RecordingError> {
         let root = root.into();
         let absent = |missing| RecordingError::NotARecording { path: root.clone(), missing };
@@ -81,12 +81,18 @@ impl Recording {
         let genesis = read_text(&path, SMALL_FILE_BYTES)?
             .map(|text| genesis_from_text(&text).map_err(|reason| RecordingError::json(&path, reason)))
             .transpose()?;
+        let manifest = read_manifest(&root)?;
+        let blocks = stored(&root, Kind::Block)?;
+        let states = stored(&root, Kind::State)?;
+        if let Some(manifest) = &manifest {
+            all_there(&root, manifest, &blocks, &states)?;
+        }
         Ok(Self {
             spec: Arc::new(spec),
             genesis,
-            manifest: read_manifest(&root)?.map(Arc::new),
-            blocks: Arc::new(stored(&root, Kind::Block)?),
-            states: Arc::new(stored(&root, Kind::State)?),
+            manifest: manifest.map(Arc::new),
+            blocks: Arc::new(blocks),
+            states: Arc::new(states),
             root: root.into(),
             limits,
         })
@@ -122,16 +128,27 @@ impl Recording {
         self.states.keys().copied().map(Slot)
     }
 
-    /// The block of a slot.
+    /// The block of a slot. Its file must have the digest of the manifest, if that has one.
     pub fn block(&self, slot: Slot) -> Result<ChainBlock, RecordingError> {
         let compression = *self.blocks.get(&slot.0).ok_or_else(|| self.absent(Kind::Block, slot))?;
-        read_block(&self.root, &self.spec, slot, compression, self.limits.block_bytes)
+        let manifest = self.manifest.as_deref();
+        read_block(&self.root, &self.spec, slot, compression, self.limits.block_bytes, manifest)
     }
 
-    /// The state of a slot.
+    /// The state of a slot: of the network of the genesis, and in a file that has the digest of the manifest, where
+    /// there are any.
     pub fn state(&self, slot: Slot) -> Result<State, RecordingError> {
         let compression = *self.states.get(&slot.0).ok_or_else(|| self.absent(Kind::State, slot))?;
-        read_state(&self.root, &self.spec, slot, compression, self.limits.state_bytes)
+        let limit = self.limits.state_bytes;
+        let state = read_state(&self.root, &self.spec, slot, compression, limit, self.manifest.as_deref())?;
+        let found = state.genesis_validators_root;
+        if let Some(expected) =
+            self.genesis.map(|genesis| genesis.validators_root).filter(|root| *root != found)
+        {
+            let path = self.root.join(Kind::State.file(slot, compression));
+            return Err(RecordingError::OtherGenesis { path, expected, found });
+        }
+        Ok(state)
     }
 
     /// The latest state before a slot: the one to begin with when that slot's block comes first.
@@ -154,12 +171,12 @@ impl Recording {
         last: Slot,
     ) -> impl Iterator<Item = Result<ChainBlock, RecordingError>> + Send + use<> {
         let (root, spec, limit) = (Arc::clone(&self.root), Arc::clone(&self.spec), self.limits.block_bytes);
-        let blocks = Arc::clone(&self.blocks);
+        let (blocks, manifest) = (Arc::clone(&self.blocks), self.manifest.clone());
         let mut next = (first <= last).then_some(first.0);
         std::iter::from_fn(move || {
             let (slot, compression) = blocks.range(next?..=last.0).next()?;
             next = slot.checked_add(1).filter(|next| *next <= last.0);
-            Some(read_block(&root, &spec, Slot(*slot), *compression, limit))
+            Some(read_block(&root, &spec, Slot(*slot), *compression, limit, manifest.as_deref()))
         })
     }
 
@@ -246,15 +263,40 @@ pub(super) fn read_manifest(root: &Path) -> Result<Option<Manifest>, RecordingEr
         .transpose()
 }
 
+/// Whether all files of a manifest are there. One that is compressed in another way by now is there, too.
+fn all_there(
+    root: &Path,
+    manifest: &Manifest,
+    blocks: &Stored,
+    states: &Stored,
+) -> Result<(), RecordingError> {
+    let mut missing = manifest.blake3.keys().filter(|name| match parse_file(name) {
+        Some((Kind::Block, slot)) => !blocks.contains_key(&slot),
+        Some((Kind::State, slot)) => !states.contains_key(&slot),
+        None => false,
+    });
+    match missing.next() {
+        Some(file) => {
+            let (path, file) = (root.to_owned(), file.clone());
+            Err(RecordingError::Missing { path, file, others: missing.count() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads a block. Its file must have the digest of the manifest, where one is given that has it.
 pub(super) fn read_block(
     root: &Path,
     spec: &Spec,
     slot: Slot,
     compression: Compression,
     limit: u64,
+    manifest: Option<&Manifest>,
 ) -> Result<ChainBlock, RecordingError> {
-    let path = root.join(Kind::Block.file(slot, compression));
-    let bytes = read_file(&path, compression, limit)?;
+    let name = Kind::Block.file(slot, compression);
+    let path = root.join(&name);
+    let bytes =
+        read_file(&path, compression, limit, manifest.and_then(|manifest| manifest.blake3.get(&name)))?;
     if let Some(found) = block_slot(&bytes).filter(|found| *found != slot.0) {
         return Err(RecordingError::WrongSlot { path, named: slot, found: Slot(found) });
     }
@@ -262,15 +304,19 @@ pub(super) fn read_block(
     ChainBlock::decode(spec, &bytes).map_err(|error| RecordingError::Block { path, slot, fork, error })
 }
 
+/// As [`read_block`], a state.
 pub(super) fn read_state(
     root: &Path,
     spec: &Arc<Spec>,
     slot: Slot,
     compression: Compression,
     limit: u64,
+    manifest: Option<&Manifest>,
 ) -> Result<State, RecordingError> {
-    let path = root.join(Kind::State.file(slot, compression));
-    let bytes = read_file(&path, compression, limit)?;
+    let name = Kind::State.file(slot, compression);
+    let path = root.join(&name);
+    let bytes =
+        read_file(&path, compression, limit, manifest.and_then(|manifest| manifest.blake3.get(&name)))?;
     let state = State::decode_any_fork(Arc::clone(spec), &bytes).map_err(|error| RecordingError::State {
         path: path.clone(),
         slot,
@@ -282,9 +328,45 @@ pub(super) fn read_state(
     Ok(state)
 }
 
-fn read_file(path: &Path, compression: Compression, limit: u64) -> Result<Vec<u8>, RecordingError> {
+/// Reads and unpacks a file, and compares its digest where one is expected.
+fn read_file(
+    path: &Path,
+    compression: Compression,
+    limit: u64,
+    expected: Option<&String>,
+) -> Result<Vec<u8>, RecordingError> {
     let file = File::open(path).map_err(|error| RecordingError::read(path, error))?;
-    compression.unpack(BufReader::new(file), limit).map_err(|error| RecordingError::read(path, error))
+    let Some(expected) = expected else {
+        let unpacked = compression.unpack(BufReader::new(file), limit);
+        return unpacked.map_err(|error| RecordingError::read(path, error));
+    };
+    let mut file = BufReader::with_capacity(DIGEST_BYTES, Digesting { file, hasher: blake3::Hasher::new() });
+    let unpacked = compression.unpack(&mut file, limit).map_err(|error| RecordingError::read(path, error))?;
+    // What lies behind the end of the compressed data belongs to the digest, too.
+    let rest = io::copy(&mut file.by_ref().take(limit), &mut io::sink());
+    rest.map_err(|error| RecordingError::read(path, error))?;
+    let found = file.into_inner().hasher.finalize().to_hex().to_string();
+    if found == *expected {
+        return Ok(unpacked);
+    }
+    Err(RecordingError::Digest { path: path.to_owned(), expected: expected.clone(), found })
+}
+
+/// Bytes that are read and digested at a time.
+const DIGEST_BYTES: usize = 64 << 10;
+
+/// A file whose digest is made while it is read.
+struct Digesting {
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Read for Digesting {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(bytes)?;
+        self.hasher.update(bytes.get(..read).unwrap_or_default());
+        Ok(read)
+    }
 }
 
 /// The digest of a file as it is stored.

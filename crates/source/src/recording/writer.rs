@@ -120,7 +120,7 @@ impl RecordingWriter {
         let compression = self.progress().blocks.get(&slot.0).copied();
         let absent = || RecordingError::Absent { path: self.root.clone(), what: Kind::Block.name(), slot };
         let limit = RecordingLimits::default().block_bytes;
-        read_block(&self.root, &self.spec, slot, compression.ok_or_else(absent)?, limit)
+        read_block(&self.root, &self.spec, slot, compression.ok_or_else(absent)?, limit, None)
     }
 
     /// Stores a block, in place of any other of its slot.
@@ -174,7 +174,7 @@ impl RecordingWriter {
         let compression = self.progress().states.get(&slot.0).copied();
         let absent = || RecordingError::Absent { path: self.root.clone(), what: Kind::State.name(), slot };
         let limit = RecordingLimits::default().state_bytes;
-        read_state(&self.root, &self.spec, slot, compression.ok_or_else(absent)?, limit)
+        read_state(&self.root, &self.spec, slot, compression.ok_or_else(absent)?, limit, None)
     }
 
     /// Writes the manifest as it stands.
@@ -257,7 +257,7 @@ impl Progress {
             let name = Kind::Block.file(Slot(slot), compression);
             if !self.manifest.blake3.contains_key(&name) {
                 let limit = RecordingLimits::default().block_bytes;
-                if read_block(root, spec, Slot(slot), compression, limit).is_err() {
+                if read_block(root, spec, Slot(slot), compression, limit, None).is_err() {
                     self.manifest.uncover(Slot(slot), Slot(slot));
                     continue;
                 }
