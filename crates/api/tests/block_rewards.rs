@@ -309,7 +309,7 @@ async fn what_is_not_caught_up_with_yet_is_no_empty_list() {
     let node = DevNode::start(Network::of(&tree)).await;
     node.put_state("finalized", &tree.genesis);
     // The node answers 404 when it is asked for its head.
-    node.set_head(Root([9; 32]));
+    node.tells_head(false);
     let service = Service::start(&node, ViewLimits::default(), |_| {}).await;
     service.until("no state", |view| view.anchor().root == tree.genesis_root()).await;
     let (status, body) = service.get(&format!("{RANGE}?start_slot=1&end_slot=9")).await;
@@ -319,6 +319,7 @@ async fn what_is_not_caught_up_with_yet_is_no_empty_list() {
         node.add_block(*root, block.clone());
     }
     node.set_head(tree.head());
+    node.tells_head(true);
     service.head(tree.head()).await;
     let mut answer = service.get(&format!("{RANGE}?start_slot=1&end_slot=40")).await;
     for _ in 0..30_000 {

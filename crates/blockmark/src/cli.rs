@@ -195,7 +195,8 @@ pub(crate) struct SimulateArgs {
     /// Seed of everything random; the same seed makes the same chain.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// The fork of the whole chain: altair to fulu.
+    /// The fork of the whole chain: altair to fulu. Not phase0, whose attestations are packed and paid by other rules,
+    /// and not gloas, whose payloads come apart from their blocks and are not in recordings.
     #[arg(long, default_value = "electra", value_name = "FORK")]
     pub(crate) fork: consensus::spec::Fork,
     /// The preset: mainnet, minimal or gnosis.
@@ -232,7 +233,7 @@ pub(crate) enum DebugCommand {
     },
     /// Apply a signed block to the state before it.
     Transition {
-        /// The state, SSZ, at or before the block's slot; or http(s)://… of a node that gives states.
+        /// The state, SSZ, plain or packed as in recordings, at or before the block's slot; or http(s)://… of a node that gives states.
         pre: String,
         /// The signed block, SSZ; of a node, its slot or root.
         block: String,
@@ -254,11 +255,15 @@ pub(crate) enum DebugCommand {
         #[arg(long)]
         no_signatures: bool,
     },
+    /// Compute the block rewards of files: the same as `blockmark rewards`.
+    Rewards(RewardsArgs),
+    /// Print the feature rows of files: the same as `blockmark features`.
+    Features(FeaturesArgs),
     /// Decode an SSZ object and print it as JSON with its hash tree root.
     Ssz {
         /// The name in the specification, for example BeaconState or SignedBeaconBlock.
         object: String,
-        /// The file, plain or snappy (.ssz_snappy).
+        /// The file, plain, .snappy, .zst or .gz, or of the official tests (.ssz_snappy).
         file: PathBuf,
         /// The fork.
         #[arg(long, value_name = "FORK")]

@@ -3,7 +3,7 @@
 //! Source: phase0 "BLS signatures"; IETF draft `draft-irtf-cfrg-bls-signature`, proof-of-possession scheme.
 
 use blst::BLST_ERROR;
-use blst::min_pk::{AggregatePublicKey, PublicKey, Signature};
+use blst::min_pk::{AggregatePublicKey, AggregateSignature, PublicKey, SecretKey, Signature};
 
 use crate::containers::{PublicKeyBytes, SignatureBytes};
 
@@ -48,6 +48,33 @@ pub fn eth_fast_aggregate_verify(
     bytes: &SignatureBytes,
 ) -> bool {
     (keys.is_empty() && *bytes == INFINITY) || fast_aggregate_verify(keys, message, bytes)
+}
+
+/// Whether a signature of several keys, each over its own message, is valid. Not for no keys.
+pub fn aggregate_verify(keys: &[PublicKeyBytes], messages: &[[u8; 32]], bytes: &SignatureBytes) -> bool {
+    let Some(keys) = keys.iter().map(public_key).collect::<Option<Vec<_>>>() else { return false };
+    let (false, true, Some(signature)) = (keys.is_empty(), keys.len() == messages.len(), signature(bytes))
+    else {
+        return false;
+    };
+    let keys: Vec<&PublicKey> = keys.iter().collect();
+    let messages: Vec<&[u8]> = messages.iter().map(<[u8; 32]>::as_slice).collect();
+    signature.aggregate_verify(true, &messages, DST, &keys, false) == BLST_ERROR::BLST_SUCCESS
+}
+
+/// The sum of signatures; `None` for no signatures or one that is no point of the group.
+pub fn aggregate_signatures(signatures: &[SignatureBytes]) -> Option<SignatureBytes> {
+    let signatures = signatures.iter().map(signature).collect::<Option<Vec<_>>>()?;
+    let signatures: Vec<&Signature> = signatures.iter().collect();
+    let sum = AggregateSignature::aggregate(&signatures, true).ok()?;
+    Some(crate::ssz::Bytes(sum.to_signature().compress()))
+}
+
+/// The signature of a secret key over a message; `None` for a number that is no key: 0, or not below the order of the
+/// group.
+pub fn sign(secret: &[u8; 32], message: &[u8; 32]) -> Option<SignatureBytes> {
+    let key = SecretKey::from_bytes(secret).ok()?;
+    Some(crate::ssz::Bytes(key.sign(message, DST, &[]).compress()))
 }
 
 /// The sum of public keys; `None` for no keys or one that is no point.

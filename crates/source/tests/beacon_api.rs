@@ -388,11 +388,39 @@ async fn a_node_that_stalls_is_given_up() {
     let stalling = FakeNode::scripted(&answers, |_| Some(Fault::Stall)).await;
     let (alone, _) = api_with(&[&stalling.url], patience);
     let error = alone.block(Slot(3).into(), &spec).await.expect_err("nothing").to_string();
-    assert!(error.ends_with(": nothing came for 0.5 s (asked 3 times)"), "{error}");
+    assert!(error.ends_with(": nothing, or no whole answer, came for 0.5 s (asked 3 times)"), "{error}");
     let honest = FakeNode::honest(&answers).await;
     let (both, _) = api_with(&[&stalling.url, &honest.url], patience);
     let block = both.block(Slot(3).into(), &spec).await.expect("an answer").expect("a block");
     assert_eq!(&*block.node, honest.url);
+}
+
+#[tokio::test]
+async fn a_node_that_stalls_or_drips_holds_nobody_up() {
+    let Some((_, _, answers)) = recorded(MINIMAL) else { return };
+    // Only the whole answer has a limit here: of a node that drips, something always comes in time.
+    let patience = ApiOptions {
+        read_timeout: Duration::from_secs(600),
+        small_time: Duration::from_millis(500),
+        ..options()
+    };
+    for fault in [Fault::Stall, Fault::Drip] {
+        let shown = format!("{fault:?}");
+        let bad = FakeNode::scripted(&answers, move |_| Some(fault.clone())).await;
+        let honest = FakeNode::honest(&answers).await;
+        let (api, _) = api_with(&[&bad.url, &honest.url], patience);
+        let [silent, well] = <[_; 2]>::try_from(api.survey().await).expect("two nodes");
+        for problem in [silent.version.err(), silent.syncing.err(), silent.genesis.err()] {
+            assert!(matches!(problem, Some(ApiProblem::Timeout { .. })), "{shown}: {problem:?}");
+        }
+        assert!(well.genesis.is_ok(), "{shown}");
+        let health = api.health().await;
+        assert!(health[1].is_ok(), "{shown}");
+        // It is asked last from now on.
+        let before = bad.count("/eth/v1/beacon/genesis");
+        assert!(api.genesis().await.is_ok(), "{shown}");
+        assert_eq!(bad.count("/eth/v1/beacon/genesis"), before, "{shown}");
+    }
 }
 
 #[tokio::test]

@@ -288,6 +288,32 @@ async fn the_state_to_begin_with_may_be_given_and_must_fit() {
     assert_eq!(node.count("/eth/v2/debug/beacon/states/"), 0);
     run.stop().await;
 
+    // A node that does not have the block itself has one that builds on it.
+    let later = self::node(&tree).await;
+    for (block_root, block) in tree.blocks.iter().filter(|(_, block)| block.slot() > Slot(tree.slot(root).0))
+    {
+        later.add_block(*block_root, block.clone());
+    }
+    later.set_head(tree.head());
+    let mut run = Run::start(&[&later], Start::State(ssz.clone().into()), following(OFTEN));
+    run.head(tree.head()).await;
+    run.stop().await;
+    // A node that tells no head says so, and is asked again.
+    later.tells_head(false);
+    let run = Run::start(&[&later], Start::State(ssz.clone().into()), following(OFTEN));
+    let told = async {
+        while !run
+            .follower
+            .status()
+            .error
+            .is_some_and(|error| error.contains("no beacon node tells its head"))
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), told).await.expect("it says so");
+    run.stop().await;
+
     // Another node gives it.
     let other = self::node(&tree).await;
     let api = BeaconApi::new([&other.url], patience()).expect("a URL");

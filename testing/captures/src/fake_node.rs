@@ -32,6 +32,8 @@ pub enum Fault {
     Status(u16),
     /// Nothing, ever.
     Stall,
+    /// The headers, then a byte now and then that never makes an answer.
+    Drip,
     /// Half of the answer, then the connection breaks.
     Break,
     /// Half of the answer, as if it were all.
@@ -246,6 +248,10 @@ async fn answer(State(node): State<Arc<Inner>>, request: Request) -> Response {
     let body = match fault {
         Some(Fault::Status(status)) => return message(status, "no luck today"),
         Some(Fault::Stall) => return std::future::pending().await,
+        Some(Fault::Drip) => Body::from_stream(futures::stream::unfold((), |()| async {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+        })),
         Some(Fault::Break) => {
             let parts = [Ok(half), Err(std::io::Error::other("cut"))];
             Body::from_stream(futures::stream::iter(parts))

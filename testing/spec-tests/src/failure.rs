@@ -2,32 +2,54 @@
 
 use std::fmt;
 
-/// Why a case failed.
+/// Why a case failed, or can't be run to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(String);
+pub struct Failure {
+    kind: FailureKind,
+    reason: String,
+}
+
+/// Whether the outcome is wrong, or can't be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The outcome is not the expected one.
+    Wrong,
+    /// The case needs what is not there.
+    Unsupported,
+}
 
 impl Failure {
     /// A failure with this reason.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { kind: FailureKind::Wrong, reason: reason.into() }
+    }
+
+    /// What the case needs, and is not there.
+    pub fn unsupported(reason: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Unsupported, reason: reason.into() }
+    }
+
+    /// Whether the outcome is wrong, or can't be had.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
     }
 
     /// The failure in a part of the case or of the check.
     #[must_use]
     pub fn within(self, place: impl fmt::Display) -> Self {
-        Self(format!("{place}: {}", self.0))
+        Self { kind: self.kind, reason: format!("{place}: {}", self.reason) }
     }
 }
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 

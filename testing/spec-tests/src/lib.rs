@@ -18,7 +18,7 @@ pub mod types;
 mod yaml;
 
 pub use case::{Case, CaseName, Part};
-pub use failure::Failure;
+pub use failure::{Failure, FailureKind};
 pub use input::{Batch, InputError, Loaded, batches};
 pub use known::{Deviation, KNOWN};
 pub use run::{Outcome, Skipped, Summary, Verdict, run, run_case};

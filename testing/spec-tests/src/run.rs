@@ -8,7 +8,7 @@ use consensus::spec::Fork;
 use rayon::prelude::*;
 
 use crate::case::{Case, CaseName};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::input::{InputError, Loaded, batches};
 use crate::known;
 use crate::runners;
@@ -34,6 +34,8 @@ pub enum Skipped {
     Fork(Fork),
     /// Preset, fork, runner or handler is not known.
     Unknown(String),
+    /// It needs what is not there.
+    Unsupported(String),
     /// It failed as known: it expects something else than the deployed rules.
     Deviation(&'static str),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Skipped {
         match self {
             Self::Fork(fork) => write!(f, "the fork {fork} is not supported"),
             Self::Unknown(what) => write!(f, "not known: {what}"),
+            Self::Unsupported(what) => write!(f, "not supported: {what}"),
             Self::Deviation(reason) => write!(f, "known deviation: {reason}"),
         }
     }
@@ -90,9 +93,12 @@ pub struct Summary {
     pub skipped: usize,
     /// Parts of cases that nobody opened.
     pub unopened: usize,
-    /// Files that belong to no case.
+    /// Files that belong to no case. That of a folder that describes it is none of them.
     pub strays: Vec<String>,
 }
+
+/// The name of files that describe a folder.
+const DESCRIPTION: &str = "README.md";
 
 impl Summary {
     fn add(&mut self, outcome: &Outcome) {
@@ -115,7 +121,7 @@ pub fn run(
     let mut summary = Summary::default();
     for batch in batches(path)? {
         let Loaded { cases, strays } = batch.load()?;
-        summary.strays.extend(strays);
+        summary.strays.extend(strays.into_iter().filter(|file| !file.ends_with(DESCRIPTION)));
         let mut cases: Vec<Case> = cases.into_iter().filter(|case| select(&case.name)).collect();
         while !cases.is_empty() {
             let rest = cases.split_off(cases.len().min(ROUND));
@@ -136,11 +142,13 @@ pub fn run_case(case: &Case) -> Outcome {
         Ok(verdict) => verdict,
         Err(_) => Verdict::Fail("the program panicked".to_owned()),
     };
-    let unopened = if matches!(verdict, Verdict::Skip(Skipped::Fork(_) | Skipped::Unknown(_))) {
-        Vec::new()
-    } else {
-        case.unopened()
-    };
+    let unopened =
+        if matches!(verdict, Verdict::Skip(Skipped::Fork(_) | Skipped::Unknown(_) | Skipped::Unsupported(_)))
+        {
+            Vec::new()
+        } else {
+            case.unopened()
+        };
     Outcome { name: case.name.clone(), verdict, unopened }
 }
 
@@ -151,6 +159,9 @@ fn judge(case: &Case) -> Verdict {
     };
     match check_manifest(case).and_then(|()| context.configure()).and_then(|()| check(&context)) {
         Ok(()) => Verdict::Pass,
+        Err(failure) if failure.kind() == FailureKind::Unsupported => {
+            Verdict::Skip(Skipped::Unsupported(failure.to_string()))
+        }
         Err(failure) => {
             let failure = failure.to_string();
             match known::explains(&case.name.to_string(), &failure) {

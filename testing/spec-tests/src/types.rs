@@ -111,6 +111,10 @@ containers! {
         PendingPartialWithdrawal, SingleAttestation, WithdrawalRequest;
     Fulu: DataColumnSidecar, DataColumnsByRootIdentifier, MatrixEntry, PartialDataColumnGroupID,
         PartialDataColumnHeader, PartialDataColumnPartsMetadata, PartialDataColumnSidecar;
+    Gloas: Builder, BuilderDepositRequest, BuilderExitRequest, BuilderPendingPayment, BuilderPendingWithdrawal,
+        ExecutionPayloadBid, ExecutionPayloadEnvelope, IndexedPayloadAttestation, PayloadAttestation,
+        PayloadAttestationData, PayloadAttestationMessage, ProposerPreferences, SignedExecutionPayloadBid,
+        SignedExecutionPayloadEnvelope, SignedProposerPreferences;
 }
 
 /// The container of a name.

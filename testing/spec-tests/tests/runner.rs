@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use spec_tests::{Batch, Case, CaseName, Part, Skipped, Verdict, run_case};
+use spec_tests::{Batch, Case, CaseName, Outcome, Part, Skipped, Verdict, run_case};
 
 fn name(path: &str) -> CaseName {
     let folders: Vec<String> = path.split('/').map(str::to_owned).collect();
@@ -46,6 +46,70 @@ fn a_right_value_passes_and_every_wrong_part_fails() {
         fails(&case(SEVEN, &parts), reason);
     }
 }
+
+#[test]
+fn containers_of_gloas_are_run_and_what_can_t_be_run_is_skipped() {
+    let path = "tests/minimal/gloas/ssz_static/BuilderPendingWithdrawal/ssz_zero/case_0";
+    // 36 bytes of zeros: a literal of one, and a copy of those behind it.
+    let zeros: &[u8] = &[36, 0, 0, (34 << 2) | 2, 1, 0];
+    // Three leaves of zeros, and one to fill up, in a tree of two levels.
+    let root = b"root: '0xdb56114e00fdd4c1f85c892bf35ac9a89289aaecb1ebd0a96cde606a748b5d71'";
+    let value = b"{fee_recipient: '0x0000000000000000000000000000000000000000', amount: 0, builder_index: 0}";
+    let parts = [("roots.yaml", root.as_slice()), ("serialized.ssz_snappy", zeros), ("value.yaml", value)];
+    assert_eq!(run_case(&case(path, &parts)).verdict, Verdict::Pass);
+    let other = path.replace("BuilderPendingWithdrawal", "DataColumnSidecar");
+    let skipped = |case: &Case| match run_case(case) {
+        Outcome { verdict: Verdict::Skip(Skipped::Unsupported(why)), unopened, .. }
+            if unopened.is_empty() =>
+        {
+            why
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(skipped(&case(&other, &parts)), "DataColumnSidecar as gloas has it");
+    let genesis =
+        case("tests/minimal/altair/genesis/initialization/pyspec_tests/one", &[("eth1.yaml", b"{}")]);
+    assert_eq!(skipped(&genesis), "a chain that begins with altair");
+}
+
+#[test]
+fn signatures_are_made_and_added_up() {
+    let sign = "tests/general/phase0/bls/sign/bls/one";
+    let of_zero = b"{input: {privkey: '0x0000000000000000000000000000000000000000000000000000000000000000', message: '0x5656565656565656565656565656565656565656565656565656565656565656'}, output: null}";
+    assert_eq!(run_case(&case(sign, &[("data.yaml", of_zero)])).verdict, Verdict::Pass);
+    let secret = "0x263dbd792f5b1be47ed85f8938c0f29586af0d3ac7b977f21c278fe1462040e3";
+    let message = "0x5656565656565656565656565656565656565656565656565656565656565656";
+    let hex = |text: &str| -> Vec<u8> {
+        (2..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    };
+    let signature = consensus::bls::sign(&hex(secret).try_into().unwrap(), &hex(message).try_into().unwrap());
+    let signature =
+        format!("0x{}", signature.unwrap().0.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let data = |input: String, output: &str| format!("{{input: {input}, output: {output}}}").into_bytes();
+    let passes = |handler: &str, data: Vec<u8>| {
+        let path = format!("tests/general/phase0/bls/{handler}/bls/one");
+        let outcome = run_case(&case(&path, &[("data.yaml", &data)]));
+        assert_eq!(outcome.verdict, Verdict::Pass, "{handler}");
+    };
+    let one = |key: &str| format!("{{privkey: '{key}', message: '{message}'}}");
+    passes("sign", data(one(secret), &format!("'{signature}'")));
+    fails(&case(sign, &[("data.yaml", &data(one(secret), "null"))]), "signature");
+    passes("aggregate", data(format!("['{signature}']"), &format!("'{signature}'")));
+    passes("aggregate", data("[]".to_owned(), "null"));
+    let verify = |signature: &str| {
+        format!("{{pubkeys: ['0x{}'], messages: ['{message}'], signature: '{signature}'}}", PUBLIC_KEY)
+    };
+    passes("aggregate_verify", data(verify(&signature), "true"));
+    passes("aggregate_verify", data(verify(&format!("0xc0{}", "00".repeat(95))), "false"));
+    passes(
+        "aggregate_verify",
+        data(format!("{{pubkeys: [], messages: [], signature: '{signature}'}}"), "false"),
+    );
+}
+
+/// The public key of the secret key of the test.
+const PUBLIC_KEY: &str =
+    "a491d1b0ecd9bb917989f0e74f0dea0422eac4a873e5e2644f368dffb9a6e20fd6e10c1b77654d067c0618f6e5a7f79a";
 
 #[test]
 fn a_value_needs_its_encoding_and_its_root() {
@@ -224,4 +288,27 @@ fn signatures_are_judged() {
     assert_eq!(judge("verify", &one, "false"), Verdict::Pass);
     assert_eq!(judge("eth_aggregate_pubkeys", "[]", "null"), Verdict::Pass);
     assert_eq!(judge("eth_aggregate_pubkeys", &format!("['{key}']"), "null"), Verdict::Pass);
+}
+
+/// Official attestations without anybody, and without a committee, with their signatures not looked at.
+#[test]
+fn nobody_s_vote_is_refused_whatever_is_checked() {
+    let Some(folder) = support::vectors() else { return };
+    let mut seen = 0;
+    for fork in ["altair", "electra"] {
+        let archive = Batch::Archive(folder.join(format!("minimal-{fork}.tar.zst")));
+        for case in archive.load().unwrap().cases {
+            let name = case.name.to_string();
+            if !name.contains("operations/attestation/") || !name.contains("invalid_empty_participants") {
+                continue;
+            }
+            let parts = case.part_names().filter(|part| *part != "meta.yaml").map(str::to_owned);
+            let mut parts: BTreeMap<String, Part> =
+                parts.map(|part| (part.clone(), Part::Memory(case.bytes(&part).unwrap().unwrap()))).collect();
+            parts.insert("meta.yaml".to_owned(), Part::Memory(b"bls_setting: 2".to_vec()));
+            assert_eq!(run_case(&Case::new(case.name.clone(), parts)).verdict, Verdict::Pass, "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen} cases");
 }

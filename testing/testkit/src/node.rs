@@ -64,6 +64,7 @@ pub(crate) struct Knowledge {
     /// Whether it answers at all.
     pub(crate) is_up: bool,
     takes_streams: bool,
+    tells_head: bool,
     asked: Vec<String>,
     connected: usize,
 }
@@ -100,6 +101,7 @@ impl DevNode {
             gives_ssz: true,
             is_up: true,
             takes_streams: true,
+            tells_head: true,
             asked: Vec::new(),
             connected: 0,
         };
@@ -207,6 +209,11 @@ impl DevNode {
         self.know().takes_streams = takes;
     }
 
+    /// Whether the header of the head is given; where not, it is 404.
+    pub fn tells_head(&self, tells: bool) {
+        self.know().tells_head = tells;
+    }
+
     /// Streams of events that were opened so far.
     pub fn streams_opened(&self) -> usize {
         self.know().connected
@@ -254,6 +261,9 @@ async fn answer(State(node): State<Arc<Inner>>, request: Request) -> Response {
         }
         know.connected += 1;
         return stream(node.streams.subscribe());
+    }
+    if path == "/eth/v1/beacon/headers/head" && !know.tells_head {
+        return answers::refusal(StatusCode::NOT_FOUND, "there is no head");
     }
     let wants_ssz = wants_ssz && know.gives_ssz;
     answers::find(&node.network, &know, &path, wants_ssz)

@@ -7,6 +7,7 @@ mod scaling;
 mod serve;
 mod verdicts;
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use simulate::RewardPlan;
 use super::{Context, runtime};
 use crate::cli::BenchArgs;
 use crate::failure::{Outcome, usage};
+use crate::output::say;
 
 /// Names, in the order they run.
 const NAMES: [&str; 8] = ["features", "open", "knn", "store", "serve", "replay", "follow", "scaling"];
@@ -37,15 +39,18 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
         ));
     }
     let wanted = |name: &str| args.name.as_deref().is_none_or(|asked| asked == name);
+    let unwritten = RefCell::new(None);
     let print = |name: &str, unit: &str, value: f64, input: &str| {
-        if context.global.json {
-            println!("{}", json!({ "name": name, "unit": unit, "value": value, "input": input }));
+        let told = if context.global.json {
+            say::result_line(json!({ "name": name, "unit": unit, "value": value, "input": input }))
         } else {
-            println!("{name:<34}{value:>14.4} {unit:<9} {input}");
+            say::result_line(format_args!("{name:<34}{value:>14.4} {unit:<9} {input}"))
+        };
+        if let Err(error) = told {
+            unwritten.replace(Some(error));
         }
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    eprintln!("{cores} cores, blockmark {}", env!("CARGO_PKG_VERSION"));
+    say::note(format_args!("{}, blockmark {}", machine(), env!("CARGO_PKG_VERSION")));
     let rows = usize::try_from(args.rows)?;
     if wanted("features") {
         features(args, &print)?;
@@ -86,7 +91,27 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Outcome> {
     if wanted("scaling") {
         scaling::measure(args, &print)?;
     }
-    Ok(Outcome::Done)
+    unwritten.into_inner().map_or(Ok(Outcome::Done), Err)
+}
+
+/// Cores, processor and memory, as far as the system tells.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let value = |file: &str, name: &str| -> Option<String> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let mut said = format!("{cores} cores");
+    if let Some(model) = value("/proc/cpuinfo", "model name") {
+        said.push_str(&format!(" of {model}"));
+    }
+    let kib =
+        value("/proc/meminfo", "MemTotal").and_then(|memory| memory.split(' ').next()?.parse::<u64>().ok());
+    if let Some(kib) = kib {
+        said.push_str(&format!(", {:.1} GiB of memory", kib as f64 / f64::from(1 << 20)));
+    }
+    said
 }
 
 type Print<'a> = &'a dyn Fn(&str, &str, f64, &str);

@@ -2,7 +2,8 @@
 
 mod replay;
 
-use std::io::{self, BufWriter, Write as _};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,22 +11,25 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow, bail};
 use consensus::Slot;
 use consensus::containers::SignedBeaconBlock;
+use consensus::hasher::StateHasher;
 use consensus::rewards::{Attestations, BlockContext, RewardLog, Scale};
 use consensus::spec::{Fork, Network, Spec};
 use consensus::ssz::Ssz as _;
 use consensus::state::State;
-use consensus::transition::{Checks, FromScratch, apply_signed_block, process_slots};
+use consensus::transition::{Checks, StateRoots as _, apply_signed_block, process_slots};
 use serde_json::json;
 use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
 use source::chain::ChainBlock;
+use source::compression::Compression;
 use source::node_chain::NodeChain;
 
 use super::Context;
 use crate::cli::{DebugCommand, NetworkArgs};
 use crate::failure::{Outcome, quoted, usage};
+use crate::output::say;
 
-/// Bytes of a file that is read whole.
-const MAX_FILE_BYTES: u64 = 4 << 30;
+/// Bytes of an object that is read whole, unpacked. A state of mainnet has about 300 MB.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// Runs the step.
 pub(crate) fn run(context: &Context, command: &DebugCommand) -> Result<Outcome> {
@@ -38,6 +42,8 @@ pub(crate) fn run(context: &Context, command: &DebugCommand) -> Result<Outcome> 
         DebugCommand::Replay { input, no_signatures } => {
             replay::run(context, input, if *no_signatures { Checks::ROOTS } else { Checks::ALL })
         }
+        DebugCommand::Rewards(args) => super::rewards::run(context, args),
+        DebugCommand::Features(args) => super::features::run(context, args),
         DebugCommand::Ssz { object, file, fork, network } => ssz(object, file, *fork, network),
     }
 }
@@ -57,27 +63,16 @@ fn spec(args: &NetworkArgs) -> Result<Spec> {
     })
 }
 
-/// The bytes of a file; those of snappy files unpacked.
+/// The bytes of a file, unpacked as its name tells: as recordings are, or as the official tests are.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let named = || format!("\"{}\" can't be read", path.display());
-    let length = std::fs::metadata(path).with_context(named)?.len();
-    if length > MAX_FILE_BYTES {
-        bail!("\"{}\" has {length} bytes, and at most {MAX_FILE_BYTES} are read", path.display());
-    }
-    let bytes = std::fs::read(path).with_context(named)?;
-    if path.extension().is_some_and(|extension| extension == "ssz_snappy" || extension == "snappy") {
-        return unpack(&bytes).with_context(named);
-    }
-    Ok(bytes)
-}
-
-/// Raw snappy, as the official tests have it, bounded.
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
-    let length = snap::raw::decompress_len(bytes)?;
-    if length as u64 > MAX_FILE_BYTES {
-        bail!("unpacked it has {length} bytes, and at most {MAX_FILE_BYTES} are read");
-    }
-    Ok(snap::raw::Decoder::new().decompress_vec(bytes)?)
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let compression = match Compression::split_name(&name) {
+        (plain, Compression::None) if plain.ends_with(".ssz_snappy") => Compression::Snappy,
+        (_, compression) => compression,
+    };
+    let file = BufReader::new(File::open(path).with_context(named)?);
+    compression.unpack(file, MAX_FILE_BYTES).with_context(named)
 }
 
 fn spec_test(context: &Context, dir: &Path) -> Result<Outcome> {
@@ -89,6 +84,9 @@ fn spec_test(context: &Context, dir: &Path) -> Result<Outcome> {
             return;
         }
         let (name, result, reason) = (outcome.name.to_string(), outcome.result(), outcome.reason());
+        for part in &outcome.unopened {
+            say::note(format_args!("{name}/{part} was not opened"));
+        }
         written = if json {
             writeln!(out, "{}", json!({ "case": name, "result": result, "reason": reason }))
         } else if reason.is_empty() {
@@ -101,8 +99,12 @@ fn spec_test(context: &Context, dir: &Path) -> Result<Outcome> {
     let summary = spec_tests::run(dir, |_| true, tell)?;
     written?;
     let (passed, failed, skipped) = (summary.passed, summary.failed, summary.skipped);
+    let (unopened, strays) = (summary.unopened, summary.strays.len());
     if json {
-        writeln!(out, "{}", json!({ "passed": passed, "failed": failed, "skipped": skipped }))?;
+        let line = json!({
+            "passed": passed, "failed": failed, "skipped": skipped, "unopened": unopened, "strays": strays,
+        });
+        writeln!(out, "{line}")?;
     } else {
         let seconds = begun.elapsed().as_secs_f64();
         writeln!(out, "{passed} passed, {failed} failed, {skipped} skipped in {seconds:.1} s")?;
@@ -111,8 +113,17 @@ fn spec_test(context: &Context, dir: &Path) -> Result<Outcome> {
     if passed + failed + skipped == 0 {
         bail!("\"{}\" has no cases in the layout preset/fork/runner/handler/suite/case", dir.display());
     }
+    for file in &summary.strays {
+        say::note(format_args!("{file} belongs to no case"));
+    }
     if failed > 0 {
         bail!("{failed} of {} cases failed", passed + failed + skipped);
+    }
+    if passed == 0 {
+        bail!("all {skipped} cases were skipped: nothing was tested");
+    }
+    if unopened + strays > 0 {
+        bail!("{unopened} files of cases were not opened, and {strays} files belong to no case");
     }
     Ok(Outcome::Done)
 }
@@ -140,13 +151,14 @@ fn transition(
     let shape_fork = block.fork;
     let block: Arc<SignedBeaconBlock> = block.block;
     let slot = block.message.slot;
+    let mut roots = StateHasher::new();
     if state.slot < slot {
-        process_slots(&mut state, slot, &mut FromScratch)?;
+        process_slots(&mut state, slot, &mut roots)?;
     }
     let parent_slot = state.latest_block_header.slot;
     let mut log = RewardLog::default();
-    apply_signed_block(&mut state, &block, checks, &mut FromScratch, &mut log)?;
-    let root = consensus::Root(state.hash_tree_root()?);
+    apply_signed_block(&mut state, &block, checks, &mut roots, &mut log)?;
+    let root = roots.state_root(&state)?;
     if let Some(path) = post {
         std::fs::write(path, state.encode()?)
             .with_context(|| format!("\"{}\" can't be written", path.display()))?;
@@ -163,19 +175,17 @@ fn transition(
     };
     let reward = log.block_reward(&context_of, Scale::Spec, Attestations::Omit);
     if context.global.json {
-        println!(
-            "{}",
-            json!({ "slot": slot, "fork": shape_fork.name(), "state_root": root, "reward": reward })
-        );
+        let fork = shape_fork.name();
+        say::result_line(json!({ "slot": slot, "fork": fork, "state_root": root, "reward": reward }))?;
     } else {
-        println!("slot {slot}, {shape_fork}: state root {root}");
-        println!(
+        say::result_line(format_args!("slot {slot}, {shape_fork}: state root {root}"))?;
+        say::result_line(format_args!(
             "the proposer earned {} gwei: attestations {}, sync committee {}, slashings {}",
             reward.total.0.saturating_add(log.proposer_slashings).saturating_add(log.attester_slashings),
             reward.attestation_rewards.total,
             reward.sync_committee_rewards,
             log.proposer_slashings.saturating_add(log.attester_slashings)
-        );
+        ))?;
     }
     Ok(Outcome::Done)
 }
@@ -208,9 +218,7 @@ fn ssz(object: &str, file: &Path, fork: Fork, network: &NetworkArgs) -> Result<O
         .decode(&bytes, &shape)
         .map_err(|error| anyhow!("\"{}\": {object} of {fork}: {error}", file.display()))?;
     let root = consensus::Root(value.root(&shape));
-    println!(
-        "{}",
-        json!({ "object": object, "fork": fork.name(), "root": root, "value": value.json(&shape) })
-    );
+    let value = value.json(&shape);
+    say::result_line(json!({ "object": object, "fork": fork.name(), "root": root, "value": value }))?;
     Ok(Outcome::Done)
 }

@@ -19,6 +19,7 @@ use super::Context;
 use crate::cli::SimulateArgs;
 use crate::failure::{Outcome, usage};
 use crate::output::progress::Shown;
+use crate::output::say;
 
 /// The moment that simulated chains begin at: 2024-01-01, so that nothing depends on the clock.
 const GENESIS_TIME: u64 = 1_704_067_200;
@@ -88,13 +89,20 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     let identity = Identity { config: &config, genesis };
     let writer = RecordingWriter::open(&args.out, identity, args.compression)?;
     writer.note_origin(&format!(
-        "blockmark simulate --validators {} --slots {} --seed {} --fork {} --preset {}{}",
+        "blockmark simulate --validators {} --slots {} --seed {} --fork {} --preset {} --missed-permille {} \
+         --payload-bytes {}{}{}",
         args.validators,
         args.slots,
         args.seed,
         args.fork,
         args.preset,
-        if args.mix.is_some() { " --mix" } else { "" }
+        args.missed_permille,
+        args.payload_bytes,
+        if args.signed { " --signed" } else { "" },
+        // The file of the mix is one of this machine; packers.jsonl says what came of it.
+        args.mix
+            .as_ref()
+            .map_or_else(String::new, |_| format!(" --mix FILE --signed-permille {}", args.signed_permille))
     ));
     writer.write_state(Slot(0), &chain.state().encode()?)?;
     let progress = Shown::new();
@@ -123,9 +131,10 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     }
     let out = args.out.display();
     if context.global.json {
-        println!("{}", json!({ "recording": out.to_string(), "slots": args.slots, "blocks": blocks }));
+        let line = json!({ "recording": out.to_string(), "slots": args.slots, "blocks": blocks });
+        say::result_line(line)?;
     } else {
-        println!("{blocks} blocks in {} slots, simulated, in {out}", args.slots);
+        say::result_line(format_args!("{blocks} blocks in {} slots, simulated, in {out}", args.slots))?;
     }
     Ok(Outcome::Done)
 }

@@ -274,6 +274,71 @@ fn the_recordings_of_the_demonstration_follow_the_rules() {
 }
 
 #[test]
+fn single_steps_take_files_as_recordings_have_them() {
+    let place = Place::new();
+    let simulate =
+        ["simulate", "--validators", "64", "--slots", "2", "--preset", "minimal", "--missed-permille", "0"];
+    let mut answers = Vec::new();
+    for (form, end) in [("none", ""), ("snappy", ".snappy"), ("zst", ".zst"), ("gz", ".gz")] {
+        let out = format!("chain-{form}");
+        place.run(&[&simulate[..], &["--out", &out, "--compression", form]].concat()).exits(0);
+        let (state, block) = (format!("{out}/states/0.ssz{end}"), format!("{out}/blocks/1.ssz{end}"));
+        let config = format!("{out}/config.yaml");
+        let network = ["--config", &config, "--json"];
+        let transition = ["debug", "transition", &state, &block, "--no-signatures"];
+        let applied = place.run(&[&transition[..], &network].concat()).exits(0).json().remove(0);
+        let ssz = ["debug", "ssz", "SignedBeaconBlock", &block, "--fork", "electra"];
+        let read = place.run(&[&ssz[..], &network].concat()).exits(0).json().remove(0);
+        assert_eq!(applied["state_root"], read["value"]["message"]["state_root"], "{form}");
+        answers.push((applied, read));
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    place.run(&["debug", "ssz", "Fork", "chain-none", "--fork", "electra"]).exits(1).says("can't be read");
+    let manifest = std::fs::read_to_string(place.path("chain-none/manifest.json")).expect("a manifest");
+    assert!(manifest.contains("--missed-permille 0 --payload-bytes 0"), "{manifest}");
+    for command in ["rewards", "features"] {
+        let of = |words: &[&str]| place.run(words).exits(0).stdout;
+        assert_eq!(of(&["debug", command, "chain-zst"]), of(&[command, "chain-zst"]));
+    }
+}
+
+#[test]
+fn a_recording_that_is_not_whole_is_refused() {
+    let place = Place::new();
+    let simulate =
+        ["simulate", "--validators", "64", "--slots", "6", "--preset", "minimal", "--missed-permille", "0"];
+    place.run(&[&simulate[..], &["--out", "chain", "--compression", "none"]].concat()).exits(0);
+    std::fs::remove_file(place.path("chain/blocks/1.ssz")).expect("removed");
+    place.run(&["rewards", "chain"]).exits(1).says("blocks/1.ssz is missing");
+    std::fs::remove_file(place.path("chain/manifest.json")).expect("removed");
+    place.run(&["rewards", "chain"]).exits(3).says("the latest block of the state of slot 0 is");
+}
+
+#[test]
+fn official_tests_are_run_and_what_is_left_over_is_named() {
+    let place = Place::new();
+    let case = "vectors/tests/general/phase0/ssz_generic/uints/valid/uint_8_seven";
+    let root = b"root: '0x0700000000000000000000000000000000000000000000000000000000000000'";
+    place.write(&format!("{case}/meta.yaml"), root);
+    place.write(&format!("{case}/serialized.ssz_snappy"), [1, 0, 7]);
+    place.write(&format!("{case}/value.yaml"), b"7");
+    place.write("vectors/README.md", b"What this is.");
+    let run = |json: &str| place.run(&["debug", "spec-test", "vectors", json]);
+    let lines = run("--json").exits(0).json();
+    assert_eq!((lines.len(), &lines[0]["result"], &lines[1]["passed"]), (2, &"pass".into(), &1.into()));
+    place.write(&format!("{case}/more.yaml"), b"1");
+    let ran = run("--json").exits(1).says("more.yaml was not opened");
+    assert_eq!(ran.json()[1]["unopened"], 1);
+    std::fs::remove_file(place.path(&format!("{case}/more.yaml"))).expect("removed");
+    place.write("vectors/stray.yaml", b"1");
+    run("--json").exits(1).says("stray.yaml belongs to no case");
+    std::fs::remove_file(place.path("vectors/stray.yaml")).expect("removed");
+    let unknown = "unknown/tests/general/phase0/dancing/slow/suite/case/value.yaml";
+    place.write(unknown, b"7");
+    place.run(&["debug", "spec-test", "unknown"]).exits(1).says("nothing was tested");
+}
+
+#[test]
 fn a_simulated_chain_is_packed_as_clients_pack() {
     let place = Place::new();
     let simulate = ["simulate", "--validators", "64", "--slots", "16", "--preset", "minimal"];

@@ -170,6 +170,10 @@ fn parts<'a>(
         attestation.aggregation_bits.len() == first_bit,
         "the number of aggregation bits is not that of the members"
     );
+    // Whether signatures are checked or not: nobody's vote is none.
+    let someone =
+        parts.iter().any(|part| members_present(part, &attestation.aggregation_bits).next().is_some());
+    ensure!(someone, "nobody took part");
     Ok(parts)
 }
 

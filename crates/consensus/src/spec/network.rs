@@ -123,7 +123,7 @@ impl Network {
                 genesis_delay: 6_000,
                 forks: versions(
                     |fork| [fork as u8, 0, 0, 0x64],
-                    [0, 512, 385_536, 648_704, 889_856, 1_337_856, FAR_FUTURE_EPOCH, FAR_FUTURE_EPOCH],
+                    [0, 512, 385_536, 648_704, 889_856, 1_337_856, 1_714_688, FAR_FUTURE_EPOCH],
                 ),
                 deposit_contract_address: Bytes(GNOSIS_DEPOSIT_CONTRACT),
                 deposit_chain_id: 100,
@@ -218,5 +218,9 @@ mod tests {
         assert_eq!(config.max_blobs_at(419_072), 21);
         assert_eq!(Network::Hoodi.spec().config.fork_version(Fork::Fulu), Bytes([0x70, 0, 0x09, 0x10]));
         assert_eq!(Network::Sepolia.spec().config.fork_version(Fork::Fulu), Bytes([0x90, 0, 0, 0x75]));
+        let gnosis = Network::Gnosis.spec().config;
+        assert_eq!((gnosis.fork_at(1_714_687), gnosis.fork_at(1_714_688)), (Fork::Electra, Fork::Fulu));
+        assert_eq!(gnosis.fork_version(Fork::Fulu), Bytes([6, 0, 0, 0x64]));
+        assert_eq!(gnosis.max_blobs_at(1_714_688), 2);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
@@ -69,6 +70,8 @@ pub(super) struct Question {
     pub(super) ssz_limit: u64,
     /// Bytes of JSON at most.
     pub(super) json_limit: u64,
+    /// For the whole of the answer.
+    pub(super) time: Duration,
 }
 
 impl Question {
@@ -81,6 +84,7 @@ impl Question {
             form: Form::Json,
             ssz_limit: options.small_bytes,
             json_limit: options.small_bytes,
+            time: options.small_time,
         }
     }
 }
@@ -183,6 +187,14 @@ impl Nodes {
         }
     }
 
+    /// Takes note of what one node answered.
+    pub(super) fn note<T>(&self, index: usize, answer: &Result<T, ApiProblem>) {
+        match answer {
+            Ok(_) => self.health.well(index),
+            Err(problem) => self.take_note(index, problem),
+        }
+    }
+
     fn take_note(&self, index: usize, problem: &ApiProblem) {
         match problem {
             ApiProblem::Absent { .. } | ApiProblem::Refused { .. } | ApiProblem::TooLarge { .. } => {
@@ -193,7 +205,7 @@ impl Nodes {
     }
 
     /// The pause after a round: doubling, between half and one and a half of it, at random.
-    pub(super) fn pause(&self, round: u32, asked: Option<std::time::Duration>) -> std::time::Duration {
+    pub(super) fn pause(&self, round: u32, asked: Option<Duration>) -> Duration {
         let longest = self.options.longest_pause;
         let pause = doubled(self.options.first_pause, round, longest).mul_f64(jitter(self.pacing.random()));
         pause.max(asked.unwrap_or_default()).min(longest)
@@ -225,7 +237,9 @@ impl Nodes {
         F: Fn(&Answer) -> Result<T, ApiProblem> + Send + 'static,
         T: Send + 'static,
     {
-        let answer = self.answer(node, question).await?;
+        let late = |_| ApiProblem::Timeout { timeout: question.time };
+        let answer =
+            tokio::time::timeout(question.time, self.answer(node, question)).await.map_err(late)??;
         if answer.body.len() < LARGE_BYTES {
             return read(&answer);
         }

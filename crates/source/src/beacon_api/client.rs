@@ -102,20 +102,19 @@ impl BeaconApi {
         self.nodes.ask(&question, read).await
     }
 
-    /// What each node says of itself, all at the same time and each asked once.
+    /// What each node says of itself, all at the same time and each asked once. One that says nothing holds this up no
+    /// longer than a small answer may take, and is asked last afterwards.
     pub async fn survey(&self) -> Vec<NodeReport> {
-        let reports = self.nodes.list.iter().map(|node| async move {
+        let reports = self.nodes.list.iter().enumerate().map(|(index, node)| async move {
             let (version, syncing, genesis) =
                 (self.version_question(), self.syncing_question(), self.genesis_question());
-            NodeReport {
-                node: Arc::clone(&node.name),
-                version: self.nodes.ask_one(node, &version, read_version).await,
-                syncing: self
-                    .nodes
-                    .ask_one(node, &syncing, |answer| Syncing::read(At::new(&answer.json()?)))
-                    .await,
-                genesis: self.nodes.ask_one(node, &genesis, read_genesis).await,
-            }
+            let (version, syncing, genesis) = futures::join!(
+                self.nodes.ask_one(node, &version, read_version),
+                self.nodes.ask_one(node, &syncing, |answer| Syncing::read(At::new(&answer.json()?))),
+                self.nodes.ask_one(node, &genesis, read_genesis),
+            );
+            self.nodes.note(index, &genesis);
+            NodeReport { node: Arc::clone(&node.name), version, syncing, genesis }
         });
         futures::future::join_all(reports).await
     }
@@ -124,7 +123,10 @@ impl BeaconApi {
     pub async fn health(&self) -> Vec<Result<Health, ApiProblem>> {
         let answers = self.nodes.list.iter().map(|node| async move {
             let url = node.address.join("eth/v1/node/health");
-            let sent = node.client.get(url).header(ACCEPT, "application/json").send().await;
+            let sent = node.client.get(url).header(ACCEPT, "application/json").send();
+            let timeout = self.options().small_time;
+            let sent =
+                tokio::time::timeout(timeout, sent).await.map_err(|_| ApiProblem::Timeout { timeout })?;
             let status = sent.map_err(|error| self.nodes.transport(&error))?.status();
             Ok(match status {
                 StatusCode::OK => Health::Ready,
@@ -159,6 +161,7 @@ impl BeaconApi {
             form: Form::Ssz,
             ssz_limit: options.block_bytes,
             json_limit: options.block_bytes,
+            time: options.list_time,
             ..self.small(id.said(), format!("eth/v2/beacon/blocks/{id}"))
         };
         let spec = Arc::clone(spec);
@@ -172,6 +175,7 @@ impl BeaconApi {
             form: Form::Ssz,
             ssz_limit: options.state_bytes,
             json_limit: options.list_bytes,
+            time: options.state_time,
             ..self.small(id.said(), format!("eth/v2/debug/beacon/states/{id}"))
         };
         let spec = Arc::clone(spec);
@@ -201,6 +205,7 @@ impl BeaconApi {
         let question = Question {
             query: vec![("epoch", epoch.to_string())],
             json_limit: self.options().list_bytes,
+            time: self.options().list_time,
             ..self.small(
                 format!("the committees of epoch {epoch} in {}", id.said()),
                 format!("eth/v1/beacon/states/{id}/committees"),
@@ -214,6 +219,7 @@ impl BeaconApi {
     pub async fn validators(&self, id: StateId) -> Result<Vec<ValidatorEntry>, ApiError> {
         let question = Question {
             json_limit: self.options().list_bytes,
+            time: self.options().list_time,
             ..self.small(
                 format!("the validators of {}", id.said()),
                 format!("eth/v1/beacon/states/{id}/validators"),

@@ -66,7 +66,7 @@ pub enum ApiProblem {
         reason: String,
     },
     /// Nothing came in time.
-    #[error("nothing came for {} s", timeout.as_secs_f32())]
+    #[error("nothing, or no whole answer, came for {} s", timeout.as_secs_f32())]
     Timeout {
         /// The limit.
         timeout: Duration,

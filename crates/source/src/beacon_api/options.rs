@@ -12,6 +12,12 @@ pub struct ApiOptions {
     pub connect_timeout: Duration,
     /// For an answer to begin and between its parts. A node may rebuild an old state before it says a word.
     pub read_timeout: Duration,
+    /// For the whole of a small answer, from the question on. A node that stalls or drips is given up then.
+    pub small_time: Duration,
+    /// For the whole of a block, or of a list that grows with the validators.
+    pub list_time: Duration,
+    /// For the whole of a state.
+    pub state_time: Duration,
     /// How often all nodes are asked at most, the first time included.
     pub rounds: u32,
     /// The pause before the second round; it doubles each time, and is shortened or lengthened at random.
@@ -37,6 +43,9 @@ impl Default for ApiOptions {
         Self {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(120),
+            small_time: Duration::from_secs(15),
+            list_time: Duration::from_secs(300),
+            state_time: Duration::from_secs(3_600),
             rounds: 6,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),

@@ -70,6 +70,9 @@ pub enum FollowError {
         /// The block.
         root: Root,
     },
+    /// No node tells its head.
+    #[error("no beacon node tells its head: it is at the start of its synchronisation, or broken")]
+    NoHead,
     /// A block does not follow from the state.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -29,7 +29,7 @@ impl Driver {
     /// Asks the node for its head and finality, and goes there.
     pub(super) async fn look_up(&self) -> Result<(), FollowError> {
         let header = self.api.header(BlockId::Head).await?;
-        let head = header.ok_or(FollowError::Absent { root: Root::default() })?;
+        let head = header.ok_or(FollowError::NoHead)?;
         self.follower.note(|status| status.node_head = Some(head.slot));
         let finalized = self.api.finality_checkpoints(StateId::Head).await?.finalized;
         self.view(|view| view.note_final(finalized.root))?;

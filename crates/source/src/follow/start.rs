@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use consensus::Root;
 use consensus::state::State;
+use consensus::{Root, Slot};
 
 use super::error::FollowError;
 use super::limits::ViewLimits;
-use super::view::ChainView;
+use super::view::{ChainView, Place};
 use crate::beacon_api::{BeaconApi, BlockId, StateId};
 use crate::compression::Compression;
 
@@ -59,10 +59,27 @@ pub(super) async fn begin(
     check_network(network, &state)?;
     let view = blocking(move || ChainView::new(state, limits)).await?.map_err(FollowError::State)?;
     let anchor = view.anchor();
-    match api.header(BlockId::Root(anchor.root)).await? {
-        Some(header) if header.canonical => Ok(view),
-        _ => Err(FollowError::NotCanonical { root: anchor.root, slot: anchor.slot }),
+    let canonical = match api.header(BlockId::Root(anchor.root)).await? {
+        Some(header) => header.canonical,
+        // A node that began with a later state may not have it.
+        None => is_parent_of_next(api, anchor).await?,
+    };
+    if canonical { Ok(view) } else { Err(FollowError::NotCanonical { root: anchor.root, slot: anchor.slot }) }
+}
+
+/// Slots behind a block in which the next one is looked for.
+const NEXT_WITHIN: u64 = 64;
+
+/// Whether the first block behind a place, in the node's chain, builds on it.
+async fn is_parent_of_next(api: &BeaconApi, place: Place) -> Result<bool, FollowError> {
+    let head = api.header(BlockId::Head).await?.ok_or(FollowError::NoHead)?;
+    let first = place.slot.0.saturating_add(1);
+    for slot in first..=head.slot.0.min(place.slot.0.saturating_add(NEXT_WITHIN)) {
+        if let Some(next) = api.header(BlockId::Slot(Slot(slot))).await? {
+            return Ok(next.parent_root == place.root);
+        }
     }
+    Ok(false)
 }
 
 fn check_network(expected: Root, state: &State) -> Result<(), FollowError> {

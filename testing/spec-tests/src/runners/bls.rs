@@ -11,6 +11,9 @@ use crate::failure::{Failure, Within, expect_equal};
 
 pub(super) fn handler(name: &str) -> Option<Check> {
     match name {
+        "aggregate" => Some(aggregate_signatures),
+        "aggregate_verify" => Some(aggregate_verify),
+        "sign" => Some(sign),
         "verify" => Some(verify),
         "fast_aggregate_verify" => Some(fast_aggregate_verify),
         "eth_fast_aggregate_verify" => Some(eth_fast_aggregate_verify),
@@ -84,6 +87,39 @@ fn aggregate(
     let message = data.message(&shape)?;
     let parts = Data::keys(data.field("pubkeys"), &shape).zip(data.signature(&shape));
     data.expect(parts.is_some_and(|(keys, signature)| verify(&keys, &message, &signature)))
+}
+
+fn aggregate_verify(context: &Context<'_>) -> Result<(), Failure> {
+    let shape = context.shape();
+    let data = Data::read(context)?;
+    let messages = data.field("messages").as_array().map(Vec::as_slice).unwrap_or_default();
+    let messages = messages
+        .iter()
+        .map(|message| Ok(Bytes::<32>::from_json(message, &shape).within("messages")?.0))
+        .collect::<Result<Vec<[u8; 32]>, Failure>>()?;
+    let parts = Data::keys(data.field("pubkeys"), &shape).zip(data.signature(&shape));
+    data.expect(parts.is_some_and(|(keys, signature)| bls::aggregate_verify(&keys, &messages, &signature)))
+}
+
+/// Null is expected where there is no sum.
+fn aggregate_signatures(context: &Context<'_>) -> Result<(), Failure> {
+    let shape = context.shape();
+    let data = Data::read(context)?;
+    let signatures = data.input.as_array().map(Vec::as_slice).unwrap_or_default();
+    let signatures: Option<Vec<SignatureBytes>> =
+        signatures.iter().map(|signature| Data::bytes(signature, &shape)).collect();
+    let sum = signatures.and_then(|signatures| bls::aggregate_signatures(&signatures));
+    expect_equal("sum", &sum.map_or(Value::Null, |sum| sum.to_json(&shape)), &data.output)
+}
+
+/// Null is expected where the number is no key.
+fn sign(context: &Context<'_>) -> Result<(), Failure> {
+    let shape = context.shape();
+    let data = Data::read(context)?;
+    let key: Option<Bytes<32>> = Data::bytes(data.field("privkey"), &shape);
+    let signature = key.and_then(|key| data.message(&shape).ok().zip(Some(key)));
+    let signature = signature.and_then(|(message, key)| bls::sign(&key.0, &message));
+    expect_equal("signature", &signature.map_or(Value::Null, |found| found.to_json(&shape)), &data.output)
 }
 
 /// Null is expected where there is no sum.

@@ -94,11 +94,16 @@ fn follow(context: &Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What a step says of itself.
+fn kinds_of(step: &Value) -> String {
+    step.as_object().into_iter().flat_map(serde_json::Map::keys).cloned().collect::<Vec<_>>().join(", ")
+}
+
 fn take(context: &Context<'_>, store: &mut Store, step: &Value) -> Result<(), Failure> {
     let shape = context.shape();
     let kinds = ["tick", "block", "attestation", "attester_slashing", "checks"];
     let kind = kinds.into_iter().find(|kind| step.get(kind).is_some());
-    let kind = kind.ok_or_else(|| Failure::new(format!("the step {step} is not known")))?;
+    let kind = kind.ok_or_else(|| Failure::unsupported(format!("the step {}", kinds_of(step))))?;
     let value = step.get(kind).unwrap_or_default();
     if kind == "checks" {
         return check(context, store, value);
@@ -220,6 +225,6 @@ fn check_one(context: &Context<'_>, store: &mut Store, name: &str, expected: &Va
             found.sort_unstable();
             expect_equal("roots and weights", &found, &expected)
         }
-        other => Err(Failure::new(format!("the check {other:?} is not known"))),
+        other => Err(Failure::unsupported(format!("the check {other:?}"))),
     }
 }

@@ -235,7 +235,9 @@ fn by_part(input: &Input, print: Print<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The replay as commands run it: encoded blocks, decoded ahead, the shuffling on the other core.
+/// The replay as commands run it on what nodes give: encoded blocks, decoded ahead, the shuffling on the other core.
+/// Each block's word is taken for the root of the one before it. Commands on files hash every block beside this, and
+/// the state once.
 fn sustained(input: &Input, slots: u64, print: Print<'_>) -> Result<()> {
     let spec = Arc::clone(input.state.spec());
     let shape = spec.shape(input.state.fork_name());
