@@ -61,6 +61,7 @@ pub(crate) fn coverage(
             ));
         }
     }
+    let mut free_from = f64::NEG_INFINITY;
     for tick in ticks {
         let at = left + (right - left) * tick.at.clamp(0.0, 1.0);
         let anchor = if at - left < 24.0 {
@@ -71,7 +72,17 @@ pub(crate) fn coverage(
             Anchor::Middle
         };
         svg.line("axis", [at, BOTTOM, at, BOTTOM + 4.0]);
-        svg.label("t2", at, BOTTOM + 19.0, 12.0, anchor, &tick.label);
+        // Letters are 0.58 em wide on average in the fonts asked for.
+        let length = tick.label.chars().count() as f64 * 12.0 * 0.58 * 1.1;
+        let start = match anchor {
+            Anchor::Start => at,
+            Anchor::Middle => at - length / 2.0,
+            Anchor::End => at - length,
+        };
+        if start >= free_from {
+            svg.label("t2", at, BOTTOM + 19.0, 12.0, anchor, &tick.label);
+            free_from = start + length + 6.0;
+        }
     }
     svg.close()
 }
