@@ -270,6 +270,7 @@ fn gap_row(piece: &MissingSlots, clock: Option<ChainClock>, now: u64) -> GapRow 
     };
     let next = match &piece.note {
         _ if piece.is_filling => "being filled".to_owned(),
+        None if clock.is_none() => "recorded data: nothing fills it".to_owned(),
         None => "waits to be tried".to_owned(),
         Some(GapNote { next_try: Some(time), .. }) if *time <= now => "tried again now".to_owned(),
         Some(GapNote { next_try: Some(time), .. }) => format!("tried again at {}", at(*time)),
