@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use api::{AppState, ChainClock, Entities, PrivateAccess, RewardSettings, Settings};
 use fingerprint::classifier::Model;
-use pipeline::service::{ChainJudge, HealPolicy, Healer, Recorder};
+use pipeline::service::{ChainJudge, HealPolicy, Healer, Recorder, Retention, retain};
 use pipeline::{ModelByRange, Silent, register_model};
 use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi};
@@ -194,6 +194,9 @@ impl Parts<'_> {
         let follower = driver.as_ref().map(|(follower, _)| follower.clone());
         let mut tasks: Vec<(&'static str, JoinHandle<Result<()>>)> = Vec::new();
         // First of all, because the router is where measurements begin.
+        if self.settings.retention != Retention::Forever {
+            tasks.push(("giving up old features", self.retain()));
+        }
         if let (Some(serve), Some(listener)) = (&self.settings.serve, listener) {
             tasks.push(("serving", self.serve(serve, listener, follower.clone())?));
         }
@@ -267,6 +270,18 @@ impl Parts<'_> {
             Ok(())
         };
         Some(("filling gaps", tokio::spawn(filling)))
+    }
+
+    /// Gives up old features once the network is known.
+    fn retain(&self) -> JoinHandle<Result<()>> {
+        let (store, nodes, stop) = (self.store.clone(), Arc::clone(&self.nodes), self.stop.clone());
+        let retention = self.settings.retention;
+        tokio::spawn(async move {
+            let Some(clock) = nodes.wait(&stop).await? else { return Ok(()) };
+            let clock = (clock.genesis_time, clock.seconds_per_slot);
+            retain(store, retention, clock, Arc::new(check::unix_time), stop).await;
+            Ok(())
+        })
     }
 
     fn serve(

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use api::{Credential, GapPolicy, PrivateAccess, RateLimit, Settings, TlsFiles};
 use consensus::rewards::Scale;
 use pipeline::Evidence;
-use pipeline::service::{HealPolicy, HealSource, History};
+use pipeline::service::{HealPolicy, HealSource, History, Retention};
 use source::beacon_api::ApiOptions;
 use source::follow::FollowOptions;
 use source::{NodeChoices, Via};
@@ -32,6 +32,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) database: StoreUrl,
     pub(crate) model: Option<PathBuf>,
     pub(crate) evidence: Evidence,
+    pub(crate) retention: Retention,
     pub(crate) backfill: Option<Backfill>,
     pub(crate) serve: Option<Serve>,
     pub(crate) grace: Duration,
@@ -113,6 +114,7 @@ impl ServiceConfig {
             },
             model,
             evidence,
+            retention: parse(config, "retention.evidence")?,
             backfill: fills.then_some(Backfill { sources, policy }),
             serve: config.is_on("serve.enabled").then(|| serve(config)).transpose()?,
             grace: Duration::from_secs(config.number("stop.grace_seconds")),

@@ -66,7 +66,7 @@ const fn shown(shown: Shown, setting: Setting) -> Setting {
 }
 
 /// All settings, in the order of the sample.
-pub(crate) const SETTINGS: [Setting; 33] = [
+pub(crate) const SETTINGS: [Setting; 34] = [
     setting(
         "network.name",
         Kind::Text,
@@ -133,6 +133,12 @@ pub(crate) const SETTINGS: [Setting; 33] = [
         Kind::Switch,
         Default::Switch(true),
         "Whether the feature values behind a verdict are stored with it.",
+    ),
+    setting(
+        "retention.evidence",
+        Kind::Text,
+        Default::Text("forever"),
+        "How long the feature values behind a verdict are kept: forever, or a time such as 90d (h, d, w, y).",
     ),
     setting("follow.enabled", Kind::Switch, Default::Switch(true), "Whether the chain is followed."),
     setting("backfill.enabled", Kind::Switch, Default::Switch(true), "Whether gaps are filled."),

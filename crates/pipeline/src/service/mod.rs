@@ -15,9 +15,11 @@ mod heal;
 mod judge;
 mod measure;
 mod recorder;
+mod retention;
 
 pub use heal::{
     Above, ChunkError, HealPlan, HealPolicy, HealSource, HealStep, Healer, History, UnixClock, check_links,
 };
 pub use judge::ChainJudge;
 pub use recorder::Recorder;
+pub use retention::{Retention, retain};

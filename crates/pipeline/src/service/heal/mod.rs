@@ -24,6 +24,7 @@ use super::judge::ChainJudge;
 use super::measure;
 
 pub use links::{Above, check_links};
+pub(super) use plan::time_span;
 pub use plan::{HealPlan, HealPolicy, History};
 pub use read::{ChunkError, HealSource};
 

@@ -20,18 +20,23 @@ pub enum History {
 /// Units of time and their seconds.
 const UNITS: [(char, u64); 4] = [('h', 3_600), ('d', 86_400), ('w', 7 * 86_400), ('y', 365 * 86_400)];
 
+/// The seconds of a time such as `30d`.
+pub(in crate::service) fn time_span(text: &str) -> Option<u64> {
+    let with_unit = |(unit, seconds): (char, u64)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(seconds)
+    };
+    UNITS.into_iter().find_map(with_unit)
+}
+
 impl std::str::FromStr for History {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let with_unit = |(unit, seconds): (char, u64)| {
-            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-            Some(Self::Seconds(number.checked_mul(seconds)?))
-        };
         match text {
             "checkpoint" => Ok(Self::Checkpoint),
             "genesis" => Ok(Self::Genesis),
-            _ => text.parse().ok().map(Self::Slot).or_else(|| UNITS.into_iter().find_map(with_unit)).ok_or_else(
+            _ => text.parse().ok().map(Self::Slot).or_else(|| time_span(text).map(Self::Seconds)).ok_or_else(
                 || format!("{text:?} is neither checkpoint, genesis, a time such as 30d (h, d, w or y), nor a slot"),
             ),
         }
