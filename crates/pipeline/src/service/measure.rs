@@ -1,6 +1,6 @@
 //! What the service measures. The names and what they mean are described where they are served.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
 use source::follow::Follower;
@@ -12,10 +12,24 @@ pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a Blo
     for row in rows {
         counter!("blockmark_verdicts_total", "client" => row.classification.single_name()).increment(1);
         if let Some(at) = follower.arrival(&row.block_root) {
-            let latency = now.saturating_duration_since(at).as_secs_f64();
-            histogram!("blockmark_verdict_latency_seconds").record(latency);
+            let latency = now.saturating_duration_since(at);
+            histogram!("blockmark_verdict_latency_seconds").record(latency.as_secs_f64());
+            judged(row, latency);
         }
     }
+}
+
+fn judged(row: &BlockRow, latency: Duration) {
+    let verdict = &row.classification;
+    let probability =
+        verdict.probabilities.iter().find(|(client, _)| Some(*client) == verdict.best_guess_single);
+    tracing::info!(
+        slot = row.slot.0,
+        client = verdict.single_name(),
+        p = probability.map(|(_, probability)| (probability * 100.0).round() / 100.0),
+        late_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+        "Block judged"
+    );
 }
 
 /// What a transaction changed.
