@@ -277,7 +277,7 @@ impl Parts<'_> {
         let (store, nodes, stop) = (self.store.clone(), Arc::clone(&self.nodes), self.stop.clone());
         let retention = self.settings.retention;
         tokio::spawn(async move {
-            let Some(clock) = nodes.wait(&stop).await? else { return Ok(()) };
+            let Some(clock) = nodes.wait(&store, &stop).await? else { return Ok(()) };
             let clock = (clock.genesis_time, clock.seconds_per_slot);
             retain(store, retention, clock, Arc::new(check::unix_time), stop).await;
             Ok(())
