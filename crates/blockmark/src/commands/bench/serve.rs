@@ -39,7 +39,7 @@ enum Ask {
 /// Validators in one request for several.
 const SEVERAL: u64 = 10;
 
-const ADDRESSES: [Address; 7] = [
+const ADDRESSES: [Address; 11] = [
     Address {
         name: "/blocks_per_client/{epoch}",
         ask: |whole, random| Ask::Get(format!("/blocks_per_client/{}", whole.epoch(random))),
@@ -72,6 +72,32 @@ const ADDRESSES: [Address; 7] = [
             Ask::Post(format!("/validator/blocks/{since}"), format!("{several:?}"))
         },
     },
+    Address {
+        name: "/api/v1/blocks, 100 of 4 epochs",
+        ask: |whole, random| {
+            let end = whole.epoch(random) + 1;
+            let start = end.saturating_sub(4).max(whole.first.0);
+            Ask::Get(format!("/api/v1/blocks?start_epoch={start}&end_epoch={end}"))
+        },
+    },
+    Address {
+        name: "/api/v1/blocks of a client, 50",
+        ask: |whole, random| {
+            let end = whole.epoch(random) + 1;
+            let start = end.saturating_sub(225).max(whole.first.0);
+            let range = format!("start_epoch={start}&end_epoch={end}");
+            Ask::Get(format!("/api/v1/blocks?client=teku&min_probability=0.9&limit=50&{range}"))
+        },
+    },
+    Address {
+        name: "/api/v1/shares by day, 7 days",
+        ask: |whole, random| {
+            let end = whole.epoch(random) + 1;
+            let start = end.saturating_sub(1_575).max(whole.first.0);
+            Ask::Get(format!("/api/v1/shares?by=day&start_epoch={start}&end_epoch={end}"))
+        },
+    },
+    Address { name: "/ (overview)", ask: |_, _| Ask::Get("/".to_owned()) },
 ];
 
 /// The whole epochs without a gap.
