@@ -118,7 +118,8 @@ async fn filters_give_what_a_look_at_every_row_gives(engine: Engine) {
     let kept = Scratch::on(engine).create_kept().await;
     let store = &kept.store;
     let mut dice = Dice(7);
-    const SLOTS: u64 = 600;
+    // More rows than are looked at first.
+    const SLOTS: u64 = 1_600;
     const PROPOSERS: u64 = 700;
     let mut rows = Vec::new();
     for slot in 1..SLOTS {

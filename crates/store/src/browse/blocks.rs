@@ -41,6 +41,10 @@ pub struct BlockFilter {
     pub conflict: bool,
 }
 
+/// Rows that are looked at first where filters apply: mostly a page is full before them. Finding the end of
+/// [`SCANNED_ROWS`] rows takes longer than filling the page.
+const FIRST_LOOK: i64 = 1_024;
+
 /// Up to so many validators are looked up by the index on proposers.
 const LISTED_PROPOSERS: u64 = 256;
 
@@ -147,16 +151,16 @@ pub(super) async fn search(
     }
     let way = way(connection, filter, &stretch).await?;
     let has_conditions = BlockFilter { slots: None, ..filter.clone() } != BlockFilter::default();
-    let stop = match way {
-        Way::Key if has_conditions => stop(connection, &stretch, false).await?,
-        Way::Orphans => stop(connection, &stretch, true).await?,
+    let mut stop = match way {
+        Way::Key if has_conditions => nth(connection, &stretch, false, FIRST_LOOK).await?,
+        Way::Orphans => self::stop(connection, &stretch, true).await?,
         Way::Key | Way::Proposers(_) => None,
     };
-    let seen = stretch.until(stop);
-    let mut found = match (&way, &filter.proposers) {
-        (Way::Key | Way::Orphans, Some(set)) => of_set(connection, filter, set, &way, &seen, limit).await?,
-        _ => rows(connection, filter, &way, &seen, limit + 1).await?,
-    };
+    let mut found = look(connection, filter, &way, &stretch.until(stop), limit).await?;
+    if matches!(way, Way::Key) && stop.is_some() && found.len() <= limit {
+        stop = self::stop(connection, &stretch, false).await?;
+        found = look(connection, filter, &way, &stretch.until(stop), limit).await?;
+    }
     let last = if found.len() > limit {
         found.truncate(limit);
         found.last().map(|record| record.id)
@@ -164,6 +168,20 @@ pub(super) async fn search(
         stop
     };
     Ok(stretch.page(found.into_iter().map(|record| record.row).collect(), seek, last))
+}
+
+/// The blocks of a stretch that has an end, one more than the limit if there are more.
+async fn look(
+    connection: &mut Connection<'_>,
+    filter: &BlockFilter,
+    way: &Way,
+    seen: &Stretch,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    match (way, &filter.proposers) {
+        (Way::Key | Way::Orphans, Some(set)) => of_set(connection, filter, set, way, seen, limit).await,
+        _ => rows(connection, filter, way, seen, limit + 1).await,
+    }
 }
 
 /// The slots asked for, up to the newest stored one.
@@ -247,13 +265,23 @@ pub(super) async fn stop(
     stretch: &Stretch,
     orphans: bool,
 ) -> Result<Option<i64>, StoreError> {
+    nth(connection, stretch, orphans, if orphans { SCANNED_ORPHANS } else { SCANNED_ROWS }).await
+}
+
+/// The last of so many blocks of a stretch; `None` if it has fewer.
+async fn nth(
+    connection: &mut Connection<'_>,
+    stretch: &Stretch,
+    orphans: bool,
+    number: i64,
+) -> Result<Option<i64>, StoreError> {
     let mut arguments = Arguments::new(connection.engine());
     let (place, order) = if orphans {
         (orphaned(&mut arguments, stretch)?, orphan_order(stretch.order))
     } else {
         (key(&mut arguments, stretch)?, format!("id {}", stretch.order.sql()))
     };
-    let passed = if orphans { SCANNED_ORPHANS } else { SCANNED_ROWS } - 1;
+    let passed = number.saturating_sub(1);
     let sql = format!("SELECT id FROM blocks WHERE {place} ORDER BY {order} LIMIT 1 OFFSET {passed}");
     let rows = arguments.fetch(sql, connection).await?;
     Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
