@@ -103,7 +103,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         directory.display()
     ));
     if let Some(listener) = listener {
-        let network = "demonstration: a Lodestar devnet and a simulated chain".to_owned();
+        let network = "demonstration".to_owned();
         let settings = Settings { network, ..Settings::default() };
         runtime.block_on(serve::serve(listener, store, Some(Arc::new(model)), settings))?;
     }
