@@ -76,7 +76,7 @@ async fn every_recorded_event_is_told() {
         }
         assert_eq!(
             node.asked()[0],
-            "/eth/v1/events?topics=head%2Cblock%2Cchain_reorg%2Cfinalized_checkpoint"
+            "/eth/v1/events?topics=head&topics=block&topics=chain_reorg&topics=finalized_checkpoint"
         );
     }
 }

@@ -188,7 +188,7 @@ pub enum EventItem {
 #[derive(Debug)]
 pub struct Events {
     nodes: Arc<Nodes>,
-    topics: String,
+    topics: Vec<&'static str>,
     options: EventOptions,
     stream: Option<Stream>,
     ready: VecDeque<EventItem>,
@@ -207,10 +207,9 @@ struct Stream {
 
 impl Events {
     pub(super) fn new(nodes: Arc<Nodes>, topics: &[Topic], options: EventOptions) -> Self {
-        let topics: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
         Self {
             nodes,
-            topics: topics.join(","),
+            topics: topics.iter().map(|topic| topic.name()).collect(),
             options,
             stream: None,
             ready: VecDeque::new(),
@@ -250,8 +249,8 @@ impl Events {
         let index = nodes.health.order(nodes.pacing.now()).first().copied().unwrap_or_default();
         let Some(node) = nodes.list.get(index) else { return };
         let mut url = node.address.join("eth/v1/events");
-        // The list is one value with commas, which every node takes.
-        url.query_pairs_mut().append_pair("topics", &self.topics);
+        // One pair for each, as the standard says. To a list with commas Lodestar 1.5.1 answers 200 and sends nothing.
+        url.query_pairs_mut().extend_pairs(self.topics.iter().map(|topic| ("topics", topic)));
         let sent = node.stream.get(url).header(ACCEPT, "text/event-stream").send();
         let timeout = nodes.options.read_timeout;
         let problem = match select(Box::pin(sent), nodes.pacing.sleep(timeout)).await {
