@@ -10,10 +10,12 @@ use consensus::{Root, Slot};
 
 use crate::codes::{canonical_code, canonical_of_code};
 use crate::error::StoreError;
-use crate::insert::{self, InsertReport, KnownRoots, Stateful};
+use crate::insert::{self, InsertReport};
+use crate::known_roots::KnownRoots;
 use crate::record::root_of_bytes;
 use crate::row::{BlockRow, CanonicalState, first_id};
 use crate::sql::{Connection, query, to_i64, to_u64};
+use crate::states::{Stateful, change_states};
 
 /// A block and its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ pub(crate) async fn update(
             .iter()
             .filter(|block| block.block.before == CanonicalState::Unknown && brought.contains(&block.root));
         let orphaned = unknown.map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
-        let changed = insert::change_states(connection, orphaned.collect()).await?;
+        let changed = change_states(connection, orphaned.collect()).await?;
         return Ok(ChainReport { rows, changed, settled: true, is_beside_final: true });
     }
     if update.head.root != finalized.root && !by_root.contains_key(&update.head.root) {
@@ -130,7 +132,7 @@ pub(crate) async fn update(
         };
         Stateful { after, ..block.block }
     });
-    let changed = insert::change_states(connection, changed.collect()).await?;
+    let changed = change_states(connection, changed.collect()).await?;
     set_mark(connection, "head", update.head).await?;
     set_mark(connection, "finalized", finalized).await?;
     if marks.start.is_none() {
@@ -168,7 +170,7 @@ pub(crate) async fn fill(
         .iter()
         .filter(|block| block.is_real)
         .map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
-    let changed = insert::change_states(connection, changed.collect()).await?;
+    let changed = change_states(connection, changed.collect()).await?;
     Ok(ChainReport { rows: report, changed, settled: true, is_beside_final: false })
 }
 

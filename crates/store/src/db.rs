@@ -7,7 +7,7 @@ use sqlx::{Connection as _, Postgres, Sqlite, SqliteConnection};
 use tokio::sync::MutexGuard;
 
 use crate::error::StoreError;
-use crate::insert::KnownRoots;
+use crate::known_roots::KnownRoots;
 use crate::location::{OpenMode, Place, StoreUrl};
 use crate::postgres::{self, Server};
 use crate::sql::Connection;

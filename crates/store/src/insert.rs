@@ -1,24 +1,23 @@
 //! Storing blocks: known ones are compared, all that hangs on them changes in the same transaction.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use consensus::{Root, Slot};
-use futures::TryStreamExt;
 
-use crate::codes::{canonical_code, verdict_code};
+use crate::codes::verdict_code;
 use crate::coverage::Interval;
 use crate::db::Writer;
 use crate::error::StoreError;
 use crate::import::surrogate_root;
+use crate::known_roots::{KnownRoots, refuse_moved};
 use crate::latest::LatestChanges;
 use crate::record::{self, COLUMNS, KINDS, Record};
 use crate::rollup::Deltas;
-use crate::roots::{RootFilter, part};
 use crate::row::{
     BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, SLOTS_PER_BUCKET, first_id, preferred_id,
 };
-use crate::sql::{Arguments, Batch, Connection, Engine, Kind, any_bucket, pieces, query, to_i64, to_u64};
+use crate::sql::{Arguments, Batch, Connection, Engine, Kind, pieces, query, to_i64, to_u64};
 use crate::{coverage_table, evidence, models};
 
 /// What became of the rows of a batch.
@@ -54,18 +53,6 @@ struct Changes {
     report: InsertReport,
 }
 
-/// What is remembered of the stored roots between large batches.
-#[derive(Debug, Default)]
-pub(crate) struct KnownRoots {
-    /// The roots of the database as this connection last saw it: all of them, and perhaps some that were rolled back.
-    filter: Option<RootFilter>,
-    /// SQLite's counter of what other connections wrote.
-    data_version: i64,
-}
-
-/// Looks into buckets, one for every root and bucket, that a batch may cost. Above it the roots are remembered.
-const DIRECT_LOOKS: usize = 8_192;
-
 /// Stores rows in a transaction of its own.
 pub(crate) async fn transaction(
     writer: &mut Writer<'_>,
@@ -98,102 +85,6 @@ pub(crate) async fn checked_rows(
 ) -> Result<InsertReport, StoreError> {
     refuse_moved(connection, blocks, roots).await?;
     rows(connection, blocks).await
-}
-
-/// Refuses rows whose root is stored at another slot: a root belongs to one block, and a block has one slot.
-async fn refuse_moved(
-    connection: &mut Connection<'_>,
-    blocks: &[BlockRow],
-    roots: Option<&mut KnownRoots>,
-) -> Result<(), StoreError> {
-    let mut slots: HashMap<Root, Slot> = HashMap::with_capacity(blocks.len());
-    for row in blocks {
-        let before = *slots.entry(row.block_root).or_insert(row.slot);
-        if before != row.slot {
-            return Err(moved(row.block_root, row.slot, before));
-        }
-    }
-    let mut suspects: Vec<Root> = slots.keys().copied().collect();
-    if let Some(roots) = roots {
-        let buckets: i64 =
-            query("SELECT COUNT(*) FROM slot_buckets").fetch_one(connection).await?.try_get(0)?;
-        let looks = suspects.len().saturating_mul(usize::try_from(buckets).unwrap_or(usize::MAX));
-        if looks > DIRECT_LOOKS {
-            let filter = roots.refresh(connection).await?;
-            suspects.retain(|root| filter.may_hold(root));
-        }
-        if let Some(filter) = &mut roots.filter {
-            for root in slots.keys().filter(|root| !filter.may_hold(root)).collect::<Vec<_>>() {
-                filter.insert(part(root));
-            }
-        }
-    }
-    let engine = connection.engine();
-    for piece in pieces(engine, &suspects) {
-        let mut arguments = Arguments::new(engine);
-        let wanted = arguments.any_root(piece)?;
-        let sql = format!(
-            "SELECT block_root, slot FROM blocks WHERE {} AND block_root {wanted}",
-            any_bucket(engine)
-        );
-        for row in arguments.fetch(sql, connection).await? {
-            let root = record::root_of_bytes(row.try_get(0)?)?;
-            let stored = Slot(to_u64(row.try_get(1)?)?);
-            if let Some(slot) = slots.get(&root).filter(|slot| **slot != stored) {
-                return Err(moved(root, *slot, stored));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn moved(block_root: Root, slot: Slot, stored: Slot) -> StoreError {
-    let reason =
-        format!("is {slot}, but the block of this root is at slot {stored}; a root belongs to one slot");
-    StoreError::BadRow { block_root, field: "slot", reason }
-}
-
-impl KnownRoots {
-    /// The roots of all stored blocks, read again where another connection wrote since. Inside a transaction.
-    async fn refresh(&mut self, connection: &mut Connection<'_>) -> Result<&RootFilter, StoreError> {
-        let version: i64 = query("PRAGMA data_version").fetch_one(connection).await?.try_get(0)?;
-        let filter = match self.filter.take() {
-            Some(filter) if self.data_version == version => filter,
-            _ => stored_roots(connection).await?,
-        };
-        self.data_version = version;
-        Ok(self.filter.insert(filter))
-    }
-}
-
-/// Reads all roots, the first half of each: bucket by bucket, each in one row, which is ten times faster than a row
-/// for every root.
-async fn stored_roots(connection: &mut Connection<'_>) -> Result<RootFilter, StoreError> {
-    let mut filter = RootFilter::default();
-    let mut rows = query(
-        "SELECT (SELECT group_concat(hex(substr(block_root, 1, 16)), '') FROM blocks \
-         WHERE slot / 262144 = +bucket) FROM slot_buckets ORDER BY bucket",
-    )
-    .fetch(connection)?;
-    while let Some(row) = rows.try_next().await? {
-        let text: Option<String> = row.try_get(0)?;
-        for digits in text.unwrap_or_default().as_bytes().as_chunks::<32>().0 {
-            let mut part = [0; 16];
-            for (byte, [high, low]) in part.iter_mut().zip(digits.as_chunks::<2>().0) {
-                *byte = digit(*high) << 4 | digit(*low);
-            }
-            filter.insert(part);
-        }
-    }
-    Ok(filter)
-}
-
-/// The value of a digit that SQLite's `hex` wrote.
-fn digit(letter: u8) -> u8 {
-    match letter {
-        b'0'..=b'9' => letter - b'0',
-        _ => letter.wrapping_sub(b'A').wrapping_add(10) & 0x0f,
-    }
 }
 
 /// Stores rows of which none is known, without looking for them first. `None`, and a transaction to be rolled back,
@@ -637,87 +528,4 @@ async fn real_blocks(
         }
     }
     Ok(real)
-}
-
-/// Sets what the chain made of blocks; unknown roots are passed over. Gives the number changed.
-pub(crate) async fn set_canonical(
-    connection: &mut Connection<'_>,
-    states: &[(Root, CanonicalState)],
-) -> Result<u64, StoreError> {
-    let states: BTreeMap<Root, CanonicalState> = states.iter().copied().collect();
-    let mut records = Vec::new();
-    let roots: Vec<Root> = states.keys().copied().collect();
-    let engine = connection.engine();
-    for piece in pieces(engine, &roots) {
-        let mut arguments = Arguments::new(engine);
-        let wanted = arguments.any_root(piece)?;
-        let sql = format!(
-            "{} FROM blocks WHERE {} AND block_root {wanted}",
-            record::select("blocks"),
-            any_bucket(engine)
-        );
-        for row in arguments.fetch(sql, connection).await? {
-            records.push(Record::read(&row)?);
-        }
-    }
-    let changed = records.into_iter().filter_map(|record| {
-        let state = *states.get(&record.row.block_root)?;
-        let verdict = verdict_code(record.row.classification.best_guess_single);
-        let BlockRow { slot, parent_slot, canonical, .. } = record.row;
-        Some(Stateful { id: record.id, slot, parent_slot, verdict, before: canonical, after: state })
-    });
-    change_states(connection, changed.collect()).await
-}
-
-/// A block that may get another state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stateful {
-    pub(crate) id: i64,
-    pub(crate) slot: Slot,
-    pub(crate) parent_slot: Slot,
-    pub(crate) verdict: i64,
-    pub(crate) before: CanonicalState,
-    pub(crate) after: CanonicalState,
-}
-
-/// Gives blocks other states, with all that hangs on it: counts and known slots. Gives the number changed.
-pub(crate) async fn change_states(
-    connection: &mut Connection<'_>,
-    mut blocks: Vec<Stateful>,
-) -> Result<u64, StoreError> {
-    blocks.retain(|block| block.before != block.after);
-    blocks.sort_unstable_by_key(|block| (canonical_code(block.after), block.id));
-    let (mut counts, mut links, mut unlinked) = (Deltas::default(), Vec::new(), Vec::new());
-    let engine = connection.engine();
-    for same in blocks.chunk_by(|a, b| a.after == b.after) {
-        for piece in pieces(engine, same) {
-            let mut batch = Batch::new(engine, &[Kind::Integer; 2], piece.len());
-            for block in piece {
-                batch.push(canonical_code(block.after))?;
-                batch.push(block.id)?;
-            }
-            let (rows, values) = batch.finish()?;
-            // The state once for each id, so that statements of few lengths do.
-            let sql = format!(
-                "WITH changed (state, id) AS ({rows}) UPDATE blocks SET canonical = \
-                 (SELECT MAX(state) FROM changed) WHERE id IN (SELECT id FROM changed)"
-            );
-            values.execute(sql, connection).await?;
-        }
-        for block in same {
-            let orphaned = |state| state == CanonicalState::Orphaned;
-            counts.block(block.slot, block.verdict, orphaned(block.before), -1);
-            counts.block(block.slot, block.verdict, orphaned(block.after), 1);
-            let link = Interval::of_block(block.slot.0, block.parent_slot.0);
-            match (orphaned(block.before), orphaned(block.after)) {
-                (true, false) => links.push(link),
-                (false, true) => unlinked.push(link),
-                _ => {}
-            }
-        }
-    }
-    counts.apply(connection).await?;
-    coverage_table::unlink(connection, unlinked).await?;
-    coverage_table::add(connection, links).await?;
-    Ok(count(blocks.len()))
 }

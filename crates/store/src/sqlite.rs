@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::{StoreError, message};
-use crate::insert::KnownRoots;
+use crate::known_roots::KnownRoots;
 use crate::location::OpenMode;
 use crate::schema::{self, Contents, SCHEMA_VERSION};
 

@@ -104,7 +104,7 @@ impl Store {
     pub async fn set_canonical(&self, states: &[(Root, CanonicalState)]) -> Result<u64, StoreError> {
         let mut writer = self.database.writer().await?;
         let mut transaction = writer.begin().await?;
-        let changed = insert::set_canonical(&mut transaction.connection(), states).await?;
+        let changed = crate::states::set_canonical(&mut transaction.connection(), states).await?;
         transaction.commit().await?;
         Ok(changed)
     }

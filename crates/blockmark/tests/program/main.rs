@@ -2,7 +2,7 @@
 
 mod beacon;
 #[allow(dead_code, reason = "the tests only parse command lines")]
-#[path = "../../src/cli.rs"]
+#[path = "../../src/cli/mod.rs"]
 mod cli;
 mod commands;
 mod failures;
