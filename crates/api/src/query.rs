@@ -24,6 +24,51 @@ where
     }
 }
 
+/// Parameters that several addresses take beside their own.
+pub(crate) trait QueryPart {
+    /// Their names.
+    const NAMES: &[&str];
+}
+
+/// The parameters of the query string that belong to a part, and the others.
+pub(crate) struct With<P, T>(pub(crate) P, pub(crate) T);
+
+impl<P, T, S> FromRequestParts<S> for With<P, T>
+where
+    P: DeserializeOwned + QueryPart,
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let pairs = parts.uri.query().unwrap_or_default().split('&');
+        let (part, others): (Vec<&str>, Vec<&str>) =
+            pairs.partition(|pair| P::NAMES.contains(&pair.split('=').next().unwrap_or_default()));
+        let others = read(&others).map_err(|error| match error {
+            ApiError::BadParameter(text) if text.starts_with(NO_SUCH) => {
+                ApiError::BadParameter(format!("{text}, {}", P::NAMES.join(", ")))
+            }
+            error => error,
+        });
+        Ok(Self(read(&part)?, others?))
+    }
+}
+
+fn read<T: DeserializeOwned>(pairs: &[&str]) -> Result<T, ApiError> {
+    let uri = format!("/?{}", pairs.join("&")).parse().map_err(|_| {
+        ApiError::BadParameter(
+            "the query string can't be read: it has characters that no address has".to_owned(),
+        )
+    })?;
+    Query::try_from_uri(&uri)
+        .map(|Query(value)| value)
+        .map_err(|rejection| ApiError::BadParameter(sentence(&rejection.body_text())))
+}
+
+/// How the sentence on a name that nobody knows begins.
+const NO_SUCH: &str = "there is no parameter ";
+
 /// What the reader of query strings says, in words for people.
 fn sentence(text: &str) -> String {
     let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
@@ -35,7 +80,7 @@ fn sentence(text: &str) -> String {
         reason.split_once("unknown field ").and_then(|(_, rest)| rest.split_once(", expected "))
     {
         let allowed = allowed.strip_prefix("one of ").unwrap_or(allowed).replace('`', "");
-        return format!("there is no parameter {}; allowed are {allowed}", name.replace('`', ""));
+        return format!("{NO_SUCH}{}; allowed are {allowed}", name.replace('`', ""));
     }
     format!("the query string can't be read: {}", reason.replace('`', ""))
 }

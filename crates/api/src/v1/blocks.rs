@@ -10,11 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, JsonOnly, ListForm, Validity};
 use super::cursor;
-use super::range::{bounds_of, refuse_gaps, validity, with_cursor};
+use super::range::{RangeQuery, refuse_gaps, validity, with_cursor};
 use super::shapes::{Block, ClientParam, FormParam, Searched};
 use crate::compat::number;
 use crate::error::ApiError;
-use crate::query::Params;
+use crate::query::With;
 use crate::state::AppState;
 
 /// Items of a page, where the request does not say.
@@ -28,30 +28,6 @@ const MAX_PROPOSERS: usize = 256;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Query {
-    /// The first slot.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    start_slot: Option<u64>,
-    /// The slot after the last.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    end_slot: Option<u64>,
-    /// The first epoch.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    start_epoch: Option<u64>,
-    /// The epoch after the last.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    end_epoch: Option<u64>,
-    /// The first slot begins at this UTC time or later.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-20"
-    )]
-    since: Option<String>,
-    /// All slots begin before this UTC time.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-20T16:35:11Z"
-    )]
-    until: Option<String>,
     /// Only blocks of these validators: up to 256 indices with commas.
     #[param(pattern = "^[0-9]{1,12}(,[0-9]{1,12}){0,255}$", example = "412233,412234")]
     proposer: Option<String>,
@@ -75,8 +51,6 @@ pub(crate) struct Query {
     state: Option<StateParam>,
     /// Only blocks whose graffiti name another client than the verdict.
     conflict: Option<bool>,
-    /// Answer though the range named touches a gap.
-    partial: Option<bool>,
     /// A place in the list, from `next` or `prev`.
     #[param(pattern = "^(older|newer)-[0-9]{1,19}$")]
     cursor: Option<String>,
@@ -134,7 +108,7 @@ pub(crate) struct BlockList {
     get,
     path = "/api/v1/blocks",
     tag = "v1",
-    params(Query),
+    params(RangeQuery, Query),
     responses(
         (status = 200, description = "A page of blocks.", content(
             (BlockList = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
@@ -146,12 +120,12 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     OriginalUri(uri): OriginalUri,
     ListForm(form): ListForm,
-    Params(query): Params<Query>,
+    With(bounds, query): With<RangeQuery, Query>,
 ) -> Result<Answer, ApiError> {
-    let wanted = bounds_of!(query).slots(&state)?;
+    let wanted = bounds.slots(&state)?;
     let slots = wanted.or(0, u64::MAX);
     if wanted.start.is_some() {
-        refuse_gaps(&state, &slots, query.partial).await?;
+        refuse_gaps(&state, &slots, bounds.partial).await?;
     }
     let filter = BlockFilter {
         slots: Some(slots),

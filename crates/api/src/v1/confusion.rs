@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, ListForm};
-use super::range::{Bounds, MAX_SLOT, validity};
+use super::range::{MAX_SLOT, RangeQuery, validity};
 use super::shapes::{FormParam, client_name};
 use super::table::{Cell, Kind, Table};
 use crate::error::ApiError;
@@ -82,7 +82,8 @@ pub(crate) async fn confusion(
     ListForm(form): ListForm,
     Params(range): Params<Range>,
 ) -> Result<Answer, ApiError> {
-    let bounds = Bounds { start_slot: range.start_slot, end_slot: range.end_slot, ..Bounds::default() };
+    let bounds =
+        RangeQuery { start_slot: range.start_slot, end_slot: range.end_slot, ..RangeQuery::default() };
     let wanted = bounds.slots(&state)?;
     let matrix = state.store().confusion_matrix(wanted.or(0, MAX_SLOT + 1)).await?;
     let client = |client: Client| {

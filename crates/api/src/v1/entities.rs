@@ -4,55 +4,25 @@ use std::ops::Range;
 
 use axum::extract::{Path, State};
 use consensus::Slot;
-use consensus::primitives::SLOTS_PER_EPOCH;
 use serde::{Deserialize, Serialize};
 use store::{ClientCounts, MAX_GROUPED_SLOTS};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, JsonOnly, ListForm};
 use super::blocks::entity_of;
-use super::range::{Wanted, bounds_of, refuse_gaps, validity};
+use super::range::{RangeQuery, Wanted, latest, refuse_gaps, validity};
 use super::shapes::{FormParam, Searched, Share, shares_of};
 use super::table::{Cell, Kind, Table};
 use crate::entities::Entity;
 use crate::error::ApiError;
-use crate::query::Params;
+use crate::query::With;
 use crate::state::AppState;
-
-/// Seven days of mainnet.
-const DEFAULT_SLOTS: u64 = 1_575 * SLOTS_PER_EPOCH;
 
 /// Which slots.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Query {
-    /// The first slot. Without any start it is 1,575 epochs before the end, or above the newest gap.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    start_slot: Option<u64>,
-    /// The slot after the last; the default is the one after the newest stored block.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    end_slot: Option<u64>,
-    /// The first epoch.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    start_epoch: Option<u64>,
-    /// The epoch after the last.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    end_epoch: Option<u64>,
-    /// The first slot begins at this UTC time or later.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-13"
-    )]
-    since: Option<String>,
-    /// All slots begin before this UTC time.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-20"
-    )]
-    until: Option<String>,
-    /// Answer though the range touches a gap.
-    partial: Option<bool>,
     /// The form, where `Accept` can't say it.
     #[param(inline)]
     #[serde(rename = "format")]
@@ -112,14 +82,10 @@ impl EntityShares {
 }
 
 /// The slots to count.
-async fn range(state: &AppState, wanted: Wanted, partial: Option<bool>) -> Result<Range<Slot>, ApiError> {
-    let store = state.store();
-    let newest = store.sync_status().await?.greatest_block_slot.0.saturating_add(1);
-    let end = wanted.end.unwrap_or(newest).min(newest);
-    let above_gap =
-        store.gaps().await?.iter().map(|gap| gap.end.0.saturating_add(1)).filter(|slot| *slot <= end).max();
-    let start = wanted.start.unwrap_or_else(|| end.saturating_sub(DEFAULT_SLOTS).max(above_gap.unwrap_or(0)));
-    let range = Slot(start.max(end.saturating_sub(MAX_GROUPED_SLOTS)).min(end))..Slot(end);
+async fn counted(state: &AppState, wanted: Wanted, partial: Option<bool>) -> Result<Range<Slot>, ApiError> {
+    let (range, _) = latest(state, wanted).await?;
+    let start = range.start.0.max(range.end.0.saturating_sub(MAX_GROUPED_SLOTS));
+    let range = Slot(start)..range.end;
     refuse_gaps(state, &range, partial).await?;
     Ok(range)
 }
@@ -129,7 +95,7 @@ async fn range(state: &AppState, wanted: Wanted, partial: Option<bool>) -> Resul
     get,
     path = "/api/v1/entities",
     tag = "v1",
-    params(Query),
+    params(RangeQuery, Query),
     responses(
         (status = 200, description = "All entities.", content(
             (EntityList = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
@@ -140,10 +106,10 @@ async fn range(state: &AppState, wanted: Wanted, partial: Option<bool>) -> Resul
 pub(crate) async fn list(
     State(state): State<AppState>,
     ListForm(form): ListForm,
-    Params(query): Params<Query>,
+    With(bounds, _): With<RangeQuery, Query>,
 ) -> Result<Answer, ApiError> {
-    let wanted = bounds_of!(query).slots(&state)?;
-    let range = range(&state, wanted, query.partial).await?;
+    let wanted = bounds.slots(&state)?;
+    let range = counted(&state, wanted, bounds.partial).await?;
     let entities = state.entities();
     let number = entities.list().len();
     let mut counts =
@@ -211,7 +177,7 @@ pub(crate) struct EntityAnswer {
     get,
     path = "/api/v1/entities/{entity}",
     tag = "v1",
-    params(("entity" = String, Path, description = "The name in addresses.", pattern = "^[a-z0-9-]{1,100}$"), Query),
+    params(("entity" = String, Path, description = "The name in addresses.", pattern = "^[a-z0-9-]{1,100}$"), RangeQuery, Query),
     responses(
         (status = 200, body = EntityAnswer),
         (status = 404, description = "There is no such entity; or the range touches a gap, which the body names.")
@@ -220,21 +186,21 @@ pub(crate) struct EntityAnswer {
 pub(crate) async fn one(
     State(state): State<AppState>,
     Path(slug): Path<String>,
-    Params(query): Params<Query>,
+    With(bounds, _): With<RangeQuery, Query>,
     _: JsonOnly,
 ) -> Result<Answer, ApiError> {
     let entity = entity_of(&state, &slug)?;
-    let wanted = bounds_of!(query).slots(&state)?;
-    let range = range(&state, wanted, query.partial).await?;
+    let wanted = bounds.slots(&state)?;
+    let range = counted(&state, wanted, bounds.partial).await?;
     let group = |index| entity.validators.contains(index).then_some(0);
     let counts = state.store().blocks_per_group(range.clone(), 1, group).await?;
-    let counted = |at: usize| counts.get(at).copied().unwrap_or_default();
-    let all = (counted(0) + counted(1)).total();
+    let of_group = |at: usize| counts.get(at).copied().unwrap_or_default();
+    let all = (of_group(0) + of_group(1)).total();
     let answer = EntityAnswer {
         source: state.entities().source().to_owned(),
         counted: range.into(),
-        entity: EntityShares::of(entity, counted(0)),
-        share_of_all: (all > 0).then(|| counted(0).total() as f64 / all as f64),
+        entity: EntityShares::of(entity, of_group(0)),
+        share_of_all: (all > 0).then(|| of_group(0).total() as f64 / all as f64),
     };
     Answer::json(&answer, validity(&state, wanted).await?)
 }

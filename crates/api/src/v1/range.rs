@@ -4,39 +4,58 @@ use std::ops::Range;
 
 use consensus::Slot;
 use consensus::primitives::SLOTS_PER_EPOCH;
+use serde::Deserialize;
+use store::Gap;
+use utoipa::IntoParams;
 
 use super::answer::Validity;
 use crate::error::ApiError;
+use crate::query::QueryPart;
 use crate::state::AppState;
 
 /// The highest slot there can be.
 pub(crate) const MAX_SLOT: u64 = (1 << 40) - 1;
 
+/// Seven days of mainnet.
+const WEEK_SLOTS: u64 = 1_575 * SLOTS_PER_EPOCH;
+
 /// Slots by any of three measures; all that are given apply.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Bounds<'a> {
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RangeQuery {
+    /// The first slot.
+    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
     pub(crate) start_slot: Option<u64>,
+    /// The slot after the last.
+    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
     pub(crate) end_slot: Option<u64>,
+    /// The first epoch.
+    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
     pub(crate) start_epoch: Option<u64>,
+    /// The epoch after the last.
+    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
     pub(crate) end_epoch: Option<u64>,
-    pub(crate) since: Option<&'a str>,
-    pub(crate) until: Option<&'a str>,
+    /// The first slot begins at this UTC time or later.
+    #[param(
+        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
+        example = "2026-11-13"
+    )]
+    pub(crate) since: Option<String>,
+    /// All slots begin before this UTC time.
+    #[param(
+        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
+        example = "2026-11-20T16:35:11Z"
+    )]
+    pub(crate) until: Option<String>,
+    /// Answer though the range touches a gap.
+    pub(crate) partial: Option<bool>,
 }
 
-/// The fields of a query that name a range.
-macro_rules! bounds_of {
-    ($query:expr) => {
-        $crate::v1::range::Bounds {
-            start_slot: $query.start_slot,
-            end_slot: $query.end_slot,
-            start_epoch: $query.start_epoch,
-            end_epoch: $query.end_epoch,
-            since: $query.since.as_deref(),
-            until: $query.until.as_deref(),
-        }
-    };
+impl QueryPart for RangeQuery {
+    const NAMES: &[&str] =
+        &["start_slot", "end_slot", "start_epoch", "end_epoch", "since", "until", "partial"];
 }
-pub(crate) use bounds_of;
 
 /// A range whose ends may be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +64,7 @@ pub(crate) struct Wanted {
     pub(crate) end: Option<u64>,
 }
 
-impl Bounds<'_> {
+impl RangeQuery {
     /// The slots that all bounds allow.
     pub(crate) fn slots(&self, state: &AppState) -> Result<Wanted, ApiError> {
         let small = |name: &str, value: Option<u64>, most: u64| match value {
@@ -74,12 +93,12 @@ impl Bounds<'_> {
         let starts = [
             small("start_slot", self.start_slot, MAX_SLOT)?,
             epoch("start_epoch", self.start_epoch)?,
-            time("since", self.since)?,
+            time("since", self.since.as_deref())?,
         ];
         let ends = [
             small("end_slot", self.end_slot, MAX_SLOT)?,
             epoch("end_epoch", self.end_epoch)?,
-            time("until", self.until)?,
+            time("until", self.until.as_deref())?,
         ];
         Ok(Wanted { start: starts.into_iter().flatten().max(), end: ends.into_iter().flatten().min() })
     }
@@ -91,6 +110,20 @@ impl Wanted {
         let start = self.start.unwrap_or(start);
         Slot(start)..Slot(self.end.unwrap_or(end).max(start))
     }
+}
+
+/// The slots up to the newest stored one, without a start from seven days of mainnet before the end, or from above the
+/// newest gap. With all gaps there are.
+pub(crate) async fn latest(state: &AppState, wanted: Wanted) -> Result<(Range<Slot>, Vec<Gap>), ApiError> {
+    let store = state.store();
+    let newest = store.sync_status().await?.greatest_block_slot.0;
+    let gaps = store.gaps().await?;
+    let end = wanted.end.unwrap_or(newest.saturating_add(1)).min(MAX_SLOT + 1);
+    let above_gap = gaps.iter().map(|gap| gap.end.0.saturating_add(1)).filter(|slot| *slot <= end).max();
+    let range = wanted.or(end.saturating_sub(WEEK_SLOTS).max(above_gap.unwrap_or(0)), end);
+    // Beyond the newest block there is nothing to count.
+    let known = newest.saturating_add(1).max(range.start.0);
+    Ok((range.start..Slot(range.end.0.min(known)), gaps))
 }
 
 /// Refuses a range that touches a gap, unless what is there will do.

@@ -14,12 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::{Answer, ListForm};
 use super::blocks::limit;
 use super::cursor;
-use super::range::{Bounds, MAX_SLOT, bounds_of, refuse_gaps, validity, with_cursor};
+use super::range::{MAX_SLOT, RangeQuery, refuse_gaps, validity, with_cursor};
 use super::shapes::{FormParam, Searched, client_name, state_name};
 use super::table::{Cell, Kind, Table};
 use crate::auth;
 use crate::error::ApiError;
-use crate::query::Params;
+use crate::query::{Params, With};
 use crate::state::AppState;
 
 /// Which slots.
@@ -27,32 +27,6 @@ use crate::state::AppState;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Query {
-    /// The first slot.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    start_slot: Option<u64>,
-    /// The slot after the last.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    end_slot: Option<u64>,
-    /// The first epoch.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    start_epoch: Option<u64>,
-    /// The epoch after the last.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    end_epoch: Option<u64>,
-    /// The first slot begins at this UTC time or later.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-13"
-    )]
-    since: Option<String>,
-    /// All slots begin before this UTC time.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-20"
-    )]
-    until: Option<String>,
-    /// Answer though the range named touches a gap.
-    partial: Option<bool>,
     /// A place in the list, from `next` or `prev`.
     #[param(pattern = "^(older|newer)-[0-9]{1,19}$")]
     cursor: Option<String>,
@@ -136,7 +110,7 @@ fn branch_block(row: BlockRow, may_see: bool) -> BranchBlock {
     get,
     path = "/api/v1/reorgs",
     tag = "v1",
-    params(Query),
+    params(RangeQuery, Query),
     responses(
         (status = 200, description = "A page of reorganisations.", content(
             (Reorgs = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
@@ -149,12 +123,12 @@ pub(crate) async fn list(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     ListForm(form): ListForm,
-    Params(query): Params<Query>,
+    With(bounds, query): With<RangeQuery, Query>,
 ) -> Result<Response, ApiError> {
-    let wanted = bounds_of!(query).slots(&state)?;
+    let wanted = bounds.slots(&state)?;
     let slots = wanted.or(0, MAX_SLOT + 1);
     if wanted.start.is_some() {
-        refuse_gaps(&state, &slots, query.partial).await?;
+        refuse_gaps(&state, &slots, bounds.partial).await?;
     }
     let seek = cursor::seek(query.cursor.as_deref())?;
     let found = state.store().reorgs(slots, seek, limit(query.limit, 50, 200)?).await?;
@@ -286,13 +260,18 @@ pub(crate) async fn orphans(
     ListForm(form): ListForm,
     Params(query): Params<EpochQuery>,
 ) -> Result<Answer, ApiError> {
-    let bounds = Bounds { start_epoch: query.start_epoch, end_epoch: query.end_epoch, ..Bounds::default() };
+    let bounds = RangeQuery {
+        start_epoch: query.start_epoch,
+        end_epoch: query.end_epoch,
+        partial: query.partial,
+        ..RangeQuery::default()
+    };
     let wanted = bounds.slots(&state)?;
     let store = state.store();
     let newest = store.sync_status().await?.greatest_block_slot.epoch().0.saturating_add(1);
     let above_gap = store.gaps().await?.last().map_or(0, |gap| (gap.end.0 + 1).div_ceil(SLOTS_PER_EPOCH));
     let range = wanted.or(above_gap * SLOTS_PER_EPOCH, newest * SLOTS_PER_EPOCH);
-    refuse_gaps(&state, &range, query.partial).await?;
+    refuse_gaps(&state, &range, bounds.partial).await?;
     let (start, end) = (Epoch(range.start.0 / SLOTS_PER_EPOCH), Epoch(range.end.0 / SLOTS_PER_EPOCH));
     let left = store.orphans_per_client(range).await?;
     let kept = store.blocks_per_client(start..end).await?;
@@ -383,7 +362,8 @@ pub(crate) async fn missed(
     ListForm(form): ListForm,
     Params(query): Params<MissedQuery>,
 ) -> Result<Answer, ApiError> {
-    let bounds = Bounds { start_slot: query.start_slot, end_slot: query.end_slot, ..Bounds::default() };
+    let bounds =
+        RangeQuery { start_slot: query.start_slot, end_slot: query.end_slot, ..RangeQuery::default() };
     let wanted = bounds.slots(&state)?;
     let range = wanted.or(0, MAX_SLOT + 1);
     let first = range.start.max(Slot(1));

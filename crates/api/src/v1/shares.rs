@@ -12,16 +12,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, ListForm};
 use super::cursor;
-use super::range::{MAX_SLOT, Wanted, bounds_of, refuse_gaps, validity, with_cursor};
+use super::range::{RangeQuery, latest, refuse_gaps, validity, with_cursor};
 use super::shapes::{FormParam, Share, client_name, shares_of};
 use super::table::{Cell, Kind, Table};
 use crate::error::ApiError;
-use crate::query::Params;
+use crate::query::With;
 use crate::settings::ChainClock;
 use crate::state::AppState;
 
-/// Seven days of mainnet.
-const DEFAULT_SLOTS: u64 = 1_575 * SLOTS_PER_EPOCH;
 /// Most buckets of one page.
 const MAX_BUCKETS: u64 = 5_000;
 /// Most buckets of one page of estimates, each of which takes some thousand steps.
@@ -38,30 +36,6 @@ const EPOCHS_PER_DAY: u64 = 225;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Query {
-    /// The first slot. Without any start it is 1,575 epochs before the end, or above the newest gap.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    start_slot: Option<u64>,
-    /// The slot after the last; the default is the one after the newest stored block.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    end_slot: Option<u64>,
-    /// The first epoch.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    start_epoch: Option<u64>,
-    /// The epoch after the last.
-    #[param(minimum = 0, maximum = 34_359_738_367_u64)]
-    end_epoch: Option<u64>,
-    /// The first slot begins at this UTC time or later.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-13"
-    )]
-    since: Option<String>,
-    /// All slots begin before this UTC time.
-    #[param(
-        pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$",
-        example = "2026-11-20"
-    )]
-    until: Option<String>,
     /// The measure of buckets; without it there is one bucket. Days begin with the first epoch that begins in them.
     #[param(inline)]
     by: Option<ByParam>,
@@ -74,8 +48,6 @@ pub(crate) struct Query {
     /// How blocks become shares; the default is `counted`.
     #[param(inline)]
     method: Option<MethodParam>,
-    /// Answer though the range touches a gap.
-    partial: Option<bool>,
     /// A place in the list, from `next`.
     #[param(pattern = "^after-[0-9]{1,12}$")]
     cursor: Option<String>,
@@ -159,12 +131,12 @@ pub(crate) struct Bucket {
     shares: Vec<Share>,
 }
 
-/// Shares of clients with 95 % intervals.
+/// Shares of clients with 95 % intervals, without a start of the last 1,575 epochs, or of those above the newest gap.
 #[utoipa::path(
     get,
     path = "/api/v1/shares",
     tag = "v1",
-    params(Query),
+    params(RangeQuery, Query),
     responses(
         (status = 200, description = "Shares per bucket.", content(
             (Shares = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
@@ -176,11 +148,11 @@ pub(crate) async fn shares(
     State(state): State<AppState>,
     OriginalUri(uri): OriginalUri,
     ListForm(form): ListForm,
-    Params(query): Params<Query>,
+    With(bounds, query): With<RangeQuery, Query>,
 ) -> Result<Answer, ApiError> {
-    let wanted = bounds_of!(query).slots(&state)?;
-    let (range, gaps) = range(&state, wanted).await?;
-    refuse_gaps(&state, &range, query.partial).await?;
+    let wanted = bounds.slots(&state)?;
+    let (range, gaps) = latest(&state, wanted).await?;
+    refuse_gaps(&state, &range, bounds.partial).await?;
     let method = query.method.unwrap_or_default();
     let page = Slot(cursor::after(query.cursor.as_deref())?.unwrap_or(0).clamp(range.start.0, range.end.0));
     let cut = cut(&query, page..range.end, state.settings().clock, method)?;
@@ -247,20 +219,6 @@ pub(crate) async fn matrices(
     let signed = state.store().confusion_matrix(Slot(from)..range.end).await?;
     let tested = state.model().and_then(|model| model.info().scores.as_ref()?.confusion.clone());
     Ok([(Labels::Graffiti, signed)].into_iter().chain(tested.map(|matrix| (Labels::Model, matrix))).collect())
-}
-
-/// The range asked for, and all gaps.
-async fn range(state: &AppState, wanted: Wanted) -> Result<(Range<Slot>, Vec<store::Gap>), ApiError> {
-    let store = state.store();
-    let newest = store.sync_status().await?.greatest_block_slot.0;
-    let gaps = store.gaps().await?;
-    let end = wanted.end.unwrap_or(newest.saturating_add(1)).min(MAX_SLOT + 1);
-    let above_gap = gaps.iter().map(|gap| gap.end.0.saturating_add(1)).filter(|slot| *slot <= end).max();
-    let start = end.saturating_sub(DEFAULT_SLOTS).max(above_gap.unwrap_or(0));
-    // Beyond the newest block there is nothing to divide.
-    let range = wanted.or(start, end);
-    let known = newest.saturating_add(1).max(range.start.0);
-    Ok((range.start..Slot(range.end.0.min(known)), gaps))
 }
 
 /// A page of the range, divided.
@@ -418,21 +376,7 @@ mod tests {
     }
 
     fn query(by: Option<ByParam>, every: u64) -> Query {
-        Query {
-            start_slot: None,
-            end_slot: None,
-            start_epoch: None,
-            end_epoch: None,
-            since: None,
-            until: None,
-            by,
-            every: Some(every),
-            bucket_epochs: None,
-            method: None,
-            partial: None,
-            cursor: None,
-            _format: None,
-        }
+        Query { by, every: Some(every), bucket_epochs: None, method: None, cursor: None, _format: None }
     }
 
     #[test]

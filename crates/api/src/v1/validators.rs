@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::{Answer, JsonOnly, ListForm, Validity};
 use super::blocks::{entity_of, limit};
 use super::cursor;
-use super::range::{Bounds, with_cursor};
+use super::range::{RangeQuery, with_cursor};
 use super::shapes::{Block, ClientParam, FormParam, client_name};
 use super::table::{Cell, Kind, Table};
 use crate::compat::number;
@@ -311,7 +311,7 @@ pub(crate) async fn blocks(
     Params(query): Params<Since>,
 ) -> Result<Answer, ApiError> {
     let index = number("index", &index)?;
-    let bounds = Bounds { start_slot: query.since_slot, ..Bounds::default() };
+    let bounds = RangeQuery { start_slot: query.since_slot, ..RangeQuery::default() };
     let since = bounds.slots(&state)?.start.unwrap_or(0);
     let set: ValidatorSet = [ValidatorIndex(index)].into_iter().collect();
     let filter = BlockFilter {
@@ -395,7 +395,7 @@ pub(crate) async fn affinity(
     _: JsonOnly,
 ) -> Result<Answer, ApiError> {
     let index = number("index", &index)?;
-    let bounds = Bounds { end_slot: until.until_slot, ..Bounds::default() };
+    let bounds = RangeQuery { end_slot: until.until_slot, ..RangeQuery::default() };
     let end = bounds.slots(&state)?.end.map_or(u64::MAX, |slot| slot.saturating_add(1));
     let filter = BlockFilter {
         slots: Some(Slot(0)..Slot(end)),
