@@ -98,12 +98,10 @@ fn rewards(folder: &Path) -> Result<(), Failure> {
 /// Blocks and states of simulated chains, and era files of them.
 fn chains(objects: &Path, eras: &Path) -> Result<(), Failure> {
     for (number, fork) in (0_u8..).zip(Fork::ALL) {
-        if !(Fork::Altair..=Fork::Fulu).contains(&fork) {
-            continue;
-        }
         let plan = ChainPlan {
             spec: spec(fork),
             fork,
+            upgrades: Vec::new(),
             validators: 16,
             seed: 7,
             signing: Signing::Unsigned,

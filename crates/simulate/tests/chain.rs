@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use consensus::containers::SignedBeaconBlock;
-use consensus::rewards::RewardLog;
+use consensus::rewards::{AttestationLog, RewardLog};
 use consensus::spec::{Fork, Network, Preset, Spec};
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, process_slots, state_transition};
 use fingerprint::Client;
 use simulate::GraffitiHabit;
-use simulate::chain::{Chain, ChainError, ChainPlan, Packers, Signing};
+use simulate::chain::{Chain, ChainError, ChainPlan, Packers, Signing, Upgrade};
 
 fn plan(fork: Fork, signing: Signing) -> ChainPlan {
     let spec = Spec { preset: Preset::MINIMAL, config: Network::Mainnet.spec().config };
     ChainPlan {
         spec,
         fork,
+        upgrades: Vec::new(),
         validators: 96,
         seed: 7,
         signing,
@@ -37,7 +38,7 @@ fn grow(plan: ChainPlan, slots: u64) -> (State, Vec<Arc<SignedBeaconBlock>>, Sta
 
 #[test]
 fn every_block_of_a_signed_chain_passes_all_checks() {
-    for fork in [Fork::Capella, Fork::Fulu] {
+    for fork in [Fork::Phase0, Fork::Capella, Fork::Fulu, Fork::Gloas] {
         let (mut state, blocks, end) = grow(plan(fork, Signing::Signed), 20);
         assert!(blocks.len() > 15, "{fork}: {} blocks", blocks.len());
         for block in &blocks {
@@ -53,22 +54,94 @@ fn every_block_of_a_signed_chain_passes_all_checks() {
 
 #[test]
 fn chains_of_every_fork_finalize_and_pay_their_proposers() {
-    for fork in [Fork::Altair, Fork::Bellatrix, Fork::Capella, Fork::Deneb, Fork::Electra, Fork::Fulu] {
+    for fork in Fork::ALL {
         let (mut state, blocks, end) = grow(plan(fork, Signing::Unsigned), 47);
+        let deposited: u64 = state.balances.iter().sum();
         assert!(end.finalized_checkpoint.epoch >= 2, "{fork}: finalized {}", end.finalized_checkpoint.epoch);
         let mut paid = 0;
         for block in &blocks {
             let mut log = RewardLog::default();
             state_transition(&mut state, block, Checks::TRUST, &mut FromScratch, &mut log)
                 .unwrap_or_else(|error| panic!("{fork}: {error}"));
-            paid += u64::from(log.attestations.iter().any(|attestation| attestation.paid > 0));
+            // In phase 0 it is paid later, at the end of the epoch.
+            let worth = |attestation: &AttestationLog| {
+                let attesters = attestation.attesters.iter();
+                attesters.map(|attester| attestation.worth.numerator(attester)).sum::<u64>()
+            };
+            paid += u64::from(log.attestations.iter().any(|attestation| worth(attestation) > 0));
+            let at_once = log.attestations.iter().map(|attestation| attestation.paid).sum::<u64>() > 0;
+            assert!(!at_once || fork > Fork::Phase0, "{fork}");
+            assert_eq!(log.sync_participants > 0, fork > Fork::Phase0, "{fork}");
         }
         assert!(paid as usize + 3 > blocks.len(), "{fork}: {paid} of {} blocks pay", blocks.len());
+        // From Capella on the balances above the most effective one are withdrawn.
+        assert!(fork >= Fork::Capella || end.balances.iter().sum::<u64>() > deposited, "{fork}");
         // Trust leaves out roots and nothing else.
         assert_eq!(state.balances, end.balances, "{fork}");
         assert_eq!(state.validators, end.validators, "{fork}");
         assert_eq!(state.current_justified_checkpoint, end.current_justified_checkpoint, "{fork}");
     }
+}
+
+#[test]
+fn a_signed_chain_crosses_all_forks() {
+    let crossing = |first: Fork, upgrades: Vec<Upgrade>, slots: u64| {
+        let plan = ChainPlan { upgrades, validators: 48, ..plan(first, Signing::Signed) };
+        let (mut state, blocks, end) = grow(plan, slots);
+        let genesis = state.clone();
+        for block in &blocks {
+            state_transition(&mut state, block, Checks::ALL, &mut FromScratch, &mut ())
+                .unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(state.fork_name(), genesis.spec().fork_at_slot(block.message.slot));
+        }
+        (genesis, blocks, end)
+    };
+    let (fork, each): (Vec<_>, Vec<_>) =
+        (1..).zip(Fork::ALL.into_iter().skip(1)).map(|(epoch, fork)| (fork, Upgrade { fork, epoch })).unzip();
+    let (genesis, blocks, end) = crossing(Fork::Phase0, each, 66);
+    assert_eq!(Some(&end.fork_name()), fork.last());
+    assert_eq!(end.finalized_checkpoint.epoch, 6);
+    let votes = |epoch: u64| {
+        let of_epoch = blocks.iter().filter(move |block| block.message.slot / 8 == epoch);
+        of_epoch.map(|block| block.message.body.attestations.len()).sum::<usize>()
+    };
+    assert!((0..8).all(|epoch| votes(epoch) > 4), "{:?}", (0..8).map(votes).collect::<Vec<_>>());
+    // The merge is the first block of Bellatrix.
+    let payload = |block: &&Arc<SignedBeaconBlock>| block.message.body.execution_payload.block_number > 0;
+    assert_eq!(blocks.iter().find(payload).map(|block| block.message.slot), Some(16));
+    assert_eq!(genesis.spec().config.fork_epoch(Fork::Deneb), 4);
+
+    // A fork that is not named begins with the one behind it; what was signed before both is worthless then.
+    let (genesis, _, end) = crossing(Fork::Altair, vec![Upgrade { fork: Fork::Capella, epoch: 2 }], 40);
+    assert_eq!(genesis.spec().config.fork_epoch(Fork::Bellatrix), 2);
+    assert_eq!(genesis.spec().config.fork_epoch(Fork::Deneb), u64::MAX);
+    assert!(end.finalized_checkpoint.epoch >= 3, "{}", end.finalized_checkpoint.epoch);
+}
+
+#[test]
+fn payloads_of_gloas_come_or_do_not_come() {
+    let plan = ChainPlan { missed_permille: 200, ..plan(Fork::Gloas, Signing::Unsigned) };
+    let (mut state, blocks, _) = grow(plan, 60);
+    let (mut came, mut absent, mut late_votes) = (0, 0, 0);
+    for pair in blocks.windows(2) {
+        let [block, next] = pair else { continue };
+        state_transition(&mut state, block, Checks::ROOTS, &mut FromScratch, &mut ()).unwrap();
+        let hash = block.message.body.signed_execution_payload_bid.message.block_hash;
+        let body = &next.message.body;
+        let upon = body.signed_execution_payload_bid.message.parent_block_hash == hash;
+        came += u64::from(upon);
+        absent += u64::from(!upon);
+        // The committee of the slot before says so, where that slot has a block.
+        let about: Vec<_> = body.payload_attestations.iter().collect();
+        let follows = block.message.slot + 1 == next.message.slot;
+        assert_eq!(!about.is_empty(), follows, "slot {}", next.message.slot);
+        if let Some(most) = about.iter().max_by_key(|vote| vote.aggregation_bits.count()) {
+            assert_eq!(most.data.payload_present, upon);
+        }
+        late_votes += body.attestations.iter().filter(|vote| vote.data.index == 1).count();
+    }
+    assert!(came > 25 && absent > 3, "{came} came, {absent} did not");
+    assert!(late_votes > 0, "votes for the block of an earlier slot say whether its payload came");
 }
 
 #[test]
@@ -82,8 +155,27 @@ fn the_same_plan_makes_the_same_chain_and_another_seed_another() {
 
 #[test]
 fn plans_that_can_t_be_carried_out_are_refused() {
-    let refused = Chain::new(plan(Fork::Phase0, Signing::Unsigned)).map(|_| ());
-    assert_eq!(refused, Err(ChainError::Fork(Fork::Phase0)));
+    let refused = |upgrades: &[&str]| {
+        let upgrades = upgrades.iter().map(|text| text.parse().unwrap()).collect();
+        let plan = ChainPlan { upgrades, ..plan(Fork::Capella, Signing::Unsigned) };
+        Chain::new(plan).map(|_| ()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused(&["bellatrix=3"]),
+        "bellatrix can't begin with epoch 3: the chain has it, or a later one, before"
+    );
+    assert_eq!(refused(&["deneb=0"]), "deneb can't begin with epoch 0: the chain begins with another one");
+    assert_eq!(
+        refused(&["deneb=4", "electra=3"]),
+        "electra can't begin with epoch 3: an earlier fork begins after it"
+    );
+    assert_eq!(
+        refused(&["deneb=18446744073709551615"]),
+        "deneb can't begin with epoch 18446744073709551615: no chain comes to that epoch"
+    );
+    for bad in ["deneb", "deneb=", "deneb=-1", "osaka=3"] {
+        assert!(bad.parse::<Upgrade>().is_err(), "{bad}");
+    }
     let few = ChainPlan { validators: 7, ..plan(Fork::Electra, Signing::Unsigned) };
     assert_eq!(Chain::new(few).map(|_| ()), Err(ChainError::Validators { found: 7, slots: 8 }));
 }

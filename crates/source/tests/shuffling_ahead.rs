@@ -15,6 +15,7 @@ fn prepared_shufflings_are_used() {
     let plan = ChainPlan {
         spec,
         fork: Fork::Electra,
+        upgrades: Vec::new(),
         validators: 64,
         seed: 5,
         signing: Signing::Unsigned,

@@ -41,6 +41,7 @@ fn simulated(fork: Fork) -> Simulated {
     let plan = ChainPlan {
         spec,
         fork,
+        upgrades: Vec::new(),
         validators: 32,
         seed: 5,
         signing: Signing::Unsigned,
@@ -105,7 +106,7 @@ impl Simulated {
 
 #[tokio::test]
 async fn a_chain_goes_from_a_node_into_a_recording_and_an_era_file() {
-    for fork in [Fork::Altair, Fork::Bellatrix, Fork::Capella, Fork::Deneb, Fork::Electra, Fork::Fulu] {
+    for fork in Fork::ALL {
         let chain = simulated(fork);
         let node = FakeNode::honest(&chain.answers()).await;
         let pacing = Arc::new(TestPacing::default());

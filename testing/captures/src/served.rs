@@ -46,6 +46,7 @@ impl ServedChain {
         let plan = ChainPlan {
             spec: Spec { preset: Preset::MINIMAL, config },
             fork,
+            upgrades: Vec::new(),
             validators: 32,
             seed: 5,
             signing: Signing::Unsigned,

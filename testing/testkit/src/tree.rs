@@ -88,6 +88,7 @@ impl Tree {
         let chain_plan = ChainPlan {
             spec,
             fork: plan.fork,
+            upgrades: Vec::new(),
             validators: plan.validators,
             seed: plan.seed,
             signing: Signing::Unsigned,

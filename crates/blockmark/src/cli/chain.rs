@@ -24,6 +24,17 @@ pub(crate) struct RewardsArgs {
 
 /// `blockmark simulate`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "A chain may cross forks. A fork that is between two and not named begins with the later of them.\n\n\
+                        Attestations of phase0 blocks are paid at the end of the epoch; \"blockmark rewards\" shows \
+                        what each is worth, as it does for real chains. From gloas on payloads come apart from their \
+                        blocks and are not in the recording: a block has the bid of its proposer, and the next bid \
+                        says whether the payload came.\n\n\
+                        Examples:\n  blockmark simulate --validators 1000 --slots 128 --out chain --preset minimal\n  \
+                        blockmark simulate --validators 1000 --slots 96 --out forks --preset minimal --signed \
+                        --fork phase0 \\\n      --fork-at altair=2 --fork-at capella=4 --fork-at electra=8\n  \
+                        blockmark debug replay forks"
+)]
 pub(crate) struct SimulateArgs {
     /// Active validators.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
@@ -37,17 +48,19 @@ pub(crate) struct SimulateArgs {
     /// Seed of everything random; the same seed makes the same chain.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// The fork of the whole chain: altair to fulu. Not phase0, whose attestations are packed and paid by other rules,
-    /// and not gloas, whose payloads come apart from their blocks and are not in recordings.
+    /// The fork that the chain begins with: phase0, altair, bellatrix, capella, deneb, electra, fulu or gloas.
     #[arg(long, default_value = "electra", value_name = "FORK")]
     pub(crate) fork: consensus::spec::Fork,
+    /// A later fork and the epoch that it begins with, such as capella=4 (repeatable, in order).
+    #[arg(long, value_name = "FORK=EPOCH")]
+    pub(crate) fork_at: Vec<simulate::chain::Upgrade>,
     /// The preset: mainnet, minimal or gnosis.
     #[arg(long, default_value = "mainnet", value_name = "NAME")]
     pub(crate) preset: String,
     /// Make valid signatures.
     #[arg(long)]
     pub(crate) signed: bool,
-    /// Slots without a block, in thousandths.
+    /// Slots without a block, in thousandths. From gloas on as many blocks are without payload.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=999))]
     pub(crate) missed_permille: u16,
     /// How files are compressed: none, gz, zst or snappy.

@@ -11,13 +11,13 @@ use fingerprint::Client;
 use pipeline::Progress as _;
 use serde_json::json;
 use simulate::GraffitiHabit;
-use simulate::chain::{Chain, ChainPlan, Packers, Signing};
+use simulate::chain::{Chain, ChainError, ChainPlan, Packers, Signing};
 use source::chain::{ChainBlock, Genesis};
 use source::recording::{Identity, RecordingWriter};
 
 use super::Context;
 use crate::cli::SimulateArgs;
-use crate::failure::{Outcome, usage};
+use crate::failure::{Outcome, quoted, usage};
 use crate::output::progress::Shown;
 use crate::output::say;
 
@@ -62,6 +62,7 @@ pub(super) fn plan(args: &SimulateArgs) -> Result<ChainPlan> {
     Ok(ChainPlan {
         spec: Spec { preset, config },
         fork: args.fork,
+        upgrades: args.fork_at.clone(),
         validators: args.validators,
         seed: args.seed,
         signing: if args.signed { Signing::Signed } else { Signing::Unsigned },
@@ -71,9 +72,27 @@ pub(super) fn plan(args: &SimulateArgs) -> Result<ChainPlan> {
     })
 }
 
+/// What to ask for instead of a plan that can't be carried out.
+fn refused(error: ChainError, args: &SimulateArgs) -> anyhow::Error {
+    let words = |validators: u64, more: &str| {
+        let (slots, out, preset) = (args.slots, quoted(args.out.display()), quoted(&args.preset));
+        format!(
+            "blockmark simulate --validators {validators} --slots {slots} --out {out} --preset {preset}{more}"
+        )
+    };
+    match &error {
+        ChainError::Upgrade { .. } => {
+            let validators = u64::from(args.validators);
+            usage(&error, words(validators, " --fork altair --fork-at bellatrix=2 --fork-at capella=4"))
+        }
+        ChainError::Validators { slots, .. } => usage(&error, words(*slots, "")),
+        ChainError::Transition(_) => error.into(),
+    }
+}
+
 /// Makes the chain.
 pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
-    let mut chain = Chain::new(plan(args)?)?;
+    let mut chain = Chain::new(plan(args)?).map_err(|error| refused(error, args))?;
     if let Some(path) = &args.mix {
         let graffiti = GraffitiHabit::Signed { share: f64::from(args.signed_permille) / 1_000.0 };
         chain = chain.packed_by(Packers { mix: mix(path)?, graffiti });
@@ -89,12 +108,13 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     let identity = Identity { config: &config, genesis };
     let writer = RecordingWriter::open(&args.out, identity, args.compression)?;
     writer.note_origin(&format!(
-        "blockmark simulate --validators {} --slots {} --seed {} --fork {} --preset {} --missed-permille {} \
+        "blockmark simulate --validators {} --slots {} --seed {} --fork {}{} --preset {} --missed-permille {} \
          --payload-bytes {}{}{}",
         args.validators,
         args.slots,
         args.seed,
         args.fork,
+        args.fork_at.iter().map(|upgrade| format!(" --fork-at {upgrade}")).collect::<String>(),
         args.preset,
         args.missed_permille,
         args.payload_bytes,
@@ -116,7 +136,7 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
                     let line = json!({ "slot": slot, "packer": client.name() });
                     packers.push_str(&format!("{line}\n"));
                 }
-                writer.write_block(&ChainBlock { fork: args.fork, block })?;
+                writer.write_block(&ChainBlock { fork: chain.state().fork_name(), block })?;
                 blocks += 1;
             }
             None => writer.note_empty(Slot(slot))?,

@@ -3,24 +3,21 @@
 use std::sync::Arc;
 
 use consensus::Root;
-use consensus::block::{expected_withdrawals, process_block};
+use consensus::block::process_block;
 use consensus::containers::{
     Attestation, BeaconBlock, BeaconBlockBody, ExecutionPayload, SignedBeaconBlock, SyncAggregate,
 };
 use consensus::spec::{DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO, DOMAIN_SYNC_COMMITTEE, Fork};
-use consensus::ssz::{Bits, ByteList, Ssz, Uint256, merkle};
+use consensus::ssz::{Bits, Ssz};
 use consensus::state::{State, compute_signing_root};
 use consensus::transition::{Checks, StateRoots, TransitionError};
 use rand::Rng;
 
 use super::keys::{Signing, sign};
-use super::{ChainError, ChainPlan};
+use super::{ChainError, ChainPlan, payload};
 
 /// Of a thousand members of the sync committee, how many do not vote.
 const SYNC_ABSENT: u16 = 10;
-
-/// Bytes of a simulated transaction.
-const TRANSACTION_BYTES: usize = 512;
 
 /// Makes the block of the state's slot and applies it.
 pub(super) fn propose(
@@ -31,31 +28,36 @@ pub(super) fn propose(
     roots: &mut dyn StateRoots,
 ) -> Result<Arc<SignedBeaconBlock>, ChainError> {
     let slot = state.slot;
-    let shape = plan.spec.shape(plan.fork);
+    let fork = state.fork_name();
+    let shape = plan.spec.shape(fork);
+    let parent_root = Root(state.latest_block_header.hash_tree_root(&shape));
     let proposer = state.proposer_index()?;
     let signer = u32::try_from(proposer).unwrap_or_default();
     let epoch = state.current_epoch();
     let randao_domain = state.domain(DOMAIN_RANDAO, epoch);
-    let body = BeaconBlockBody {
+    let mut body = BeaconBlockBody {
         randao_reveal: randao(plan, slot, signer, || compute_signing_root(&epoch, randao_domain, &shape)),
         eth1_data: state.eth1_data.clone(),
         graffiti,
         attestations: attestations.into(),
-        sync_aggregate: sync_aggregate(plan, state)?,
-        execution_payload: if plan.fork >= Fork::Bellatrix {
-            payload(plan, state)?
+        sync_aggregate: if fork >= Fork::Altair {
+            sync_aggregate(plan, state)?
+        } else {
+            SyncAggregate::default()
+        },
+        execution_payload: if (Fork::Bellatrix..Fork::Gloas).contains(&fork) {
+            payload::payload(plan, state)?
         } else {
             ExecutionPayload::default()
         },
         ..BeaconBlockBody::default()
     };
-    let message = BeaconBlock {
-        slot,
-        proposer_index: proposer,
-        parent_root: Root(state.latest_block_header.hash_tree_root(&shape)),
-        state_root: Root::default(),
-        body,
-    };
+    if fork >= Fork::Gloas {
+        body.signed_execution_payload_bid = payload::bid(plan, state, parent_root)?;
+        body.payload_attestations = payload::votes(plan, state, parent_root)?.into();
+    }
+    let message =
+        BeaconBlock { slot, proposer_index: proposer, parent_root, state_root: Root::default(), body };
     let mut block = Arc::new(SignedBeaconBlock { message, ..SignedBeaconBlock::default() });
     process_block(state, &block, Checks::ROOTS, &mut ())?;
     let state_root = roots.state_root(state)?;
@@ -83,7 +85,7 @@ fn randao(
 }
 
 fn sync_aggregate(plan: &ChainPlan, state: &mut State) -> Result<SyncAggregate, TransitionError> {
-    let shape = plan.spec.shape(plan.fork);
+    let shape = plan.spec.shape(state.fork_name());
     let slot = state.slot;
     let before = slot.saturating_sub(1);
     let members = state.sync_members()?;
@@ -100,39 +102,4 @@ fn sync_aggregate(plan: &ChainPlan, state: &mut State) -> Result<SyncAggregate, 
     let domain = state.domain(DOMAIN_SYNC_COMMITTEE, plan.spec.epoch_at(before));
     let signature = sign(plan.signing, present.into_iter(), || compute_signing_root(&root, domain, &shape));
     Ok(SyncAggregate { sync_committee_bits: bits, sync_committee_signature: signature })
-}
-
-fn payload(plan: &ChainPlan, state: &State) -> Result<ExecutionPayload, TransitionError> {
-    let slot = state.slot;
-    let header = &state.latest_execution_payload_header;
-    let mut random = plan.random(slot, 6);
-    let mut transactions = Vec::new();
-    let mut left = plan.payload_bytes;
-    while left > 0 {
-        let mut bytes = vec![0; left.min(TRANSACTION_BYTES)];
-        random.fill(bytes.as_mut_slice());
-        left -= bytes.len();
-        transactions.push(ByteList::new(bytes));
-    }
-    let mut seed = header.block_hash.0.to_vec();
-    seed.extend_from_slice(&slot.to_le_bytes());
-    let mut base_fee = [0; 32];
-    base_fee[0] = 7;
-    let seconds = plan.spec.config.slot_duration_ms / 1_000;
-    Ok(ExecutionPayload {
-        parent_hash: header.block_hash,
-        prev_randao: state.randao_mix(state.current_epoch())?,
-        block_number: header.block_number.saturating_add(1),
-        gas_limit: 45_000_000,
-        timestamp: plan.genesis_time.saturating_add(slot.saturating_mul(seconds)),
-        base_fee_per_gas: Uint256(base_fee),
-        block_hash: Root(merkle::hash(&seed)),
-        transactions: transactions.into(),
-        withdrawals: if plan.fork >= Fork::Capella {
-            expected_withdrawals(state)?.withdrawals.into()
-        } else {
-            Vec::new().into()
-        },
-        ..ExecutionPayload::default()
-    })
 }

@@ -4,11 +4,16 @@
 //! protocol has it since Electra, all committees of a slot together. Blocks are valid by every rule of the beacon
 //! chain; with [`Signing::Signed`] their signatures are too. Payloads chain to each other and carry random bytes as
 //! transactions: no execution client would take them. Keys are consecutive numbers and protect nothing.
+//!
+//! A chain may begin with any fork and go on to later ones. Where a payload comes apart from its block, from Gloas on,
+//! there is only the proposer's bid for it: the next bid says whether it came.
 
 mod block;
 mod genesis;
 mod keys;
 mod packers;
+mod payload;
+mod schedule;
 mod votes;
 
 use std::sync::Arc;
@@ -24,22 +29,26 @@ pub use keys::{Keys, Signing};
 
 pub use packers::Packers;
 
+pub use schedule::{ParseUpgradeError, Upgrade};
+
 use votes::{Choices, Pool};
 
 /// What a chain is made of. The same plan makes the same chain.
 #[derive(Clone, Debug)]
 pub struct ChainPlan {
-    /// The network's values; its fork schedule is replaced: `fork` holds from genesis on.
+    /// The network's values; its fork schedule is replaced by that of `fork` and `upgrades`.
     pub spec: Spec,
-    /// The fork of the whole chain, Altair to Fulu.
+    /// The fork that the chain begins with.
     pub fork: Fork,
+    /// The forks that begin later, in order. One that is between two and not named begins with the later of them.
+    pub upgrades: Vec<Upgrade>,
     /// Active validators.
     pub validators: u32,
     /// Seed of everything random.
     pub seed: u64,
     /// Whether signatures are made.
     pub signing: Signing,
-    /// Slots without a block, in thousandths.
+    /// Slots without a block, in thousandths; from Gloas on as many blocks are without payload.
     pub missed_permille: u16,
     /// Random bytes of transactions in each payload.
     pub payload_bytes: usize,
@@ -50,9 +59,14 @@ pub struct ChainPlan {
 /// A plan that can't be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
-    /// The fork is not simulated.
-    #[error("chains are simulated for altair to fulu, not for {0}")]
-    Fork(Fork),
+    /// A fork can't begin when it is to.
+    #[error("{} can't begin with epoch {}: {reason}", upgrade.fork, upgrade.epoch)]
+    Upgrade {
+        /// The fork and its first epoch.
+        upgrade: Upgrade,
+        /// Why not.
+        reason: &'static str,
+    },
     /// Too few validators for committees in every slot.
     #[error("{found} validators are too few: each of the {slots} slots of an epoch needs at least one")]
     Validators {
@@ -76,19 +90,14 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Makes the genesis state. For a million validators this takes seconds, for their keys.
+    /// Makes the genesis state. For a million validators this takes seconds, for their keys. An error where the plan
+    /// can't be carried out.
     pub fn new(mut plan: ChainPlan) -> Result<Self, ChainError> {
-        if !(Fork::Altair..=Fork::Fulu).contains(&plan.fork) {
-            return Err(ChainError::Fork(plan.fork));
-        }
         let slots = plan.spec.preset.slots_per_epoch;
         if u64::from(plan.validators) < slots {
             return Err(ChainError::Validators { found: plan.validators, slots });
         }
-        for fork in Fork::ALL {
-            let epoch = if fork <= plan.fork { 0 } else { consensus::spec::FAR_FUTURE_EPOCH };
-            plan.spec.config.set_fork_epoch(fork, epoch);
-        }
+        plan.schedule_forks()?;
         let keys = Keys::new(plan.validators);
         let state = genesis::genesis_state(&plan, &keys)?;
         Ok(Self { plan, state, pool: Pool::default(), packers: None })

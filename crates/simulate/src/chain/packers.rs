@@ -6,7 +6,8 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use consensus::spec::Preset;
+use consensus::spec::{Fork, Preset};
+use consensus::state::State;
 use fingerprint::Client;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -33,44 +34,46 @@ impl Packers {
     }
 }
 
-/// The places of the aggregates that a client would put into its block, in its order.
-pub(super) fn pack(
-    client: Client,
-    pool: &[Aggregate],
-    included: &Included,
-    block_slot: u64,
-    preset: &Preset,
-    limit: usize,
-    random: &mut ChaCha8Rng,
-) -> Vec<usize> {
-    let view = View { pool, included, block_slot, preset };
-    let mut order = match client {
-        Client::Lighthouse => view.greedy(limit),
-        Client::Prysm => view.by_first_sight(|place| view.worth(place)),
-        Client::Teku => view.newest_first(limit, random),
-        Client::Nimbus => view.hashed(limit, random),
-        Client::Lodestar => view.by_first_sight(|place| view.unseen(place) * 1_000 / view.distance(place)),
-        Client::Grandine => view.oldest_first(limit),
-        Client::Other => {
-            let mut order: Vec<usize> = (0..pool.len()).collect();
-            order.shuffle(random);
-            order
-        }
-    };
-    order.truncate(limit);
-    order
-}
-
 /// What a proposer sees.
-struct View<'a> {
+pub(super) struct View<'a> {
     pool: &'a [Aggregate],
     included: &'a Included,
     block_slot: u64,
+    fork: Fork,
     preset: &'a Preset,
 }
 
 /// Votes that the block in the making has, by slot and validator.
 type Covered = HashSet<(u64, u32)>;
+
+impl<'a> View<'a> {
+    /// What the proposer of the state's slot sees.
+    pub(super) fn new(state: &'a State, pool: &'a [Aggregate], included: &'a Included) -> Self {
+        let preset = &state.spec().preset;
+        Self { pool, included, block_slot: state.slot, fork: state.fork_name(), preset }
+    }
+
+    /// The places of the aggregates that a client would put into its block, in its order.
+    pub(super) fn pack(&self, client: Client, limit: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut order = match client {
+            Client::Lighthouse => self.greedy(limit),
+            Client::Prysm => self.by_first_sight(|place| self.worth(place)),
+            Client::Teku => self.newest_first(limit, random),
+            Client::Nimbus => self.hashed(limit, random),
+            Client::Lodestar => {
+                self.by_first_sight(|place| self.unseen(place) * 1_000 / self.distance(place))
+            }
+            Client::Grandine => self.oldest_first(limit),
+            Client::Other => {
+                let mut order: Vec<usize> = (0..self.pool.len()).collect();
+                order.shuffle(random);
+                order
+            }
+        };
+        order.truncate(limit);
+        order
+    }
+}
 
 impl View<'_> {
     fn slot(&self, place: usize) -> u64 {
@@ -91,8 +94,11 @@ impl View<'_> {
         })
     }
 
-    /// The weight of the flags that one vote of an aggregate brings.
+    /// The weight of the flags that one vote of an aggregate brings. In phase 0 one vote is worth as much as another.
     fn weight(&self, place: usize) -> u64 {
+        if self.fork == Fork::Phase0 {
+            return 1;
+        }
         let right_head = self.pool.get(place).is_some_and(|aggregate| aggregate.right_head);
         match self.distance(place) {
             1 if right_head => 54,

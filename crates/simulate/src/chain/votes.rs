@@ -12,7 +12,8 @@ use fingerprint::Client;
 use rand::Rng;
 
 use super::keys::sign;
-use super::{ChainPlan, packers};
+use super::packers::View;
+use super::{ChainPlan, payload};
 
 /// How validators vote, of a thousand.
 struct Habits {
@@ -42,6 +43,29 @@ pub(super) struct Aggregate {
     pub(super) members: Vec<u32>,
     /// Whether it votes for the head of its slot.
     pub(super) right_head: bool,
+    /// The fork that held when it was made.
+    fork: Fork,
+    /// The domain that it is signed in.
+    domain: Root,
+}
+
+impl Aggregate {
+    /// Whether a block on the state may have it: not too old, in the form of the state's fork, and with a signature
+    /// that the state takes as one. Two forks that begin with one epoch make all earlier signatures worthless.
+    fn fits(&self, state: &State, oldest: u64) -> bool {
+        let data = &self.attestation.data;
+        data.slot >= oldest
+            && (self.fork >= Fork::Electra) == (state.fork_name() >= Fork::Electra)
+            && self.domain == state.domain(DOMAIN_BEACON_ATTESTER, data.target.epoch)
+    }
+}
+
+/// A block that was the head.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    root: Root,
+    /// Whether its payload came, from Gloas on.
+    payload_came: bool,
 }
 
 /// Votes that no block has included.
@@ -49,7 +73,7 @@ pub(super) struct Aggregate {
 pub(super) struct Pool {
     waiting: VecDeque<Aggregate>,
     /// The head of the slot before, and of the one before that.
-    heads: [Root; 2],
+    heads: [Head; 2],
     /// By slot of the vote, validators whose vote is in a block. Kept for chains with packers only.
     included: Included,
 }
@@ -91,7 +115,7 @@ impl Pool {
         } else {
             slot.saturating_sub(spec.preset.slots_per_epoch)
         };
-        self.waiting.retain(|aggregate| aggregate.attestation.data.slot >= oldest);
+        self.waiting.retain(|aggregate| aggregate.fits(state, oldest));
         let limit = if state.fork_name() >= Fork::Electra {
             spec.preset.max_attestations_electra
         } else {
@@ -102,8 +126,8 @@ impl Pool {
         if let Some(client) = packer {
             self.included = self.included.split_off(&oldest);
             let mut random = plan.random(slot, 7);
-            let spec = &plan.spec.preset;
-            let order = packers::pack(client, &due, &self.included, slot, spec, limit as usize, &mut random);
+            let view = View::new(state, &due, &self.included);
+            let order = view.pack(client, limit as usize, &mut random);
             for aggregate in order.iter().filter_map(|place| due.get(*place)) {
                 let included = self.included.entry(aggregate.attestation.data.slot).or_default();
                 included.extend(aggregate.members.iter().copied());
@@ -136,15 +160,19 @@ impl Pool {
         choices: Choices,
     ) -> Result<(), TransitionError> {
         let slot = state.slot;
-        let shape = plan.spec.shape(plan.fork);
-        let head = Root(latest_header(state, roots)?.hash_tree_root(&shape));
-        if self.heads[0] != head {
-            self.heads = [head, self.heads[0]];
+        let fork = state.fork_name();
+        let shape = plan.spec.shape(fork);
+        let root = Root(latest_header(state, roots)?.hash_tree_root(&shape));
+        if self.heads[0].root != root {
+            self.heads = [Head { root, payload_came: payload::came(plan, state) }, self.heads[0]];
         }
+        let [head, before] = self.heads;
+        // A vote for a block of its own slot can't know of the payload.
+        let fresh = state.latest_block_header.slot == slot;
         let epoch = state.current_epoch();
         let start = plan.spec.start_slot(epoch);
         let target =
-            Checkpoint { epoch, root: if start == slot { head } else { state.block_root_at_slot(start)? } };
+            Checkpoint { epoch, root: if start == slot { root } else { state.block_root_at_slot(start)? } };
         let source = state.current_justified_checkpoint.clone();
         let data = |root, index| AttestationData {
             slot,
@@ -164,7 +192,8 @@ impl Pool {
         let mut repeat = plan.random(slot, 3);
         for kind in kinds {
             let right_head = kind != Group::WrongHead;
-            let root = if right_head { head } else { self.heads[1] };
+            let voted = if right_head { head } else { before };
+            let payload = fork >= Fork::Gloas && voted.payload_came && !(right_head && fresh);
             let due = slot + 1 + if let Group::Late(by) = kind { by as u64 + 1 } else { 0 };
             let takes = |group: &Option<Group>, repeat: &mut rand_chacha::ChaCha8Rng| match group {
                 Some(group) if *group == kind => true,
@@ -176,7 +205,7 @@ impl Pool {
                 .map(|committee| committee.iter().map(|group| takes(group, &mut repeat)).collect())
                 .collect();
             // Before Electra each committee has an aggregate of its own.
-            let runs: Vec<std::ops::Range<usize>> = if plan.fork >= Fork::Electra {
+            let runs: Vec<std::ops::Range<usize>> = if fork >= Fork::Electra {
                 std::iter::once(0..committees.len()).collect()
             } else {
                 (0..committees.len()).map(|committee| committee..committee + 1).collect()
@@ -200,23 +229,21 @@ impl Pool {
                 if members.is_empty() {
                     continue;
                 }
-                let index = if plan.fork >= Fork::Electra { 0 } else { run.start as u64 };
-                let data = data(root, index);
+                let index = if fork >= Fork::Electra { u64::from(payload) } else { run.start as u64 };
+                let data = data(voted.root, index);
                 let message = || compute_signing_root(&data, domain, &shape);
                 let signature = sign(plan.signing, members.iter().copied(), message);
                 self.waiting.push_back(Aggregate {
                     due,
                     members,
                     right_head,
+                    fork,
+                    domain,
                     attestation: Attestation {
                         aggregation_bits: bits.into_iter().collect(),
                         data,
                         signature,
-                        committee_bits: if plan.fork >= Fork::Electra {
-                            committee_bits
-                        } else {
-                            Bits::default()
-                        },
+                        committee_bits: if fork >= Fork::Electra { committee_bits } else { Bits::default() },
                     },
                 });
             }
@@ -237,7 +264,7 @@ impl Pool {
             Choices::Many => LIVELY,
         };
         let mut random = plan.random(slot, 2);
-        let wrong_head = self.heads[1] != Root::default();
+        let wrong_head = self.heads[1].root != Root::default();
         let mut one = |_: &u32| {
             let mut ticket = random.random_range(0..1_000_u16);
             let mut wins = |share: u16| {

@@ -97,6 +97,7 @@ pub(super) fn simulated(validators: u32, slots: u64, print: Print<'_>) -> Result
     let plan = ChainPlan {
         spec: Network::Mainnet.spec(),
         fork: Fork::Electra,
+        upgrades: Vec::new(),
         validators,
         seed: 1,
         signing: Signing::Unsigned,
