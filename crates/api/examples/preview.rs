@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use api::{AppState, ChainClock, Entities, PrivateAccess, Settings, router};
 use consensus::{Root, Slot, ValidatorIndex};
-use fingerprint::Classification;
+use fingerprint::score::Slicing;
 use fingerprint::{
-    Client, DataOrigin, FeatureSet, Model, ModelOrigin, ModelScores, Thresholds, TrainingOptions,
-    TrainingRow, TrainingSet, cross_validate,
+    Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions,
+    TrainingRow, TrainingSet, examine,
 };
 use store::{BlockRow, CanonicalState, Gap, GapCause, GapNote, OpenMode, RootOrigin, Store};
 
@@ -77,11 +77,11 @@ fn model(random: &mut Random) -> Model {
         note: ModelOrigin { trained_on: DataOrigin::GENERATED, evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
-    let scores = cross_validate(&set, &options, 5).expect("the made-up rows can be divided");
-    let scores = ModelScores { balanced_accuracy: scores.fold_scores, confusion: Some(scores.confusion) };
+    let slicings = Slicing::of(&set, Some(32));
+    let scores = examine(&set, &options, 5, &slicings).expect("the made-up rows can be divided");
     Model::train(&set, options)
         .expect("the made-up rows can be trained on")
-        .with_scores(scores, DataOrigin::GENERATED)
+        .with_scores(scores.into(), DataOrigin::GENERATED)
 }
 
 /// The client of a place between 0 and 1.

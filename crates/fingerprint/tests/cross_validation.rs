@@ -5,7 +5,9 @@ mod recorded;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fingerprint::score::{FeatureChoice, SearchError, SearchOptions, cross_validate, search};
+use fingerprint::score::{
+    FeatureChoice, SearchError, SearchOptions, SliceBy, Slicing, cross_validate, examine, search,
+};
 use fingerprint::{Client, ClientSet, FeatureSet, TrainingOptions, TrainingSet};
 use recorded::{close, json, numbers, strings};
 
@@ -27,6 +29,27 @@ fn scores_as_recorded() {
         }
         assert_eq!(scores.confusion.total(), recorded["training_labels"].as_array().unwrap().len() as u64);
     }
+}
+
+#[test]
+fn an_examination_scores_as_a_cross_validation_and_tells_how_probabilities_fared() {
+    let all = blocks::training_set(FeatureSet::everything());
+    let Some(set) = all else { return };
+    let options = TrainingOptions { features: FeatureSet::default_four(), ..TrainingOptions::default() };
+    let slicings = Slicing::of(&set, Some(32));
+    let (scores, reliability) = examine(&set, &options, 5, &slicings).unwrap();
+    assert_eq!(scores, cross_validate(&set, &options, 5).unwrap());
+    assert_eq!(reliability.blocks(), scores.confusion.total());
+    assert_eq!(reliability.right(), scores.confusion.correct());
+    let all_named = reliability.abstention_at(0.0);
+    assert_eq!((all_named.named, all_named.right), (reliability.blocks(), reliability.right()));
+    for by in [SliceBy::Attestations, SliceBy::PlaceInEpoch, SliceBy::MissedBefore] {
+        let parts = reliability.slices().iter().filter(|slice| slice.by == by);
+        assert_eq!(parts.map(|slice| slice.blocks).sum::<u64>(), reliability.blocks(), "{by:?}");
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let again = pool.install(|| examine(&set, &options, 5, &slicings).unwrap());
+    assert_eq!(again, (scores, reliability));
 }
 
 fn options(features: FeatureChoice, group_size: usize) -> SearchOptions {

@@ -20,6 +20,7 @@ pub mod features;
 mod inputs;
 pub mod label;
 pub mod models;
+mod parts;
 pub mod plot;
 pub mod progress;
 mod rows;

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use fingerprint::classifier::{
     Model, ModelError, ModelInfo, ModelOrigin, ModelScores, TrainError, TrainingOptions,
 };
-use fingerprint::score::{CvError, cross_validate};
+use fingerprint::score::{CvError, examine};
 use serde::Serialize;
 
 use crate::atomic;
 use crate::bad_input::BadInput;
+use crate::parts::slicings;
 use crate::progress::Progress;
 use crate::training_store::{TrainingStoreError, WantedFeatures, read_training_set};
 
@@ -80,17 +81,22 @@ pub fn train(
     mut options: TrainOptions,
     progress: &dyn Progress,
 ) -> Result<TrainReport, TrainingError> {
-    let loaded = read_training_set(data, WantedFeatures::Only(&options.training.features), progress)?;
+    let wanted = match options.folds {
+        Some(_) => WantedFeatures::Tested(&options.training.features),
+        None => WantedFeatures::Only(&options.training.features),
+    };
+    let loaded = read_training_set(data, wanted, progress)?;
     options.training.note = ModelOrigin { trained_on: loaded.origin.clone(), evaluated_on: Vec::new() };
     let scores = match options.folds {
         None => None,
         Some(folds) => {
             progress.start("Cross-validating", Some(folds as u64), "folds");
-            let scores = cross_validate(&loaded.set, &options.training, folds)
+            let slicings = slicings(&loaded.set, &loaded.origin);
+            let (scores, reliability) = examine(&loaded.set, &options.training, folds, &slicings)
                 .map_err(|source| TrainingError::CrossValidate { path: data.to_owned(), source })?;
             progress.advance(folds as u64);
             progress.finish(&format!("Balanced accuracy {:.3} on average.", scores.mean()));
-            Some(ModelScores { balanced_accuracy: scores.fold_scores, confusion: Some(scores.confusion) })
+            Some(ModelScores::from((scores, reliability)))
         }
     };
     progress.start("Training", None, "rows");

@@ -1,9 +1,10 @@
 //! A made-up chain in the database: clients, orphans, missed slots and gaps that tests know.
 
 use consensus::{Root, Slot, ValidatorIndex};
+use fingerprint::score::Slicing;
 use fingerprint::{
-    Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, ModelScores, Thresholds,
-    TrainingOptions, TrainingRow, TrainingSet, cross_validate,
+    Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions,
+    TrainingRow, TrainingSet, examine,
 };
 use store::{BlockRow, CanonicalState, RootOrigin, Store};
 
@@ -22,9 +23,8 @@ pub fn small_model(trained_on: DataOrigin) -> Model {
     }
     let note = ModelOrigin { trained_on: trained_on.clone(), evaluated_on: Vec::new() };
     let options = TrainingOptions { features, note, ..TrainingOptions::default() };
-    let scores = cross_validate(&set, &options, 5).unwrap();
-    let scores = ModelScores { balanced_accuracy: scores.fold_scores, confusion: Some(scores.confusion) };
-    Model::train(&set, options).unwrap().with_scores(scores, trained_on)
+    let scores = examine(&set, &options, 5, &Slicing::of(&set, Some(32))).unwrap();
+    Model::train(&set, options).unwrap().with_scores(scores.into(), trained_on)
 }
 
 /// The root of the block of a slot.

@@ -10,8 +10,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use api::Settings;
 use fingerprint::classifier::{DataOrigin, Method, Model, ModelOrigin, TrainingOptions};
+use fingerprint::score::Slicing;
 use fingerprint::training::TrainingRow;
-use fingerprint::{ClientSet, FeatureScratch, FeatureSet, GraffitiRules, RuleSet, TrainingSet};
+use fingerprint::{ClientSet, FeatureScratch, FeatureSet, GraffitiRules, RuleSet, TrainingSet, examine};
 use pipeline::{ClientCounts, Evidence, judge, register_model};
 use store::OpenMode;
 
@@ -144,14 +145,24 @@ fn origin() -> DataOrigin {
     DataOrigin { about, ..DataOrigin::default() }
 }
 
-/// A model of labelled blocks. Blocks whose features can't be counted, such as those without attestations, are left out.
+/// Slots of an epoch: both recordings have the minimal preset.
+const SLOTS_PER_EPOCH: u64 = 8;
+/// Parts of the cross-validation that tells how good the model is.
+const FOLDS: usize = 5;
+
+/// A model of labelled blocks, with what a cross-validation says of it. Blocks whose features can't be counted, such as those without attestations, are left out.
 fn train(blocks: &[Labelled<'_>]) -> Result<Model> {
-    let features = FeatureSet::default_four();
-    let mut set = TrainingSet::new(features.clone());
+    // Beside what the model looks at, what its test results are divided by.
+    let columns = FeatureSet::from_names(FeatureSet::default_four().names().chain([
+        "num_attestations",
+        "norm_reward",
+        "norm_reward_per_slot",
+    ]))?;
+    let mut set = TrainingSet::new(columns.clone());
     let mut scratch = FeatureScratch::default();
     for (block, label) in blocks {
-        let mut row = Vec::with_capacity(features.len());
-        if features.compute_with(&mut scratch, &block.observation, &mut row).is_err() {
+        let mut row = Vec::with_capacity(columns.len());
+        if columns.compute_with(&mut scratch, &block.observation, &mut row).is_err() {
             continue;
         }
         set.push(TrainingRow {
@@ -164,12 +175,13 @@ fn train(blocks: &[Labelled<'_>]) -> Result<Model> {
     set.canonical_order();
     let options = TrainingOptions {
         method: Method::knn(),
-        features,
+        features: FeatureSet::default_four(),
         graffiti_only: ClientSet::EMPTY,
         note: ModelOrigin { trained_on: origin(), evaluated_on: Vec::new() },
         ..TrainingOptions::default()
     };
-    Ok(Model::train(&set, options)?)
+    let scores = examine(&set, &options, FOLDS, &Slicing::of(&set, Some(SLOTS_PER_EPOCH)))?;
+    Ok(Model::train(&set, options)?.with_scores(scores.into(), origin()))
 }
 
 fn remove_old(path: &Path) -> Result<()> {

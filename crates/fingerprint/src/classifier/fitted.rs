@@ -125,17 +125,6 @@ impl Fitted {
         }
     }
 
-    /// The class of the highest probability, the lowest among equals.
-    pub(crate) fn predict(&self, row: &[f64]) -> Option<usize> {
-        let mut best: Option<(usize, f64)> = None;
-        for (class, probability) in self.probabilities(row).into_iter().enumerate() {
-            if best.is_none_or(|(_, highest)| probability > highest) {
-                best = Some((class, probability));
-            }
-        }
-        best.map(|(class, _)| class)
-    }
-
     /// The row as the predictor sees it.
     pub(super) fn scaled<'a>(&self, row: &'a [f64]) -> std::borrow::Cow<'a, [f64]> {
         match &self.scaler {
@@ -147,4 +136,15 @@ impl Fitted {
             }
         }
     }
+}
+
+/// The class of the highest probability, the lowest among equals; none without probabilities.
+pub(crate) fn likeliest(probabilities: &[f64]) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    for (class, &probability) in probabilities.iter().enumerate() {
+        if best.is_none_or(|(_, highest)| probability > highest) {
+            best = Some((class, probability));
+        }
+    }
+    best.map(|(class, _)| class)
 }

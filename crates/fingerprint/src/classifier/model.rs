@@ -15,7 +15,7 @@ use crate::client::{Client, ClientSet};
 use crate::features::{FeatureError, FeatureScratch, FeatureSet};
 use crate::graffiti::GraffitiRules;
 use crate::observation::BlockObservation;
-use crate::score::ConfusionMatrix;
+use crate::score::{ConfusionMatrix, CvScores, Reliability};
 use crate::training::TrainingSet;
 
 /// Whether probabilities were adjusted to observed frequencies.
@@ -35,6 +35,19 @@ pub struct ModelScores {
     /// All rows, each judged by the classifier that had not seen it. Older files keep none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<ConfusionMatrix>,
+    /// How the probabilities given to these rows fared. Older files keep nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
+}
+
+impl From<(CvScores, Reliability)> for ModelScores {
+    fn from((scores, reliability): (CvScores, Reliability)) -> Self {
+        Self {
+            balanced_accuracy: scores.fold_scores,
+            confusion: Some(scores.confusion),
+            reliability: Some(reliability),
+        }
+    }
 }
 
 /// How the training of a network ended.

@@ -243,6 +243,9 @@ fn check_info(info: &ModelInfo) -> Result<(), ModelError> {
     }
     info.method.check().map_err(|_| wrong("the numbers of its method are out of bounds"))?;
     info.thresholds.check().map_err(|_| wrong("its thresholds are no probabilities"))?;
+    if let Some(reliability) = info.scores.as_ref().and_then(|scores| scores.reliability.as_ref()) {
+        reliability.check().map_err(wrong)?;
+    }
     let ranges_fit = info.ranges.iter().map(|ranges| ranges.feature.as_str()).eq(info.features.names())
         && info
             .ranges

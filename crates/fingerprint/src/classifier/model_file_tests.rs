@@ -8,7 +8,7 @@ use crate::classifier::options::{DataOrigin, Method, ModelOrigin, TrainingOption
 use crate::classifier::{ModelScores, Scaling};
 use crate::client::Client;
 use crate::features::FeatureSet;
-use crate::score::ConfusionMatrix;
+use crate::score::{ConfusionMatrix, Slicing, examine};
 use crate::training::{TrainingRow, TrainingSet};
 
 fn training_set(rows: u32) -> TrainingSet {
@@ -46,7 +46,11 @@ fn models() -> Vec<Model> {
         (400, TrainingOptions { scaling: Scaling::Standardised, ..options(Method::Knn { k: 3 }) }),
     ]
     .into_iter()
-    .map(|(rows, options)| Model::train(&training_set(rows), options).expect("a model"))
+    .map(|(rows, options)| {
+        let set = training_set(rows);
+        let scores = examine(&set, &options, 2, &Slicing::of(&set, Some(8))).expect("scores").into();
+        Model::train(&set, options).expect("a model").with_scores(scores, DataOrigin::GENERATED)
+    })
     .collect()
 }
 
@@ -56,7 +60,9 @@ fn models_come_back_whole() {
         let mut confusion = ConfusionMatrix::default();
         confusion.add_many(Client::Teku, None, 7);
         let balanced_accuracy = vec![0.1 + 0.2, 1.0 / 3.0, 0.866_666_666_666_666_6];
-        let scores = ModelScores { balanced_accuracy, confusion: Some(confusion) };
+        let reliability = model.info.scores.clone().expect("scores").reliability;
+        assert!(reliability.as_ref().is_some_and(|measured| !measured.slices().is_empty()));
+        let scores = ModelScores { balanced_accuracy, confusion: Some(confusion), reliability };
         let model = model.with_scores(scores, DataOrigin::GENERATED);
         let bytes = model.to_bytes();
         let back = Model::from_bytes(&bytes).expect("the same model");
@@ -69,6 +75,28 @@ fn models_come_back_whole() {
         let row = [0.3, 1.2, 0.9, 1.1];
         assert_eq!(back.classify_row("", &row), model.classify_row("", &row));
     }
+}
+
+#[test]
+fn files_without_reliability_are_read() {
+    let (header, body) = parts(&FILES[0]);
+    let mut header: serde_json::Value = serde_json::from_slice(&header).expect("JSON");
+    let scores = header["model"]["scores"].as_object_mut().expect("scores");
+    assert!(scores.remove("reliability").is_some());
+    let (bytes, _) = seal(FORMAT_VERSION, header.to_string().as_bytes(), &body);
+    let model = Model::from_bytes(&bytes).expect("an older file");
+    assert_eq!(model.info.scores.expect("scores").reliability, None);
+}
+
+#[test]
+fn test_results_that_do_not_add_up_are_refused() {
+    let (header, body) = parts(&FILES[0]);
+    let header = String::from_utf8(header).expect("JSON");
+    let changed = header.replacen("\"ruled_out\":", "\"ruled_out\":9", 1);
+    assert_ne!(header, changed);
+    let (bytes, _) = seal(FORMAT_VERSION, changed.as_bytes(), &body);
+    let error = Model::from_bytes(&bytes).expect_err("results of no test").to_string();
+    assert!(error.contains("its test results do not add up; train the model again"), "{error}");
 }
 
 #[test]
@@ -102,6 +130,11 @@ fn read_sealed(header: &[u8], body: &[u8]) {
         let row = vec![0.5; model.features().len()];
         let verdict = model.classify_row("", &row).expect("a row of the right width");
         assert!(verdict.probabilities.iter().all(|(_, probability)| !probability.is_nan()));
+        if let Some(measured) = model.info.scores.as_ref().and_then(|scores| scores.reliability.as_ref()) {
+            let ends_fit = |share: Option<f64>| share.is_none_or(|share| (0.0..=1.0).contains(&share));
+            assert!(ends_fit(measured.calibration_error()) && measured.right() <= measured.blocks());
+            assert!(measured.abstention().iter().all(|point| ends_fit(point.accuracy())));
+        }
         let again = model.to_bytes();
         assert_eq!(Model::from_bytes(&again).map(|model| model.to_bytes()), Ok(again));
     }

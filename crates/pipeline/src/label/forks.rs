@@ -69,8 +69,19 @@ const NETWORKS: [Network; 5] = [
     },
 ];
 
+/// How many slots an epoch of a network has, if the network is known.
+pub(crate) fn slots_per_epoch(network: &str) -> Option<u64> {
+    NETWORKS.iter().find(|known| known.name == network).map(|network| network.slots_per_epoch)
+}
+
+/// The names of a network's forks, in order; none if the network is not known.
+pub(crate) fn forks(network: &str) -> impl Iterator<Item = &'static str> {
+    let known = NETWORKS.iter().find(|known| known.name == network);
+    known.into_iter().flat_map(|network| network.forks.iter().map(|(name, _)| *name))
+}
+
 /// The fork of a slot, or "unknown" on a network whose forks are not known here.
-pub(super) fn fork_of(network: &str, slot: u64) -> &'static str {
+pub(crate) fn fork_of(network: &str, slot: u64) -> &'static str {
     let Some(network) = NETWORKS.iter().find(|known| known.name == network) else { return "unknown" };
     let epoch = slot / network.slots_per_epoch;
     network.forks.iter().rev().find(|(_, from)| epoch >= *from).map_or("unknown", |(name, _)| name)

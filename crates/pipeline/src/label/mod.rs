@@ -7,7 +7,7 @@
 //! Shards are kept until the training set is whole, so a stopped run continues where it was.
 
 mod chain;
-mod forks;
+pub(crate) mod forks;
 mod shard;
 #[cfg(test)]
 mod tests;

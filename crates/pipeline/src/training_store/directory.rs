@@ -9,7 +9,7 @@ use source::{Limits, RewardReader};
 
 use super::columns::{Columns, NamedColumn, Provenance};
 use super::error::TrainingStoreError;
-use super::{LoadedSet, WantedFeatures};
+use super::{LoadedSet, WantedFeatures, with_dividing};
 use crate::bad_input::BadInput;
 use crate::progress::Progress;
 use crate::rows::RowMaker;
@@ -23,6 +23,7 @@ pub(super) fn read(
     let files = list(path)?;
     let features = match wanted {
         WantedFeatures::Only(features) => features.clone(),
+        WantedFeatures::Tested(features) => with_dividing(features, |_| true),
         WantedFeatures::Present => FeatureSet::everything(),
     };
     progress.start("Computing features", Some(files.len() as u64), "blocks");
@@ -97,7 +98,7 @@ fn row(
     }
     let mut values = Vec::new();
     rows.append(&block, &mut values).map_err(|error| error.to_string())?;
-    if let WantedFeatures::Only(features) = wanted
+    if let WantedFeatures::Only(features) | WantedFeatures::Tested(features) = wanted
         && let Some(missing) = features.names().zip(&values).find(|(_, value)| value.is_nan())
     {
         return Err(format!("the block has no value for {}", missing.0));

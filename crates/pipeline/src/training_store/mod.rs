@@ -40,6 +40,17 @@ pub enum WantedFeatures<'a> {
     Present,
     /// These, in this order. One that the file has no column of is an error; blocks without a value are left out.
     Only(&'a FeatureSet),
+    /// As [`Only`](Self::Only), followed by those that tests are divided by, as far as every block has them.
+    Tested(&'a FeatureSet),
+}
+
+/// What tests are divided by: [`fingerprint::score::Slicing`].
+const DIVIDING: [&str; 3] = ["num_attestations", "norm_reward", "norm_reward_per_slot"];
+
+/// Features followed by those that tests are divided by, if they pass.
+fn with_dividing(features: &FeatureSet, passes: impl Fn(&str) -> bool) -> FeatureSet {
+    let more = DIVIDING.into_iter().filter(|name| features.position(name).is_none() && passes(name));
+    FeatureSet::from_names(features.names().chain(more)).unwrap_or_else(|_| features.clone())
 }
 
 /// A training set with what was noticed while loading it.
@@ -157,6 +168,10 @@ fn read_parquet(path: &Path, wanted: WantedFeatures<'_>) -> Result<LoadedSet, Tr
     let set_error = |reason: String| TrainingStoreError::Set { path: path.to_owned(), reason };
     let features = match wanted {
         WantedFeatures::Only(features) => features.clone(),
+        WantedFeatures::Tested(features) => with_dividing(features, |name| {
+            let is_it = |known: &String| known == name;
+            info.features.iter().any(is_it) && !info.incomplete.iter().any(is_it)
+        }),
         WantedFeatures::Present => {
             let complete = info.features.iter().filter(|name| !info.incomplete.contains(name));
             FeatureSet::from_names(complete).map_err(|error| set_error(error.to_string()))?
