@@ -1,4 +1,4 @@
-//! Commands that work on a chain: `rewards`, `simulate`, `debug`.
+//! Commands that work on a chain: `era`, `rewards`, `simulate`, `debug`.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,26 @@ use clap::{Args, Subcommand};
 use super::FeaturesArgs;
 use super::InputArgs;
 use super::nodes;
+
+/// `blockmark era`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Era N holds the blocks of 8,192 slots, from (N-1) * 8192 to N * 8192 - 1, and the state of slot \
+                        N * 8192 (in the minimal preset 64 slots). Era 0 is the genesis state alone. A file is written \
+                        for each era whose slots the recording knows, the one behind it included; there are no files \
+                        of a part of an era. The blocks are replayed, with every state root recomputed, and a file has \
+                        its name only when it is whole.\n\n\
+                        The files are read together with the one of the era before, whose state their blocks follow. \
+                        Unless the network is built in, its config.yaml is written beside them.\n\n\
+                        Example:\n  blockmark record 1 16384 my-recording --beacon-node http://localhost:5052\n  \
+                        blockmark era my-recording my-eras\n  blockmark rewards my-eras"
+)]
+pub(crate) struct EraArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// The folder of the era files, made if needed.
+    pub(crate) dir: PathBuf,
+}
 
 /// `blockmark rewards`.
 #[derive(Debug, Args)]

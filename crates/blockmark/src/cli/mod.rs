@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
     /// Make a recording of a slot range: its blocks, and the state before them.
     Record(RecordArgs),
+    /// Write the eras that a recording has whole as era files.
+    Era(EraArgs),
     /// Print block rewards of a recording, era file or node, in Lighthouse's shape.
     Rewards(RewardsArgs),
     /// Print feature rows, named.

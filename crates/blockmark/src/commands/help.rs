@@ -14,6 +14,7 @@ INPUT of rewards, features, classify and db build is one of
   DIR        a recording: config.yaml, states/SLOT.ssz, blocks/SLOT.ssz
              (blockmark record, blockmark simulate)
   FILE.era   an era file; the era before it lies in the same folder. A folder of them, too
+             (blockmark era makes them of a recording)
 
   FILE       block-reward JSON in any shape Lighthouse ever wrote, plain or gzip:
              an array, one object, or objects one after the other

@@ -7,6 +7,7 @@ mod config;
 mod db;
 mod debug;
 mod demo;
+mod era;
 mod evaluate;
 mod features;
 mod fetch;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Demo(args) => demo::run(&context, &args),
         Command::Fetch(args) => fetch::run(&context, &args),
         Command::Record(args) => record::run(&context, &args),
+        Command::Era(args) => era::run(&context, &args),
         Command::Rewards(args) => rewards::run(&context, &args),
         Command::Features(args) => features::run(&context, &args),
         Command::Label(args) => label::run(&context, &args),

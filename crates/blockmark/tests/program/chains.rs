@@ -48,3 +48,31 @@ fn forks_in_no_order_are_wrong_words() {
     place.run(&few).exits(2).says("5 validators are too few");
     assert!(!place.path("chain").exists());
 }
+
+#[test]
+fn a_recording_becomes_era_files_that_every_command_reads() {
+    let place = Place::new();
+    let forks = ["--fork", "altair", "--fork-at", "deneb=3", "--fork-at", "fulu=6"];
+    place.run(&[&SIMULATE[..], &["--slots", "70", "--out", "chain"], &forks].concat()).exits(0);
+    let lines =
+        place.run(&["era", "chain", "eras", "--json"]).exits(0).says("Slots 64 to 70 are of eras").json();
+    let names: Vec<&str> = lines.iter().filter_map(|line| line["file"].as_str()).collect();
+    assert_eq!(names.len(), 2, "{lines:?}");
+    assert!(names[1].starts_with("eras/simulated-00001-") && names[1].ends_with(".era"), "{}", names[1]);
+    for command in [&["rewards"][..], &["features", "--json"]] {
+        let of = |more: &[&'static str]| place.run(&[command, more].concat()).exits(0).stdout;
+        assert_eq!(of(&["eras"]), of(&["chain", "--end", "63"]));
+    }
+    place.run(&["rewards", names[1]]).exits(0).prints("block_root");
+    place.run(&["debug", "replay", "eras", "--no-signatures"]).exits(0).prints("every state root is right");
+    place.run(&["era", "chain", "eras"]).exits(0).prints("2 era files with ");
+
+    place.run(&["era", "http://localhost:1", "eras"]).exits(2).says("record the slots of the node first");
+    place.run(&["era", "eras", "more"]).exits(1).says("is no recording");
+    let few = [&SIMULATE[..], &["--slots", "5", "--out", "few"]].concat();
+    place.run(&few).exits(0);
+    std::fs::remove_file(place.path("few/states/0.ssz.snappy")).expect("removed");
+    std::fs::remove_file(place.path("few/manifest.json")).expect("removed");
+    place.run(&["era", "few", "more"]).exits(1).says("has no state that its blocks follow");
+    assert!(!place.path("more").exists());
+}

@@ -12,6 +12,7 @@
 //! Source: eth-clients/e2store-format-specs `formats/era.md`, `types/0x6932.md`.
 
 mod error;
+mod export;
 mod groups;
 mod index;
 mod reader;
@@ -19,6 +20,7 @@ mod record;
 mod writer;
 
 pub use error::{EraError, EraProblem};
+pub use export::{EraExportError, EraProgress, EraReport, WrittenEra, write_eras};
 pub use groups::EraGroup;
 pub use reader::{BrokenIndex, EraLimits, EraReader, IndexFate, VerifiedEra};
 pub use record::{RecordHeader, RecordType};
