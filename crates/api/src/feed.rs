@@ -4,6 +4,7 @@
 //! One task asks for all listeners. It begins with the first of them and ends when the last one is gone.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,11 +37,17 @@ pub(crate) struct Feed {
     store: Store,
     sender: Mutex<Option<broadcast::Sender<FeedEvent>>>,
     ended: watch::Sender<bool>,
+    changes: AtomicU64,
 }
 
 impl Feed {
     pub(crate) fn new(store: Store) -> Arc<Self> {
-        Arc::new(Self { store, sender: Mutex::new(None), ended: watch::Sender::new(false) })
+        Arc::new(Self {
+            store,
+            sender: Mutex::new(None),
+            ended: watch::Sender::new(false),
+            changes: AtomicU64::new(0),
+        })
     }
 
     /// A listener's end. Must be called inside of a runtime.
@@ -53,6 +60,11 @@ impl Feed {
         *sender = Some(new.clone());
         tokio::spawn(Arc::clone(self).watch(new));
         receiver
+    }
+
+    /// How often something new was seen. Who listens has not heard of it yet when this says so.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Ends when the server stops.
@@ -77,7 +89,11 @@ impl Feed {
             }
             match newest(&self.store).await {
                 Ok(rows) => {
-                    for event in seen.update(rows) {
+                    let events = seen.update(rows);
+                    if !events.is_empty() {
+                        self.changes.fetch_add(1, Ordering::Release);
+                    }
+                    for event in events {
                         // Whether anybody listens is asked below.
                         let _ = sender.send(event);
                     }

@@ -19,6 +19,7 @@ mod feed;
 mod freshness;
 mod health;
 mod judge;
+mod kept;
 mod lighthouse;
 mod limits;
 mod metrics;

@@ -17,7 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::error::ApiError;
 use crate::openapi::Description;
 use crate::state::AppState;
-use crate::{auth, compat, dashboard, health, lighthouse, limits, metrics, openapi, rate, v1};
+use crate::{auth, compat, dashboard, health, kept, lighthouse, limits, metrics, openapi, rate, v1};
 
 fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -58,10 +58,11 @@ pub fn router(state: AppState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(body_limit))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), kept::keep))
         .layer(from_fn_with_state(state.clone(), limits::bound))
         .layer(from_fn_with_state(state.clone(), rate::limit))
         .layer(limits::cors(&state.settings().cors))
-        .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(from_fn_with_state(state.clone(), dashboard::as_pages))
         .layer(from_fn(limits::headers))

@@ -143,6 +143,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Requests answered at the same time; more get 503.
     pub requests_in_flight: usize,
+    /// Bytes of answers that are kept for those who ask the same within a second; 0 for none.
+    pub kept_bytes: usize,
     /// Classify requests whose body is read and judged at the same time; more wait.
     pub classify_in_flight: usize,
     /// Most slots of one request for block rewards. A block of mainnet is about half a megabyte of JSON.
@@ -168,6 +170,7 @@ impl Default for Limits {
             validators: 10_000,
             request_timeout: Duration::from_secs(60),
             requests_in_flight: 512,
+            kept_bytes: 16 << 20,
             classify_in_flight: 4,
             reward_slots: 8_192,
             reward_blocks: 128,

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::entities::Entities;
 use crate::feed::Feed;
 use crate::freshness::Freshness;
+use crate::kept::KeptAnswers;
 use crate::rate::Limiter;
 use crate::settings::Settings;
 
@@ -32,6 +33,7 @@ struct Inner {
     event_streams: Arc<Semaphore>,
     feed: Arc<Feed>,
     limiter: Option<Limiter>,
+    kept: Option<KeptAnswers>,
 }
 
 impl AppState {
@@ -49,6 +51,8 @@ impl AppState {
         let model_name = model.as_ref().map_or_else(String::new, |model| model.name(&settings.model_name));
         let feed = Feed::new(store.clone());
         let limiter = settings.rate.map(Limiter::new);
+        let kept_bytes = settings.limits.kept_bytes;
+        let kept = (kept_bytes > 0).then(|| KeptAnswers::new(kept_bytes));
         Self(Arc::new(Inner {
             store,
             model,
@@ -61,6 +65,7 @@ impl AppState {
             event_streams,
             feed,
             limiter,
+            kept,
         }))
     }
 
@@ -108,6 +113,11 @@ impl AppState {
 
     pub(crate) fn limiter(&self) -> Option<&Limiter> {
         self.0.limiter.as_ref()
+    }
+
+    /// Answers that are kept for those who ask the same; `None` where none are.
+    pub(crate) fn kept(&self) -> Option<&KeptAnswers> {
+        self.0.kept.as_ref()
     }
 
     pub(crate) fn entities(&self) -> &Entities {

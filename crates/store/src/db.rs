@@ -1,5 +1,6 @@
 //! The seam to the engines: an SQLite file or a PostgreSQL server, opened, read and written the same way.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -20,6 +21,8 @@ pub(crate) struct Database {
     pub(crate) backend: Backend,
     /// The schema version before this program raised it.
     version_found: i64,
+    /// How often something may have been written.
+    changes: AtomicU64,
 }
 
 /// Where the database is kept.
@@ -36,9 +39,19 @@ pub(crate) enum Reader {
 }
 
 /// The connection that writes.
+#[expect(dead_code, reason = "what is noted counts when it is dropped")]
 pub(crate) enum Writer<'d> {
-    Sqlite(MutexGuard<'d, SqliteConnection>, MutexGuard<'d, KnownRoots>),
-    Postgres(PoolConnection<Postgres>, postgres::SchemaLock),
+    Sqlite(MutexGuard<'d, SqliteConnection>, MutexGuard<'d, KnownRoots>, Noted<'d>),
+    Postgres(PoolConnection<Postgres>, postgres::SchemaLock, Noted<'d>),
+}
+
+/// Counts a change of the database when it is dropped.
+pub(crate) struct Noted<'d>(&'d AtomicU64);
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
 }
 
 /// A transaction that writes. No other one writes at the same time, in no process. Dropped, it is rolled back.
@@ -59,7 +72,7 @@ impl Database {
                 (Backend::Server(server), version)
             }
         };
-        Ok(Self { url, backend, version_found })
+        Ok(Self { url, backend, version_found, changes: AtomicU64::new(0) })
     }
 
     pub(crate) fn url(&self) -> &StoreUrl {
@@ -68,6 +81,11 @@ impl Database {
 
     pub(crate) fn version_found(&self) -> i64 {
         self.version_found
+    }
+
+    /// How often the writing connection was let go of.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
@@ -79,12 +97,13 @@ impl Database {
 
     /// The connection that writes, once it is free. It has no transaction open.
     pub(crate) async fn writer(&self) -> Result<Writer<'_>, StoreError> {
+        let noted = Noted(&self.changes);
         Ok(match &self.backend {
             Backend::File(file) => {
                 let (connection, roots) = file.writer().await?;
-                Writer::Sqlite(connection, roots)
+                Writer::Sqlite(connection, roots, noted)
             }
-            Backend::Server(server) => Writer::Postgres(server.writer().await?, server.lock()),
+            Backend::Server(server) => Writer::Postgres(server.writer().await?, server.lock(), noted),
         })
     }
 
@@ -113,18 +132,18 @@ impl Writer<'_> {
     /// The connection, for a statement that is a transaction by itself.
     pub(crate) fn connection(&mut self) -> Connection<'_> {
         match self {
-            Self::Sqlite(connection, _) => Connection::Sqlite(connection),
-            Self::Postgres(connection, _) => Connection::Postgres(connection),
+            Self::Sqlite(connection, ..) => Connection::Sqlite(connection),
+            Self::Postgres(connection, ..) => Connection::Postgres(connection),
         }
     }
 
     /// Begins a transaction, once no other one writes.
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
         Ok(match self {
-            Self::Sqlite(connection, roots) => {
+            Self::Sqlite(connection, roots, _) => {
                 Transaction::Sqlite(connection.begin_with("BEGIN IMMEDIATE").await?, roots)
             }
-            Self::Postgres(connection, lock) => {
+            Self::Postgres(connection, lock, _) => {
                 let mut transaction = connection.begin().await?;
                 lock.take(&mut transaction).await?;
                 Transaction::Postgres(transaction)

@@ -66,6 +66,12 @@ impl Store {
         self.database.url()
     }
 
+    /// Grows when this process may have changed what is stored. An answer that was worked out of an earlier reading is
+    /// as old as that; what other processes write is not counted.
+    pub fn changes(&self) -> u64 {
+        self.database.changes()
+    }
+
     /// The schema version of the database before it was opened; 0 if it was made.
     pub fn version_found(&self) -> i64 {
         self.database.version_found()

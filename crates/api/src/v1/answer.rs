@@ -197,9 +197,13 @@ impl IntoResponse for Answer {
 /// Answers 304 where the reader has the answer already.
 pub(crate) async fn conditional(request: Request, next: Next) -> Response {
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let response = next.run(request).await;
+    not_modified(known.as_ref(), next.run(request).await)
+}
+
+/// The answer, or 304 where the reader has it already.
+pub(crate) fn not_modified(known: Option<&HeaderValue>, response: Response) -> Response {
     let tag = response.headers().get(header::ETAG);
-    let is_known = known.zip(tag).is_some_and(|(known, tag)| matches(&known, tag));
+    let is_known = known.zip(tag).is_some_and(|(known, tag)| matches(known, tag));
     if !is_known || response.status() != StatusCode::OK {
         return response;
     }

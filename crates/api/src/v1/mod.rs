@@ -20,6 +20,7 @@ mod sync;
 mod table;
 mod validators;
 
+pub(crate) use answer::not_modified;
 pub(crate) use blocks::find;
 pub(crate) use shares::{Labels, matrices, missing};
 
