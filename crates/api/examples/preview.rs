@@ -55,20 +55,32 @@ fn values(client: Client, random: &mut Random, columns: usize) -> Vec<f64> {
     (0..columns)
         .map(|column| {
             let centre = ((client.index() * 3 + column * 5) % 7) as f64 / 8.0 + 0.1;
-            (centre + (random.next() - 0.5) * 0.9).clamp(0.0, 1.0)
+            (centre + (random.next() - 0.5) * 1.3).clamp(0.0, 1.0)
         })
         .collect()
 }
 
 fn model(random: &mut Random) -> Model {
     let features = FeatureSet::viable();
-    let mut set = TrainingSet::new(features.clone());
-    for (client, _) in SHARES.iter().cycle().take(1_000) {
+    // Beside what the model looks at, what its test results are divided by.
+    let more = ["num_attestations", "norm_reward_per_slot"];
+    let columns = FeatureSet::from_names(features.names().chain(more)).expect("distinct features");
+    let mut set = TrainingSet::new(columns);
+    for (slot, (client, _)) in SHARES.iter().cycle().take(3_000).enumerate() {
+        let mut row = values(*client, random, features.len());
+        // The fewer attestations, the less a block tells.
+        let attestations = (random.next().sqrt() * 8.0).ceil();
+        if random.next() < 0.4 / attestations {
+            row = values(choose(random.next(), 0.0), random, features.len());
+        }
+        let reward = features.position("norm_reward").and_then(|at| row.get(at)).copied().unwrap_or(1.0);
+        let distance = if random.next() < 0.03 { 2.0 } else { 1.0 };
+        row.extend([attestations, reward / distance]);
         set.push(TrainingRow {
             block_root: random.root(),
-            slot: Slot(0),
+            slot: Slot(slot as u64),
             label: *client,
-            features: values(*client, random, features.len()),
+            features: row,
         })
         .expect("the row has the width of the set");
     }

@@ -4,9 +4,9 @@ mod support;
 
 use api::{ChainClock, Credential, PrivateAccess, Settings};
 use consensus::Slot;
-use fingerprint::{DataOrigin, LabelSource};
-use store::{Gap, GapCause, GapNote};
-use support::chain::{block, fill, small_model};
+use fingerprint::{Client, DataOrigin, LabelSource, Model, ModelScores};
+use store::{BlockRow, Gap, GapCause, GapNote};
+use support::chain::{block, fill, model_of, small_model};
 use support::{Answer, Server};
 
 const CLOCK: ChainClock = ChainClock { genesis_time: 1_000_000, seconds_per_slot: 12 };
@@ -93,10 +93,69 @@ async fn the_accuracy_page_names_its_data_before_any_number_is_believed() {
     assert!(title.contains("Not yet measured on mainnet."), "{title}");
     assert!(page.text.contains("n\u{a0}=\u{a0}90\u{a0}blocks"), "the number of test blocks is missing");
     assert!(page.text.contains("Rows: built by. Columns: taken for. Cells: percent of the row"));
-    assert!(page.text.contains("there is no calibration chart"), "what is absent is not said");
+    for said in [
+        "no calibration step",
+        "Expected calibration error 0.",
+        "Pages name a block from 0.50 on",
+        "Slot in its epoch: first slot",
+        "<caption><span>Verdicts by their stated probability</span></caption>",
+        "&#60;img src=&#34;/embed/calibration.svg&#34; alt=&#34;How often verdicts",
+    ] {
+        assert!(page.text.contains(said), "{said} is missing: {}", page.text);
+    }
+    let named = page.text.matches("role=\"img\" aria-labelledby=").count();
+    assert!(named >= 10 && named == page.text.matches("<title id=").count(), "{named} pictures");
+    assert!(page.text.len() < 150_000, "{} bytes", page.text.len());
     let counts = server.get("/model?view=counts").await;
     assert!(counts.text.contains("Cells: blocks"), "{}", counts.text);
     is_page(&server.get("/model?view=shares").await, 400);
+}
+
+/// The small model as an earlier version would have written it: with a confusion and no reliability.
+fn older_model() -> Model {
+    let model = small_model(DataOrigin::GENERATED);
+    let scores = model.info().scores.clone().unwrap();
+    model.with_scores(ModelScores { reliability: None, ..scores }, DataOrigin::GENERATED)
+}
+
+#[tokio::test]
+async fn a_model_without_test_results_says_so() {
+    let server = Server::start_at(Some(older_model()), live(), now).await;
+    fill(&server.store, 400, 45).await;
+    let page = server.get("/model").await;
+    is_page(&page, 200);
+    assert!(page.text.contains("there is no calibration chart"), "what is absent is not said");
+    assert!(!page.text.contains("Expected calibration error"), "{}", page.text);
+    let picture = server.get("/embed/calibration.svg").await;
+    assert_eq!(picture.status.as_u16(), 404);
+    assert!(picture.text.contains("holds no calibration to draw"), "{}", picture.text);
+}
+
+#[tokio::test]
+async fn a_block_says_how_often_such_a_probability_was_right_in_tests() {
+    let model = model_of(240, DataOrigin::GENERATED);
+    let hash = model.hash();
+    let measured = model.info().scores.clone().unwrap().reliability.unwrap();
+    let bins = measured.bins();
+    let usual = bins.iter().max_by_key(|bin| bin.blocks).unwrap();
+    let rare = bins.iter().min_by_key(|bin| bin.blocks).unwrap();
+    assert!(usual.blocks >= 30 && rare.blocks < 30 && measured.bin_of(0.62).is_none(), "{bins:?}");
+    let server = Server::start_at(Some(model), live(), now).await;
+    let rows = [(10, usual.stated), (11, 0.62), (13, rare.stated)].map(|(slot, probability)| BlockRow {
+        model_hash: Some(hash),
+        ..block(slot, slot - 1, Client::Prysm, probability)
+    });
+    let of_another_model = BlockRow { model_hash: Some([7; 32]), ..block(12, 11, Client::Prysm, 0.999) };
+    server.store.insert_blocks(&rows).await.unwrap();
+    server.store.insert_blocks(&[of_another_model]).await.unwrap();
+    let sure = server.get("/block/10").await.text;
+    let n = format!("\u{a0}% of the time (n\u{a0}=\u{a0}{}, generated blocks).", usual.blocks);
+    assert!(sure.contains("In tests, blocks given 0.") && sure.contains(&n), "{n}: {sure}");
+    let few = server.get("/block/13").await.text;
+    assert!(few.contains(": too few to say how often that is right."), "{few}");
+    let doubtful = server.get("/block/11").await.text;
+    assert!(doubtful.contains("In tests no block was given such a probability."), "{doubtful}");
+    assert!(!server.get("/block/12").await.text.contains("In tests"));
 }
 
 #[tokio::test]
@@ -225,7 +284,7 @@ async fn search_leads_to_what_it_finds() {
 #[tokio::test]
 async fn pictures_stand_alone_and_say_where_they_come_from() {
     let server = server(live()).await;
-    for file in ["shares", "timeline", "confusion", "badge"] {
+    for file in ["shares", "timeline", "confusion", "calibration", "badge"] {
         let picture = server.get(&format!("/embed/{file}.svg")).await;
         assert_eq!(picture.status.as_u16(), 200, "{file}: {}", picture.text);
         assert_eq!(picture.content_type(), "image/svg+xml; charset=utf-8");
@@ -255,7 +314,6 @@ async fn pictures_stand_alone_and_say_where_they_come_from() {
         assert_eq!(answer.status.as_u16(), 400, "{bad}");
         assert!(answer.json()["error"].is_string(), "{bad}");
     }
-    assert_eq!(server.get("/embed/calibration.svg").await.status.as_u16(), 404);
     assert_eq!(server.get("/embed/pie.svg").await.status.as_u16(), 404);
 }
 

@@ -16,6 +16,7 @@ use super::headline;
 use super::latest::{block_href, state_text};
 use super::names;
 use super::page::{self, Frame, Section};
+use super::reliability::tested;
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
@@ -149,7 +150,7 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
         lede: lede(&verdict, row, state),
         verdict_title: verdict.title(),
         verdict_subtitle: verdict.subtitle(),
-        verdict_note: verdict.note(),
+        verdict_note: verdict.note(row, state.model().map(AsRef::as_ref)),
         bars: ranked
             .iter()
             .map(|(series, value)| BarRow { label: series.label(), value: format::probability_fine(*value) })
@@ -230,10 +231,16 @@ impl Verdict {
         }
     }
 
-    fn note(self) -> String {
+    fn note(self, row: &BlockRow, model: Option<&Model>) -> String {
+        let verdict = &row.classification;
+        let stated = verdict.best_guess_single.map(|client| verdict.probability(client));
+        let tested = model
+            .filter(|model| self == Self::Packing && row.model_hash == Some(model.hash()))
+            .and_then(|model| Some(tested(model.info(), stated?)? + " "))
+            .unwrap_or_default();
         match self {
             Self::Packing | Self::None => format!(
-                "Below {:.2} a block is not told apart, though shares count it for its likeliest client. A client the model never saw gets a wrong name here.",
+                "{tested}Below {:.2} a block is not told apart, though shares count it for its likeliest client. A client the model never saw gets a wrong name here.",
                 headline::NAMED_FROM
             ),
             Self::GraffitiOnly => {

@@ -9,12 +9,13 @@ use fingerprint::Client;
 use serde::Deserialize;
 
 use super::assets;
-use super::charts::{IntervalRow, Layout, confusion, interval_bars, mark};
+use super::charts::{IntervalRow, Layout, SURE_FROM, calibration, confusion, interval_bars, mark};
 use super::format::{self, NBSP, Utc};
 use super::history::{History, default_history};
 use super::method::Method;
 use super::model;
 use super::period::Period;
+use super::reliability;
 use super::shares::{Counted, Extent, in_words};
 use crate::error::ApiError;
 use crate::query::Params;
@@ -57,6 +58,10 @@ pub(super) struct EmbedCode {
 impl EmbedCode {
     fn new(kind: &str, period: Period, method: Method, alt: &str, height: u32) -> Self {
         let href = format!("/embed/{kind}.svg?period={}&method={}", period.code(), method.code());
+        Self::of(href, alt, height)
+    }
+
+    fn of(href: String, alt: &str, height: u32) -> Self {
         let html = format!(
             "<img src=\"{}\" alt=\"{}\" width=\"{WIDTH}\" height=\"{height}\">",
             format::escape(&href),
@@ -75,6 +80,12 @@ impl EmbedCode {
     pub(super) fn timeline(period: Period, method: Method, history: &History) -> Self {
         let alt = format!("Share of blocks by consensus client over time. {}", history.description);
         Self::new("timeline", period, method, &alt, 430)
+    }
+
+    /// The picture of how often stated probabilities are right, which is of no period.
+    pub(super) fn calibration(words: &str) -> Self {
+        let alt = format!("How often verdicts of a stated probability were right. {words}");
+        Self::of("/embed/calibration.svg".to_owned(), &alt, 560)
     }
 }
 
@@ -161,9 +172,7 @@ async fn build(state: &AppState, file: &str, query: &Query) -> Result<String, Ap
         "shares" => shares(state, &extent, query, &wanted, inner).await?,
         "timeline" => timeline(state, &extent, query, &wanted, inner).await?,
         "confusion" => confusion_picture(state, inner)?,
-        "calibration" => {
-            return Err(ApiError::Missing("the loaded model holds no calibration to draw".to_owned()));
-        }
+        "calibration" => calibration_picture(state, inner)?,
         _ => {
             return Err(ApiError::Missing(format!(
                 "there is no picture {:?}; there are shares, timeline, confusion, calibration and badge",
@@ -262,6 +271,27 @@ fn confusion_picture(state: &AppState, layout: Layout) -> Result<Picture, ApiErr
         chart: confusion("c", layout, matrix, &description),
         description,
         n: matrix.total(),
+        covers: "cross-validation".to_owned(),
+    })
+}
+
+fn calibration_picture(state: &AppState, layout: Layout) -> Result<Picture, ApiError> {
+    let info = state.model().map(|model| model.info());
+    let (info, measured) = info
+        .and_then(|info| Some((info, reliability::reliability_of(info)?)))
+        .ok_or_else(|| ApiError::Missing("the loaded model holds no calibration to draw".to_owned()))?;
+    let description = reliability::in_words(measured);
+    Ok(Picture {
+        title: "Is a stated probability right that often?".to_owned(),
+        subtitle: format!(
+            "Verdicts within 0.05 of each other, with 95{NBSP}% intervals; rings: fewer than {SURE_FROM} blocks; along \
+             the bottom: how many. On {}; expected calibration error {:.3}",
+            model::measured_on(info),
+            measured.calibration_error().unwrap_or_default()
+        ),
+        chart: calibration("c", layout, &measured.bins(), &description),
+        description,
+        n: measured.blocks(),
         covers: "cross-validation".to_owned(),
     })
 }

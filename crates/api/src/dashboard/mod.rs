@@ -19,6 +19,7 @@ mod names;
 mod overview;
 mod page;
 mod period;
+mod reliability;
 mod reorgs;
 mod rows;
 mod shares;

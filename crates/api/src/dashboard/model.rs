@@ -15,6 +15,7 @@ use super::confusion_table::{ConfusionTable, View};
 use super::format::{self, NBSP};
 use super::headline::Headline;
 use super::page::{self, Frame, Section};
+use super::reliability::{ReliabilityView, reliability_of};
 use super::shares::Choice;
 use crate::auth;
 use crate::error::ApiError;
@@ -44,6 +45,7 @@ struct ModelPage {
     views: Vec<Choice>,
     confusion: Option<ConfusionTable>,
     classes: Option<Classes>,
+    reliability: Option<ReliabilityView>,
     agreement: Option<ConfusionTable>,
     agreement_note: String,
     absent: String,
@@ -118,6 +120,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
         views: view.choices("/model"),
         confusion: measured.map(|matrix| ConfusionTable::of(matrix, view, "built by", "taken for")),
         classes: measured.map(classes),
+        reliability: info.and_then(ReliabilityView::of),
         agreement,
         agreement_note,
         absent: absent(info, measured),
@@ -320,10 +323,13 @@ fn absent(info: Option<&ModelInfo>, measured: Option<&ConfusionMatrix>) -> Strin
                 Method::Knn { k } => format!("the votes of the {k} nearest training blocks"),
                 Method::Mlp { .. } => "the outputs of a network".to_owned(),
             };
-            format!(
-                "Probabilities are {votes}. They were not adjusted to how often they are right, and the model file \
-                 holds no measurement of that: there is no calibration chart, no log loss and no Brier score to show."
-            )
+            let measured = if reliability_of(info).is_some() {
+                "; above is how often that was."
+            } else {
+                ", and the model file holds no measurement of that: there is no calibration chart, no log loss and no \
+                 Brier score to show. A model trained with --cv by this version has them."
+            };
+            format!("Probabilities are {votes}. They were not adjusted to how often they are right{measured}")
         }
     };
     if measured.is_none() {
@@ -331,9 +337,11 @@ fn absent(info: Option<&ModelInfo>, measured: Option<&ConfusionMatrix>) -> Strin
             " It holds no confusion of clients either; a model trained with --cv by this version does.",
         );
     }
-    text.push_str(
-        " Scores are for all test blocks together; they are not split by slot, number of attestations or fork.",
-    );
+    if reliability_of(info).is_none_or(|measured| measured.slices().is_empty()) {
+        text.push_str(
+            " Scores are for all test blocks together; they are not split by what the blocks look like.",
+        );
+    }
     text
 }
 

@@ -10,9 +10,14 @@ use store::{BlockRow, CanonicalState, RootOrigin, Store};
 
 /// A model of three clients with measured scores, and what it was trained on.
 pub fn small_model(trained_on: DataOrigin) -> Model {
+    model_of(90, trained_on)
+}
+
+/// As [`small_model`], of so many blocks.
+pub fn model_of(blocks: u8, trained_on: DataOrigin) -> Model {
     let features = FeatureSet::default_four();
     let mut set = TrainingSet::new(features.clone());
-    for number in 0..90u8 {
+    for number in 0..blocks {
         let class = usize::from(number % 3);
         let label = [Client::Lighthouse, Client::Prysm, Client::Teku][class];
         // Every tenth row lies where another client's rows are.

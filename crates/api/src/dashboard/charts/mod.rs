@@ -1,9 +1,12 @@
 //! Charts as SVG text, drawn by the server for the width they get. Colours come from the style sheet.
 
+mod abstention;
 mod bars;
+mod calibration;
 mod confusion;
 mod course;
 mod coverage;
+mod dots;
 mod intervals;
 mod marks;
 mod parts;
@@ -12,10 +15,13 @@ mod strips;
 mod timeline;
 mod tree;
 
+pub(crate) use abstention::abstention;
 pub(crate) use bars::{bar, probability_bars};
+pub(crate) use calibration::{SURE_FROM, calibration};
 pub(crate) use confusion::{confusion, percent_text, ramp_step, short_name};
 pub(crate) use course::{Course, CourseBlock, course};
 pub(crate) use coverage::{Coverage, coverage};
+pub(crate) use dots::{DotGroup, DotRow, dots};
 pub(crate) use intervals::{IntervalRow, interval_bars};
 pub(crate) use marks::{Series, mark};
 pub(crate) use parts::parts;
