@@ -7,6 +7,7 @@ use fingerprint::classifier::Model;
 use store::Store;
 use tokio::sync::Semaphore;
 
+use crate::dashboard::TakenFor;
 use crate::entities::Entities;
 use crate::feed::Feed;
 use crate::freshness::Freshness;
@@ -34,6 +35,7 @@ struct Inner {
     feed: Arc<Feed>,
     limiter: Option<Limiter>,
     kept: Option<KeptAnswers>,
+    taken_for: TakenFor,
 }
 
 impl AppState {
@@ -66,6 +68,7 @@ impl AppState {
             feed,
             limiter,
             kept,
+            taken_for: TakenFor::default(),
         }))
     }
 
@@ -118,6 +121,10 @@ impl AppState {
     /// Answers that are kept for those who ask the same; `None` where none are.
     pub(crate) fn kept(&self) -> Option<&KeptAnswers> {
         self.0.kept.as_ref()
+    }
+
+    pub(crate) fn taken_for(&self) -> &TakenFor {
+        &self.0.taken_for
     }
 
     pub(crate) fn entities(&self) -> &Entities {

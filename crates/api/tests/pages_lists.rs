@@ -257,6 +257,45 @@ async fn entities_below_two_hundred_blocks_are_too_few_to_say() {
     assert_eq!(title(&page), "No entities are listed on this server.");
 }
 
+/// Blocks of one entity, one in every so many slots of forty days.
+async fn sparse(every: u64) -> Server {
+    let now = || CLOCK.start_of(288_000) + 4;
+    let server = Server::start_at(Some(small_model(DataOrigin::GENERATED)), settings(), now).await;
+    let rows: Vec<BlockRow> = (1..=288_000 / every)
+        .map(|number| {
+            let client = if number % 3 == 0 { Client::Prysm } else { Client::Lighthouse };
+            let row = block(number * every, (number - 1) * every, client, 0.9);
+            BlockRow { proposer_index: ValidatorIndex(number % 25), ..row }
+        })
+        .collect();
+    server.store.insert_blocks(&rows).await.unwrap();
+    server
+}
+
+#[tokio::test]
+async fn an_entity_of_few_blocks_is_drawn_by_week_and_one_of_more_by_day() {
+    for (every, steps, stretches) in [(200, "By week", 4), (100, "By day", 30)] {
+        let server = sparse(every).await;
+        let page = server.get("/entities/kiln-sons").await;
+        is_page(&page, 200);
+        assert!(title(&page).starts_with("Kiln & Sons builds an estimated "), "{}", title(&page));
+        let chart =
+            page.text.split("Share over time</h2>").nth(1).unwrap().split("</section>").next().unwrap();
+        assert!(chart.contains(steps), "{chart}");
+        assert_eq!(chart.matches("<tr><th scope=\"row\"").count(), stretches, "{chart}");
+        // The period does not change what is drawn over time; ends that are named do.
+        let day = server.get("/entities/kiln-sons?period=1d&method=counted").await;
+        let n = 7_200 / every;
+        assert!(day.text.contains(&format!("From {n}\u{a0}blocks in 24\u{a0}h")), "{}", day.text);
+        assert!(day.text.contains(&format!("Too few blocks of Kiln &#38; Sons to say: n\u{a0}=\u{a0}{n}.")));
+        assert_eq!(day.text.matches("<th scope=\"row\" class=\"nowrap\">").count(), stretches);
+        let named = server.get("/entities/kiln-sons?period=7000..8574").await.text;
+        assert!(!named.contains("&#38;method="), "a method is named that nobody asked for");
+        is_page(&server.get("/entities/kiln-sons?period=10..8000").await, 400);
+        links_lead_somewhere(&server, &page).await;
+    }
+}
+
 #[tokio::test]
 async fn reorgs_name_what_was_left_and_what_took_its_place() {
     let server = server(settings()).await;

@@ -57,30 +57,103 @@ async fn every_page_has_the_frame_and_says_how_fresh_it_is() {
     }
 }
 
+fn title(page: &str) -> String {
+    page.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().replace("&#38;", "&")
+}
+
 #[tokio::test]
-async fn estimated_and_counted_shares_are_told_apart_and_never_mixed() {
+async fn shares_are_estimated_where_the_model_was_tested_and_all_pages_agree() {
     let server = server(live()).await;
-    let counted = server.get("/").await;
-    is_page(&counted, 200);
-    assert!(counted.text.contains("counted by likeliest client") && !counted.text.contains("an estimated"));
-    let estimated = server.get("/?method=estimated").await;
+    let estimated = server.get("/").await;
     is_page(&estimated, 200);
-    let title = estimated.text.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
-    assert!(title.starts_with("Lighthouse builds an estimated "), "{title}");
+    let answer = title(&estimated.text);
+    assert!(answer.starts_with("Lighthouse builds an estimated "), "{answer}");
     assert!(estimated.text.contains("corrected for confusion as the model’s test blocks tell it"));
+    assert!(estimated.text.contains("No block is left unnamed"), "the unnamed share is not stated");
     assert!(!estimated.text.contains("counted by likeliest client"));
-    for link in ["/?period=30d&#38;history=", "&#38;method=estimated", "aria-current=\"true\">Estimated</a>"]
+    for link in
+        ["/?period=30d&#38;history=", "method=counted\">Counted", "aria-current=\"true\">Estimated</a>"]
     {
         assert!(estimated.text.contains(link), "{link}");
     }
-    let picture = server.get("/embed/shares.svg?method=estimated").await.text;
+    assert_eq!(title(&server.get("/?method=estimated").await.text), answer);
+    assert_eq!(title(&server.get("/wall").await.text), answer);
+    let picture = server.get("/embed/shares.svg").await.text;
     assert!(picture.contains("Estimated share of blocks"), "{picture}");
+    let counted = server.get("/?method=counted").await;
+    is_page(&counted, 200);
+    assert!(counted.text.contains("counted by likeliest client") && !counted.text.contains("stimated share"));
+    let answer = title(&counted.text);
+    assert!(!answer.contains("estimated"), "{answer}");
+    assert_eq!(title(&server.get("/wall?method=counted").await.text), answer);
+    let picture = server.get("/embed/shares.svg?method=counted").await.text;
+    assert!(picture.contains("counted by likeliest client"), "{picture}");
+    is_page(&server.get("/wall?method=guessed").await, 400);
+}
+
+#[tokio::test]
+async fn shares_that_can_not_be_estimated_are_counted_and_say_why() {
     // A model that kept no confusion has nothing to correct with.
     let bare = Server::start_at(None, live(), now).await;
     fill(&bare.store, 400, 45).await;
+    let counted = bare.get("/").await;
+    is_page(&counted, 200);
+    assert!(
+        counted.text.contains("not corrected for confusion, because no model is loaded"),
+        "{}",
+        counted.text
+    );
+    assert!(!counted.text.contains("aria-label=\"Method\""), "a choice is offered where there is none");
     let refused = bare.get("/?method=estimated").await;
     is_page(&refused, 404);
     assert!(refused.text.contains("they can be counted"), "{}", refused.text);
+    // The test knows nothing of Nimbus.
+    let server = server(live()).await;
+    server.store.insert_blocks(&[block(2_000, 1_999, fingerprint::Client::Nimbus, 0.9)]).await.unwrap();
+    let counted = server.get("/").await.text;
+    assert!(
+        counted.contains("not corrected for confusion, because Nimbus has 0 labelled blocks"),
+        "{counted}"
+    );
+}
+
+#[tokio::test]
+async fn a_period_between_two_ends_is_one_of_the_links() {
+    let server = server(live()).await;
+    let page = server.get("/?period=10..19&history=0..61&method=counted").await;
+    is_page(&page, 200);
+    assert!(page.text.contains("314\u{a0}blocks in 64\u{a0}min (slots 320 to 639)"), "{}", title(&page.text));
+    for link in [
+        "period=10..19&#38;history=0..61&#38;method=counted\" aria-current=\"true\">epochs\u{a0}10–19</a>",
+        "aria-current=\"true\">epochs\u{a0}0–61</a>",
+        "start_epoch=10&#38;end_epoch=20",
+    ] {
+        assert!(page.text.contains(link), "{link}");
+    }
+    // The clock of these tests begins on 12 January 1970 at 13:46:40.
+    let day = server.get("/?period=1970-01-12..1970-01-12").await;
+    is_page(&day, 200);
+    assert!(day.text.contains("aria-current=\"true\">12\u{a0}Jan\u{a0}1970</a>"), "{}", title(&day.text));
+    for path in ["/wall", "/sync", "/reorgs", "/entities", "/embed/shares.svg", "/embed/timeline.svg"] {
+        let page = server.get(&format!("{path}?period=10..19")).await;
+        assert_eq!(page.status.as_u16(), 200, "{path}: {}", page.text);
+        for nonsense in
+            ["19..10", "10..", "x..y", "2026-02-31..2026-03-01", "1970-01-12..1970-01-11", "..", "10..19..20"]
+        {
+            let refused = server.get(&format!("{path}?period={nonsense}")).await;
+            assert_eq!(refused.status.as_u16(), 400, "{path} {nonsense}");
+            assert!(refused.text.contains("385000..385802"), "{path} {nonsense}: {}", refused.text);
+        }
+        let none = server.get(&format!("{path}?period=5000..6000")).await;
+        assert_eq!(none.status.as_u16(), 404, "{path}");
+        assert!(none.text.contains("the blocks here are of epochs 0 to 62"), "{path}: {}", none.text);
+    }
+    assert!(server.get("/sync?period=10..19").await.text.contains("aria-current=\"true\">epochs"));
+    let recorded = Server::start_at(None, Settings::default(), now).await;
+    fill(&recorded.store, 400, 45).await;
+    let refused = recorded.get("/?period=2026-11-01..2026-11-20").await;
+    is_page(&refused, 400);
+    assert!(refused.text.contains("name epochs, such as 100..200"), "{}", refused.text);
 }
 
 #[tokio::test]

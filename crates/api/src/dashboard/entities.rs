@@ -1,21 +1,18 @@
 //! `/entities`: which clients those who run many validators build their blocks with.
 
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::Response;
-use consensus::Slot;
-use consensus::primitives::SLOTS_PER_EPOCH;
 use serde::Deserialize;
 use store::ClientCounts;
 
-use super::charts::{IntervalRow, Layout, Series, interval_bars, parts};
+use super::charts::{IntervalRow, Series, parts};
 use super::format::{self, NBSP, Precision};
 use super::headline::{ENOUGH_BLOCKS, against};
+use super::method::{Basis, Method};
 use super::page::{self, Frame, Section};
 use super::period::Period;
-use super::shares::{Choice, Extent, blocks_of, in_words, interval_rows, period_text};
-use crate::auth;
+use super::shares::{Choice, Extent, Stretch};
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
@@ -24,13 +21,16 @@ use crate::state::AppState;
 const LISTED: usize = 200;
 /// The periods offered: longer ones would read too many rows.
 const PERIODS: [Period; 3] = [Period::Day, Period::Week, Period::Month];
+/// The longest stretch between two ends: 31 days of mainnet.
+const MOST_EPOCHS: u64 = 31 * 225;
 
 /// The parameters of the pages.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     period: Option<String>,
-    theme: Option<String>,
+    method: Option<String>,
+    pub(super) theme: Option<String>,
 }
 
 #[derive(Template)]
@@ -39,7 +39,8 @@ struct EntitiesPage {
     frame: Frame,
     headline: String,
     lede: String,
-    choices: Vec<Choice>,
+    methods: Vec<Choice>,
+    choices: Vec<Choice<String>>,
     rows: Vec<Row>,
     note: String,
     empty: String,
@@ -56,21 +57,49 @@ struct Row {
     largest: String,
 }
 
-fn period_of(query: &Query) -> Result<Period, ApiError> {
-    let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
-    if PERIODS.contains(&period) {
-        return Ok(period);
-    }
-    Err(ApiError::BadParameter(format!("period is {:?}; allowed are 1d, 7d, 30d here", period.code())))
+/// The period and the method of an address.
+pub(super) struct Asked {
+    path: String,
+    period: Period,
+    pub(super) method: Option<Method>,
+    pub(super) stretch: Stretch,
 }
 
-fn choices(path: &str, period: Period) -> Vec<Choice> {
-    let choice = |each: Period| Choice {
-        href: format!("{path}?period={}", each.code()),
-        label: each.label(),
-        current: each == period,
-    };
-    PERIODS.into_iter().map(choice).collect()
+impl Asked {
+    pub(super) fn read(query: &Query, extent: &Extent, path: String) -> Result<Self, ApiError> {
+        let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
+        let method = Method::parse(query.method.as_deref())?;
+        let is_offered = PERIODS.contains(&period) || matches!(period, Period::Between(_));
+        if !is_offered {
+            return Err(ApiError::BadParameter(format!(
+                "period is {:?}; allowed are 1d, 7d, 30d here, and two epochs or days",
+                period.code()
+            )));
+        }
+        let stretch = extent.stretch(period)?;
+        let epochs = stretch.epochs.end - stretch.epochs.start;
+        if epochs > MOST_EPOCHS {
+            return Err(ApiError::BadParameter(format!(
+                "period is {}, which are {} epochs; at most {} (31{NBSP}days) can be divided among entities",
+                period.code(),
+                format::count(epochs),
+                format::count(MOST_EPOCHS)
+            )));
+        }
+        Ok(Self { path, period, method, stretch })
+    }
+
+    fn href(&self, period: Period, method: Option<Method>) -> String {
+        format!("{}?period={}{}", self.path, period.code(), Method::parameter(method))
+    }
+
+    pub(super) fn periods(&self) -> Vec<Choice<String>> {
+        self.period.choices(&PERIODS, |period| self.href(period, self.method))
+    }
+
+    pub(super) fn methods(&self, state: &AppState, basis: &Basis, counts: &ClientCounts) -> Vec<Choice> {
+        basis.choices(state, counts, |method| self.href(self.period, Some(method)))
+    }
 }
 
 /// The list.
@@ -86,17 +115,19 @@ pub(super) async fn entities(
 }
 
 /// Blocks per entity, in the order of the list, and those of nobody.
-async fn counts(state: &AppState, extent: &Extent, period: Period) -> Result<Vec<ClientCounts>, ApiError> {
+async fn counts(state: &AppState, stretch: &Stretch) -> Result<Vec<ClientCounts>, ApiError> {
     let known = state.entities();
-    let range = Slot(extent.start_epoch(period) * SLOTS_PER_EPOCH)..Slot(extent.newest.0 + 1);
     let groups = known.list().len();
-    Ok(state.store().blocks_per_group(range, groups, |validator| known.position_of(validator)).await?)
+    Ok(state
+        .store()
+        .blocks_per_group(stretch.range(), groups, |validator| known.position_of(validator))
+        .await?)
 }
 
 async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError> {
     let theme = page::theme_of(query.theme.as_deref())?;
-    let period = period_of(query)?;
     let extent = Extent::read(state).await?;
+    let asked = Asked::read(query, &extent, "/entities".to_owned())?;
     let frame = Frame::new(state, Section::Entities, extent.newest.0, theme)
         .titled("Entities", "Which consensus clients those who run many validators build their blocks with.");
     let known = state.entities();
@@ -106,22 +137,31 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
             headline: "No entities are listed on this server.".to_owned(),
             lede: "Validators have no names of their own. The operator may give a file that names who runs which."
                 .to_owned(),
+            methods: Vec::new(),
             choices: Vec::new(),
             rows: Vec::new(),
             note: String::new(),
             empty: "Without such a file blocks belong to validators only.".to_owned(),
         });
     }
-    let counts = counts(state, &extent, period).await?;
-    let all: u64 = counts.iter().map(ClientCounts::total).sum();
+    let counts = counts(state, &asked.stretch).await?;
+    let mut sum = ClientCounts::default();
+    counts.iter().for_each(|counts| sum += *counts);
+    let all = sum.total();
     let unlisted = counts.last().map_or(0, ClientCounts::total);
+    let basis = Basis::of(state, &asked.stretch, asked.method, &sum).await?;
     let mut found: Vec<_> =
         known.list().iter().zip(&counts).filter(|(_, counts)| counts.total() > 0).collect();
     found.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.total()));
+    // One order of clients in all bars: that of all blocks.
+    let mut shares =
+        basis.rows_of([sum].into_iter().chain(found.iter().map(|(_, counts)| **counts)).collect()).await?;
+    let order: Vec<Series> = shares.drain(..1).flatten().map(|row| row.series).collect();
     let names_one_client = |rows: &[IntervalRow]| rows.iter().any(|row| against(row).1 == "above");
     let decided = found
         .iter()
-        .filter(|(_, counts)| counts.total() >= ENOUGH_BLOCKS && names_one_client(&interval_rows(counts)))
+        .zip(&shares)
+        .filter(|((_, counts), rows)| counts.total() >= ENOUGH_BLOCKS && names_one_client(rows))
         .count();
     let enough = found.iter().filter(|(_, counts)| counts.total() >= ENOUGH_BLOCKS).count();
     let headline = if found.is_empty() {
@@ -143,21 +183,18 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
             ),
         }
     };
-    // One order of clients in all bars: that of all blocks.
-    let mut sum = ClientCounts::default();
-    counts.iter().for_each(|counts| sum += *counts);
-    let order: Vec<Series> = interval_rows(&sum).iter().map(|row| row.series).collect();
     let rows = found
         .iter()
+        .zip(&shares)
         .take(LISTED)
         .enumerate()
-        .map(|(at, (entity, counts))| Row {
+        .map(|(at, ((entity, counts), shares))| Row {
             name: format::visible(&entity.name),
             href: format!("/entities/{}", entity.slug),
             blocks: format::count(counts.total()),
             share: format!("{:.1}", counts.total() as f64 * 100.0 / all.max(1) as f64),
-            bar: bar(at, &entity.name, counts, &order),
-            largest: largest(counts),
+            bar: bar(at, &entity.name, shares, &order),
+            largest: largest(counts.total(), shares),
         })
         .collect();
     let percent = unlisted as f64 * 100.0 / all.max(1) as f64;
@@ -165,10 +202,12 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
         frame,
         headline,
         lede: format!(
-            "Of entities with at least {ENOUGH_BLOCKS} blocks {}. Counted by likeliest client.",
-            period_text(state, &extent, extent.start_epoch(period))
+            "Of entities with at least {ENOUGH_BLOCKS} blocks {}. {}",
+            asked.stretch.text(state),
+            basis.in_short()
         ),
-        choices: choices("/entities", period),
+        methods: asked.methods(state, &basis, &sum),
+        choices: asked.periods(),
         rows,
         note: format!(
             "Names come from {}. {percent:.0}{NBSP}% of blocks belong to no listed entity.",
@@ -178,24 +217,23 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
     })
 }
 
-fn bar(at: usize, name: &str, counts: &ClientCounts, order: &[Series]) -> String {
-    let n = counts.total().max(1);
-    let rows: Vec<(Series, f64)> =
-        order.iter().map(|series| (*series, blocks_of(counts, *series) as f64 / n as f64)).collect();
+fn bar(at: usize, name: &str, shares: &[IntervalRow], order: &[Series]) -> String {
+    let share_of =
+        |series: &Series| shares.iter().find(|row| row.series == *series).map_or(0.0, |row| row.share);
+    let rows: Vec<(Series, f64)> = order.iter().map(|series| (*series, share_of(series))).collect();
     let words: Vec<_> = rows
         .iter()
-        .filter(|(_, part)| *part > 0.0)
+        .filter(|(_, part)| *part >= 0.005)
         .map(|(series, part)| format!("{} {:.0}{NBSP}%", series.name(), part * 100.0))
         .collect();
     parts(&format!("entity-{at}"), &format!("Blocks of {}", format::visible(name)), &rows, &words.join(", "))
 }
 
-fn largest(counts: &ClientCounts) -> String {
-    let rows = interval_rows(counts);
-    if counts.total() < ENOUGH_BLOCKS {
-        return format!("<span class=\"quiet\">too few to say: n{NBSP}={NBSP}{}</span>", counts.total());
+fn largest(n: u64, shares: &[IntervalRow]) -> String {
+    if n < ENOUGH_BLOCKS {
+        return format!("<span class=\"quiet\">too few to say: n{NBSP}={NBSP}{n}</span>");
     }
-    rows.iter().find(|row| row.series.is_named()).map_or_else(String::new, |row| {
+    shares.iter().find(|row| row.series.is_named()).map_or_else(String::new, |row| {
         let precision = Precision::of([(row.low, row.high)]);
         format!(
             "{} {} <span class=\"quiet\">{}</span>",
@@ -203,115 +241,5 @@ fn largest(counts: &ClientCounts) -> String {
             precision.share(row.share),
             precision.interval(row.low, row.high)
         )
-    })
-}
-
-#[derive(Template)]
-#[template(path = "entity.html")]
-struct EntityPage {
-    frame: Frame,
-    name: String,
-    headline: String,
-    lede: String,
-    choices: Vec<Choice>,
-    wide: String,
-    narrow: String,
-    rows: Vec<EntityRow>,
-    note: String,
-    validators: String,
-    /// Where its blocks are listed; empty for readers who may not see them.
-    blocks: String,
-    list: String,
-}
-
-struct EntityRow {
-    label: String,
-    share: String,
-    interval: String,
-    blocks: String,
-    third: &'static str,
-    two_thirds: &'static str,
-}
-
-/// One entity.
-pub(super) async fn entity(
-    State(state): State<AppState>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    query: Result<Params<Query>, ApiError>,
-) -> Response {
-    let page = match query {
-        Ok(Params(query)) => build_entity(&state, &slug, &headers, &query).await,
-        Err(error) => Err(error),
-    };
-    page::answer(&state, page).await
-}
-
-async fn build_entity(
-    state: &AppState,
-    slug: &str,
-    headers: &HeaderMap,
-    query: &Query,
-) -> Result<EntityPage, ApiError> {
-    let theme = page::theme_of(query.theme.as_deref())?;
-    let period = period_of(query)?;
-    let entity = state.entities().by_slug(slug).ok_or_else(|| {
-        ApiError::Missing(format!("there is no entity {:?}", slug.chars().take(60).collect::<String>()))
-    })?;
-    let extent = Extent::read(state).await?;
-    let range = Slot(extent.start_epoch(period) * SLOTS_PER_EPOCH)..Slot(extent.newest.0 + 1);
-    let groups = state
-        .store()
-        .blocks_per_group(range, 1, |validator| entity.validators.contains(validator).then_some(0))
-        .await?;
-    let counts = groups.first().copied().unwrap_or_default();
-    let rows = interval_rows(&counts);
-    let n = counts.total();
-    let name = format::visible(&entity.name);
-    let span = period_text(state, &extent, extent.start_epoch(period));
-    let headline = match rows.iter().find(|row| row.series.is_named()) {
-        Some(top) if n >= ENOUGH_BLOCKS => {
-            let precision = Precision::of([(top.low, top.high)]);
-            format!(
-                "{name} builds {} of its blocks with {} ({}{NBSP}%, n{NBSP}={NBSP}{}).",
-                precision.share(top.share),
-                top.series.name(),
-                precision.interval(top.low, top.high),
-                format::count(n)
-            )
-        }
-        _ => format!("Too few blocks of {name} to say: n{NBSP}={NBSP}{}.", format::count(n)),
-    };
-    let words = in_words(&rows);
-    let precision = Precision::of(rows.iter().map(|row| (row.low, row.high)));
-    let table_row = |row: &IntervalRow| {
-        let (third, two_thirds) = against(row);
-        EntityRow {
-            label: row.series.label(),
-            share: precision.share(row.share),
-            interval: precision.interval(row.low, row.high),
-            blocks: format::count(blocks_of(&counts, row.series)),
-            third,
-            two_thirds,
-        }
-    };
-    let allowed = auth::is_allowed(&state.settings().private, headers);
-    Ok(EntityPage {
-        frame: Frame::new(state, Section::Entities, extent.newest.0, theme)
-            .titled(name.clone(), format!("Which consensus clients {name} builds its blocks with.")),
-        headline,
-        lede: format!("From {} {span}. Counted by likeliest client.", format::counted(n, "block")),
-        choices: choices(&format!("/entities/{}", entity.slug), period),
-        wide: interval_bars("entity", Layout::Wide, &rows, &words),
-        narrow: interval_bars("entity", Layout::Narrow, &rows, &words),
-        rows: rows.iter().map(table_row).collect(),
-        note: format!(
-            "Solid part: 95{NBSP}% interval. Upright tick: share. n{NBSP}={NBSP}{}.",
-            format::counted(n, "block")
-        ),
-        validators: format::counted(entity.validators.len(), "validator"),
-        blocks: if allowed { format!("/blocks?entity={}", entity.slug) } else { String::new() },
-        list: if allowed { format!("/validators?entity={}", entity.slug) } else { String::new() },
-        name,
     })
 }

@@ -9,6 +9,8 @@ use super::format::{self, NBSP};
 pub(super) const ENOUGH_BLOCKS: u64 = 200;
 /// With an interval wider than this no share is claimed.
 const WIDEST_INTERVAL: f64 = 0.20;
+/// With more blocks unnamed than this, an estimate does not say that nobody is above a limit.
+const MOST_UNNAMED: f64 = 0.25;
 /// While all upper ends stay below this, nobody is near two thirds.
 const NEAR_TWO_THIRDS: f64 = 0.60;
 
@@ -103,7 +105,13 @@ pub(super) fn overview(
                 "No client is named for more than one third of blocks, but {} are unnamed.",
                 format::share(unknown.share, unknown.low, unknown.high)
             ),
-            _ => "No client builds more than one third of blocks.".to_owned(),
+            _ => match unnamed.filter(|unnamed| *unnamed > MOST_UNNAMED) {
+                Some(unnamed) => format!(
+                    "No client is estimated to build more than one third of blocks, but {:.1}{NBSP}% are unnamed.",
+                    unnamed * 100.0
+                ),
+                None => "No client builds more than one third of blocks.".to_owned(),
+            },
         },
     };
     let mut lede = String::new();
@@ -234,6 +242,12 @@ mod tests {
         let named = "No client is named for more than one third of blocks, but 52.0\u{a0}% are unnamed.";
         assert_eq!(title(0.52), named);
         assert_eq!(title(0.04), "No client builds more than one third of blocks.");
+        let estimated =
+            |unnamed| overview(&[row(Client::Teku, 0.21, 0.20, 0.22)], 9_000, None, "", Some(unnamed)).title;
+        let says =
+            "No client is estimated to build more than one third of blocks, but 52.0\u{a0}% are unnamed.";
+        assert_eq!(estimated(0.52), says);
+        assert_eq!(estimated(0.04), "No client builds more than one third of blocks.");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use consensus::Slot;
 use store::{ClientCounts, Gap};
 
-use super::charts::{Estimate, Layout, Multiple, Series, Timeline, TimelineSeries};
+use super::charts::{Estimate, IntervalRow, Layout, Multiple, Series, Timeline, TimelineSeries};
 use super::format::{self, NBSP, Precision};
-use super::method::{Basis, Method};
+use super::method::Basis;
 use super::period::Period;
 use super::shares::{Choice, Extent};
 use super::time_axis::TimeAxis;
@@ -23,7 +23,7 @@ const NAMED_GAPS: usize = 2;
 /// The card of shares over time.
 pub(super) struct TimeCard {
     pub(super) subtitle: String,
-    pub(super) choices: Vec<Choice>,
+    pub(super) choices: Vec<Choice<String>>,
     pub(super) wide: String,
     pub(super) multiples: Vec<Multiple>,
     pub(super) note: String,
@@ -52,10 +52,17 @@ pub(super) fn default_history(extent: &Extent) -> Period {
         .unwrap_or(Period::Quarter)
 }
 
+/// Blocks of a bucket, and the shares that follow.
+pub(super) struct Bucket {
+    start: Slot,
+    counts: ClientCounts,
+    rows: Vec<IntervalRow>,
+}
+
 /// What was counted over a stretch of time, and the chart of it.
 pub(super) struct History {
     axis: TimeAxis,
-    buckets: Vec<(Slot, ClientCounts)>,
+    buckets: Vec<Bucket>,
     /// The chart.
     pub(super) timeline: Timeline,
     /// The newest values in words.
@@ -65,25 +72,43 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads and draws a stretch that ends with the newest block.
+    /// Reads and draws a period. Its first and last buckets are whole ones.
     pub(super) async fn read(
         state: &AppState,
         extent: &Extent,
         history: Period,
         basis: &Basis,
     ) -> Result<Self, ApiError> {
-        let axis = TimeAxis::new(extent.start_epoch(history), extent.end_epoch(), state.settings().clock);
+        let epochs = extent.stretch(history)?.epochs;
+        let axis = TimeAxis::new(epochs.start, epochs.end, state.settings().clock);
         let range = Slot(axis.start_slot())..Slot(axis.end_slot());
-        let mut buckets = state.store().shares(range, axis.bucket_slots()).await?;
+        let counted = state.store().shares(range, axis.bucket_slots()).await?;
+        Self::draw(axis, counted, extent, basis).await
+    }
+
+    /// Draws blocks that were counted by the buckets of an axis.
+    pub(super) async fn draw(
+        axis: TimeAxis,
+        mut counted: Vec<(Slot, ClientCounts)>,
+        extent: &Extent,
+        basis: &Basis,
+    ) -> Result<Self, ApiError> {
         let mut empty = "No blocks yet. Lines appear with the first blocks that are classified.".to_owned();
         if extent.has_blocks && axis.buckets < FEWEST_BUCKETS {
-            buckets.clear();
+            counted.clear();
             empty = format!(
                 "Too few blocks for a line. It begins with {FEWEST_BUCKETS} stretches of {}.",
                 axis.bucket_name()
             );
         }
-        let timeline = timeline(&axis, &buckets, extent, basis);
+        let mut sum = ClientCounts::default();
+        counted.iter().for_each(|(_, counts)| sum += *counts);
+        let sums = counted.iter().map(|(_, counts)| *counts).chain([sum]).collect();
+        let mut rows = basis.rows_of(sums).await?;
+        let order: Vec<Series> = rows.pop().unwrap_or_default().iter().map(|row| row.series).collect();
+        let bucket = |((start, counts), rows)| Bucket { start, counts, rows };
+        let buckets: Vec<Bucket> = counted.into_iter().zip(rows).map(bucket).collect();
+        let timeline = timeline(&axis, &buckets, extent, &order);
         let last_known = timeline.series.iter().filter_map(|series| {
             let last = series.points.iter().rev().flatten().next()?;
             Some(format!("{} {}", series.series.name(), format::share(last.share, last.low, last.high)))
@@ -94,7 +119,7 @@ impl History {
 
     /// Blocks counted.
     pub(super) fn n(&self) -> u64 {
-        self.buckets.iter().map(|(_, counts)| counts.total()).sum()
+        self.buckets.iter().map(|bucket| bucket.counts.total()).sum()
     }
 
     /// `By day, with 95 % bands`
@@ -108,22 +133,18 @@ pub(super) fn time_card(
     state: &AppState,
     extent: &Extent,
     history: &History,
-    choices: Vec<Choice>,
+    choices: Vec<Choice<String>>,
     basis: &Basis,
 ) -> TimeCard {
     let History { axis, buckets, timeline, description, empty } = history;
     let shown: Vec<Series> = timeline.series.iter().map(|series| series.series).collect();
-    let table_row =
-        |(slot, counts): &(Slot, ClientCounts)| bucket_row(axis.bucket_label(slot.0), counts, &shown, basis);
+    let table_row = |bucket: &Bucket| bucket_row(axis.bucket_label(bucket.start.0), bucket, &shown);
     let query = format!(
         "/api/v1/shares?start_epoch={}&end_epoch={}&bucket_epochs={}&partial=true{}",
         axis.start_epoch,
         axis.end_epoch(),
         axis.bucket_epochs,
-        match basis.method() {
-            Method::Counted => "",
-            Method::Estimated => "&method=estimated",
-        }
+        basis.api_parameter()
     );
     TimeCard {
         subtitle: history.subtitle(),
@@ -141,44 +162,42 @@ pub(super) fn time_card(
     }
 }
 
-fn bucket_row(start: String, counts: &ClientCounts, shown: &[Series], basis: &Basis) -> BucketRow {
-    let rows = basis.rows(counts);
-    let cell = |series: &Series| match rows.iter().find(|row| row.series == *series) {
+fn bucket_row(start: String, bucket: &Bucket, shown: &[Series]) -> BucketRow {
+    let cell = |series: &Series| match bucket.rows.iter().find(|row| row.series == *series) {
         Some(row) => {
             let precision = Precision::of([(row.low, row.high)]);
             format!("{} ({})", precision.number(row.share), precision.interval(row.low, row.high))
         }
         None => "–".to_owned(),
     };
-    BucketRow { start, n: format::count(counts.total()), cells: shown.iter().map(cell).collect() }
+    BucketRow { start, n: format::count(bucket.counts.total()), cells: shown.iter().map(cell).collect() }
 }
 
-fn timeline(axis: &TimeAxis, buckets: &[(Slot, ClientCounts)], extent: &Extent, basis: &Basis) -> Timeline {
-    let mut sum = ClientCounts::default();
-    buckets.iter().for_each(|(_, counts)| sum += *counts);
+fn timeline(axis: &TimeAxis, buckets: &[Bucket], extent: &Extent, order: &[Series]) -> Timeline {
     let slots = usize::try_from(axis.buckets).unwrap_or(0);
-    let mut lines: Vec<TimelineSeries> = basis
-        .rows(&sum)
-        .iter()
-        .map(|row| TimelineSeries { series: row.series, points: vec![None; slots] })
-        .collect();
+    let mut lines: Vec<TimelineSeries> =
+        order.iter().map(|series| TimelineSeries { series: *series, points: vec![None; slots] }).collect();
     // Beside full stretches those that are mostly missing would be all noise.
-    let has_full = buckets.iter().any(|(_, counts)| counts.total() * FEWEST_OF_BUCKET >= axis.bucket_slots());
-    for (slot, counts) in buckets {
-        let place = (slot.0 - axis.start_slot().min(slot.0)) / axis.bucket_slots().max(1);
+    let is_full = |n: u64| n * FEWEST_OF_BUCKET >= axis.bucket_slots();
+    let has_full = buckets.iter().any(|bucket| is_full(bucket.counts.total()));
+    for bucket in buckets {
+        let place = (bucket.start.0 - axis.start_slot().min(bucket.start.0)) / axis.bucket_slots().max(1);
         let Ok(place) = usize::try_from(place) else { continue };
-        let n = counts.total();
-        if n == 0 || (has_full && n * FEWEST_OF_BUCKET < axis.bucket_slots()) {
+        let n = bucket.counts.total();
+        if n == 0 || (has_full && !is_full(n)) {
             continue;
         }
-        for row in basis.rows(counts) {
+        for row in &bucket.rows {
             let line = lines.iter_mut().find(|line| line.series == row.series);
             if let Some(point) = line.and_then(|line| line.points.get_mut(place)) {
                 *point = Some(Estimate { share: row.share, low: row.low, high: row.high });
             }
         }
     }
-    let shown_gap = |gap: &&Gap| gap.end.0 >= axis.start_slot().max(extent.first) && is_wide(gap, axis);
+    let shown_gap = |gap: &&Gap| {
+        let is_inside = gap.end.0 >= axis.start_slot().max(extent.first) && gap.start.0 < axis.end_slot();
+        is_inside && is_wide(gap, axis)
+    };
     Timeline {
         series: lines,
         buckets: slots,
@@ -205,7 +224,8 @@ fn is_wide(gap: &Gap, axis: &TimeAxis) -> bool {
 
 fn gap_note(extent: &Extent, axis: &TimeAxis) -> String {
     let start = axis.start_slot().max(extent.first);
-    let inside: Vec<&Gap> = extent.gaps.iter().filter(|gap| gap.end.0 >= start).collect();
+    let is_inside = |gap: &&Gap| gap.end.0 >= start && gap.start.0 < axis.end_slot();
+    let inside: Vec<&Gap> = extent.gaps.iter().filter(is_inside).collect();
     let slots = missing(&extent.gaps, Slot(start), Slot(axis.end_slot()));
     let mut note = String::new();
     if axis.end_slot() > extent.newest.0 + 1 && axis.buckets > 1 {

@@ -7,6 +7,7 @@ mod charts;
 mod confusion_table;
 mod embed;
 mod entities;
+mod entity;
 mod errors;
 mod find;
 mod format;
@@ -34,6 +35,7 @@ use axum::Router;
 use axum::routing::get;
 
 pub(crate) use errors::{accepts_html, as_pages, not_found};
+pub(crate) use method::TakenFor;
 
 use crate::state::AppState;
 
@@ -47,7 +49,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/validators", get(validators::validators))
         .route("/validators/{index}", get(validator::validator))
         .route("/entities", get(entities::entities))
-        .route("/entities/{slug}", get(entities::entity))
+        .route("/entities/{slug}", get(entity::entity))
         .route("/reorgs", get(reorgs::reorgs))
         .route("/model", get(model::model))
         .route("/model/features/{name}", get(model::feature))

@@ -18,7 +18,7 @@ use super::latest::{self, LatestRow};
 use super::method::Method;
 use super::page::{self, Frame, Section};
 use super::period::Period;
-use super::shares::{Choice, Counted, Extent, NowCard, blocks_of, now_card, period_text};
+use super::shares::{Choice, Counted, Extent, NowCard, blocks_of, now_card};
 use crate::auth;
 use crate::error::ApiError;
 use crate::freshness::Freshness;
@@ -83,10 +83,10 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
     let clock = state.settings().clock;
     let counted = Counted::read(state, &extent, period, method).await?;
     let answer = headline_of(state, &extent, &counted);
-    let choices = Links { period, history, method, theme };
-    let now = now_card(&extent, &counted, choices.now());
+    let links = Links { period, history, method, theme };
+    let now = now_card(&extent, &counted, links.now());
     let drawn = History::read(state, &extent, history, &counted.basis).await?;
-    let time = time_card(state, &extent, &drawn, choices.history(), &counted.basis);
+    let time = time_card(state, &extent, &drawn, links.history(), &counted.basis);
     let allowed = auth::is_allowed(&state.settings().private, headers);
     let latest = if allowed { Some(latest::rows(state, LATEST_BLOCKS).await?) } else { None };
     let (epoch_heads, epochs) =
@@ -101,12 +101,14 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
         lede: answer.lede,
         now,
         time,
-        methods: if counted.basis.is_choice(state, &counted.counts) { choices.methods() } else { Vec::new() },
+        methods: counted
+            .basis
+            .choices(state, &counted.counts, |method| links.with(period, history, Some(method))),
         now_embed: EmbedCode::shares(period, &counted),
-        time_embed: EmbedCode::timeline(history, method, &drawn),
+        time_embed: EmbedCode::timeline(history, counted.basis.method(), &drawn),
         latest,
         has_clock: clock.is_some(),
-        reload: choices.href(period, history),
+        reload: links.href(period, history),
         epoch_heads,
         epochs,
     })
@@ -159,23 +161,29 @@ async fn filling(state: &AppState, extent: &Extent) -> Result<Option<String>, Ap
 
 /// The answer for a period.
 pub(super) fn headline_of(state: &AppState, extent: &Extent, counted: &Counted) -> headline::Headline {
-    let since = match state.freshness(extent.newest.0) {
-        Freshness::Stale { since, .. } => Some(page::since_text(since)),
+    let n = counted.counts.total();
+    let period = counted.stretch.period;
+    if n == 0 && extent.has_blocks {
+        return headline::Headline {
+            title: format!("No blocks {}.", period.within()),
+            lede: "None of this period is stored. The page on completeness says why.".to_owned(),
+        };
+    }
+    // A period between two ends says itself how old it is.
+    let since = match (state.freshness(extent.newest.0), period) {
+        (Freshness::Stale { since, .. }, named) if !matches!(named, Period::Between(_)) => {
+            Some(page::since_text(since))
+        }
         _ => None,
     };
-    let span = period_text(state, extent, counted.start);
-    let n = counted.counts.total();
-    let unnamed = match counted.basis.method() {
-        Method::Counted => None,
-        Method::Estimated => Some(counted.counts.uncertain as f64 / n.max(1) as f64),
-    };
-    headline::overview(&counted.rows, n, since.as_deref(), &span, unnamed)
+    let span = counted.stretch.text(state);
+    headline::overview(&counted.rows, n, since.as_deref(), &span, counted.basis.unnamed())
 }
 
 struct Links {
     period: Period,
     history: Period,
-    method: Method,
+    method: Option<Method>,
     theme: Option<&'static str>,
 }
 
@@ -184,36 +192,18 @@ impl Links {
         self.with(period, history, self.method)
     }
 
-    fn with(&self, period: Period, history: Period, method: Method) -> String {
+    fn with(&self, period: Period, history: Period, method: Option<Method>) -> String {
         let theme = self.theme.map_or_else(String::new, |theme| format!("&theme={theme}"));
-        format!("/?period={}&history={}&method={}{theme}", period.code(), history.code(), method.code())
+        let method = Method::parameter(method);
+        format!("/?period={}&history={}{method}{theme}", period.code(), history.code())
     }
 
-    fn now(&self) -> Vec<Choice> {
-        let choice = |period: Period| Choice {
-            href: self.href(period, self.history),
-            label: period.label(),
-            current: period == self.period,
-        };
-        Period::NOW.into_iter().map(choice).collect()
+    fn now(&self) -> Vec<Choice<String>> {
+        self.period.choices(&Period::NOW, |period| self.href(period, self.history))
     }
 
-    fn methods(&self) -> Vec<Choice> {
-        let choice = |method: Method| Choice {
-            href: self.with(self.period, self.history, method),
-            label: method.label(),
-            current: method == self.method,
-        };
-        Method::ALL.into_iter().map(choice).collect()
-    }
-
-    fn history(&self) -> Vec<Choice> {
-        let choice = |history: Period| Choice {
-            href: self.href(self.period, history),
-            label: history.label(),
-            current: history == self.history,
-        };
-        Period::HISTORY.into_iter().map(choice).collect()
+    fn history(&self) -> Vec<Choice<String>> {
+        self.history.choices(&Period::HISTORY, |history| self.href(self.period, history))
     }
 }
 

@@ -4,8 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use consensus::Slot;
-use consensus::primitives::SLOTS_PER_EPOCH;
+use consensus::Epoch;
 use fingerprint::score::wilson;
 use serde::Deserialize;
 use store::{BlockRow, ClientCounts, Reorg, Seek};
@@ -15,7 +14,7 @@ use super::format::{self, NBSP, Utc};
 use super::latest::block_href;
 use super::page::{self, Frame, Section};
 use super::period::Period;
-use super::shares::{Choice, Extent};
+use super::shares::{Choice, Extent, Stretch};
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
@@ -42,7 +41,7 @@ struct ReorgsPage {
     frame: Frame,
     headline: String,
     lede: String,
-    choices: Vec<Choice>,
+    choices: Vec<Choice<String>>,
     rates: Option<Rates>,
     rows: Vec<Row>,
     more: String,
@@ -84,26 +83,19 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<R
     let theme = page::theme_of(query.theme.as_deref())?;
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
     let extent = Extent::read(state).await?;
-    let start = (extent.start_epoch(period) * SLOTS_PER_EPOCH).max(extent.first);
-    let range = Slot(start)..Slot(extent.newest.0.saturating_add(1));
+    let stretch = extent.stretch(period)?;
+    let range = stretch.range();
     let found = state.store().reorgs(range.clone(), Seek::Newest, COUNTED).await?;
     let sees_blocks = auth::is_allowed(&state.settings().private, headers);
     let slots = range.end.0.saturating_sub(range.start.0);
-    let rates = if found.items.is_empty() { None } else { Some(orphan_rates(state, &extent, period).await?) };
+    let rates = if found.items.is_empty() { None } else { Some(orphan_rates(state, &stretch).await?) };
     Ok(ReorgsPage {
         frame: Frame::new(state, Section::Reorgs, extent.newest.0, theme)
             .titled("Reorgs", "Blocks that the chain left behind, by the client that likely built them."),
         headline: headline(&extent, &found.items, found.older.is_some(), period, slots),
         lede: "A block is orphaned when the chain goes on without it. It is kept here, and not counted in shares."
             .to_owned(),
-        choices: Period::NOW
-            .into_iter()
-            .map(|each| Choice {
-                href: format!("/reorgs?period={}", each.code()),
-                label: each.label(),
-                current: each == period,
-            })
-            .collect(),
+        choices: period.choices(&Period::NOW, |each| format!("/reorgs?period={}", each.code())),
         rates,
         rows: found
             .items
@@ -128,10 +120,7 @@ fn headline(extent: &Extent, reorgs: &[Reorg], has_more: bool, period: Period, s
     if !extent.has_blocks {
         return "No blocks yet.".to_owned();
     }
-    let time = match period {
-        Period::All => "in the record".to_owned(),
-        period => format!("in {}", period.label()),
-    };
+    let time = period.within();
     let deepest = reorgs.iter().map(|reorg| reorg.depth).max().unwrap_or(0);
     if reorgs.is_empty() {
         return format!("No reorgs {time}.");
@@ -146,14 +135,11 @@ fn headline(extent: &Extent, reorgs: &[Reorg], has_more: bool, period: Period, s
     )
 }
 
-async fn orphan_rates(state: &AppState, extent: &Extent, period: Period) -> Result<Rates, ApiError> {
-    let start = extent.start_epoch(period);
-    let range = Slot(start * SLOTS_PER_EPOCH)..Slot(extent.newest.0.saturating_add(1));
-    let orphaned = state.store().orphans_per_client(range).await?;
-    let kept = state
-        .store()
-        .blocks_per_client(consensus::Epoch(start)..consensus::Epoch(extent.end_epoch()))
-        .await?;
+async fn orphan_rates(state: &AppState, stretch: &Stretch) -> Result<Rates, ApiError> {
+    let epochs = Epoch(stretch.epochs.start)..Epoch(stretch.epochs.end);
+    let orphaned =
+        state.store().orphans_per_client(epochs.start.start_slot()..epochs.end.start_slot()).await?;
+    let kept = state.store().blocks_per_client(epochs).await?;
     let both = |counts: &ClientCounts, series| super::shares::blocks_of(counts, series);
     let counted: Vec<(Series, u64, u64)> = Series::all()
         .map(|series| (series, both(&orphaned, series), both(&orphaned, series) + both(&kept, series)))

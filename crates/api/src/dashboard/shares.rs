@@ -1,5 +1,7 @@
 //! Shares of blocks with their intervals, as overview, wall and pictures show them.
 
+use std::ops::Range;
+
 use consensus::primitives::SLOTS_PER_EPOCH;
 use consensus::{Epoch, Slot};
 use fingerprint::score::wilson;
@@ -11,6 +13,7 @@ use super::headline;
 use super::method::{Basis, Method};
 use super::period::Period;
 use crate::error::ApiError;
+use crate::settings::ChainClock;
 use crate::state::AppState;
 use crate::v1::missing;
 
@@ -24,6 +27,7 @@ pub(super) struct Extent {
     /// The first slot after the gap that begins the database.
     pub(super) first: u64,
     pub(super) has_blocks: bool,
+    clock: Option<ChainClock>,
 }
 
 impl Extent {
@@ -31,31 +35,65 @@ impl Extent {
         let newest = state.store().sync_status().await?.greatest_block_slot;
         let gaps = state.store().gaps().await?;
         let first = gaps.first().filter(|gap| gap.start.0 <= 1).map_or(0, |gap| gap.end.0 + 1);
-        Ok(Self { newest, gaps, first, has_blocks: newest.0 > 0 })
+        Ok(Self { newest, gaps, first, has_blocks: newest.0 > 0, clock: state.settings().clock })
     }
 
     pub(super) fn end_epoch(&self) -> u64 {
         self.newest.epoch().0 + 1
     }
 
-    /// The epochs of a period, cut where the database begins.
-    pub(super) fn start_epoch(&self, period: Period) -> u64 {
-        let wanted = period.epochs().map_or(0, |epochs| self.end_epoch().saturating_sub(epochs));
-        wanted.max(Slot(self.first).epoch().0)
+    /// A period, cut where the database begins and ends.
+    pub(super) fn stretch(&self, period: Period) -> Result<Stretch, ApiError> {
+        let known = Slot(self.first).epoch().0..self.end_epoch();
+        let wanted = match period {
+            Period::Between(span) => span.epochs(self.clock)?,
+            named => named.epochs().map_or(0, |epochs| known.end.saturating_sub(epochs))..known.end,
+        };
+        let cut = wanted.start.max(known.start)..wanted.end.min(known.end);
+        let epochs = match (cut.is_empty(), self.has_blocks) {
+            (false, _) => cut,
+            (true, false) => known,
+            (true, true) => {
+                return Err(ApiError::Missing(format!(
+                    "nothing of {} is stored; the blocks here are of epochs {} to {}",
+                    period.label(),
+                    format::count(known.start),
+                    format::count(known.end.saturating_sub(1))
+                )));
+            }
+        };
+        let first = (epochs.start * SLOTS_PER_EPOCH).max(self.first);
+        let after = (epochs.end * SLOTS_PER_EPOCH).min(self.newest.0.saturating_add(1));
+        Ok(Stretch { period, epochs, slots: first..after.max(first) })
     }
 }
 
-/// `in the last 7 days (slots 1 to 50,400)`: the time that the counted blocks cover.
-pub(super) fn period_text(state: &AppState, extent: &Extent, start_epoch: u64) -> String {
-    let first = (start_epoch * SLOTS_PER_EPOCH).max(extent.first);
-    let seconds = state.settings().clock.map_or(SECONDS_PER_SLOT, |clock| clock.seconds_per_slot);
-    let slots = (extent.newest.0 + 1).saturating_sub(first);
-    format!(
-        "in {} (slots {} to {})",
-        format::duration(slots * seconds),
-        format::count(first),
-        format::count(extent.newest.0)
-    )
+/// A period as far as the database goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) period: Period,
+    pub(super) epochs: Range<u64>,
+    /// The slots that can be known.
+    pub(super) slots: Range<u64>,
+}
+
+impl Stretch {
+    /// `in 7 days (slots 1 to 50,400)`: the time that the counted blocks cover.
+    pub(super) fn text(&self, state: &AppState) -> String {
+        let seconds = state.settings().clock.map_or(SECONDS_PER_SLOT, |clock| clock.seconds_per_slot);
+        let slots = self.slots.end - self.slots.start;
+        format!(
+            "in {} (slots {} to {})",
+            format::duration(slots * seconds),
+            format::count(self.slots.start),
+            format::count(self.slots.end.saturating_sub(1))
+        )
+    }
+
+    /// The slots, as the store takes them.
+    pub(super) fn range(&self) -> Range<Slot> {
+        Slot(self.slots.start)..Slot(self.slots.end)
+    }
 }
 
 /// Rows sorted by share, `Other` and `Unknown` last and only if they have blocks.
@@ -85,8 +123,7 @@ pub(super) fn blocks_of(counts: &ClientCounts, series: Series) -> u64 {
 
 /// A period counted.
 pub(super) struct Counted {
-    /// The first epoch.
-    pub(super) start: u64,
+    pub(super) stretch: Stretch,
     pub(super) counts: ClientCounts,
     /// How the rows follow from the counts.
     pub(super) basis: Basis,
@@ -94,30 +131,32 @@ pub(super) struct Counted {
 }
 
 impl Counted {
+    /// Counts a period; where no method is asked for, shares are estimated if they can be.
     pub(super) async fn read(
         state: &AppState,
         extent: &Extent,
         period: Period,
-        method: Method,
+        asked: Option<Method>,
     ) -> Result<Self, ApiError> {
-        let start = extent.start_epoch(period);
-        let counts = state.store().blocks_per_client(Epoch(start)..Epoch(extent.end_epoch())).await?;
-        let basis = Basis::of(state, extent, method, &counts).await?;
-        Ok(Self { start, counts, rows: basis.rows(&counts), basis })
+        let stretch = extent.stretch(period)?;
+        let epochs = Epoch(stretch.epochs.start)..Epoch(stretch.epochs.end);
+        let counts = state.store().blocks_per_client(epochs).await?;
+        let basis = Basis::of(state, &stretch, asked, &counts).await?;
+        Ok(Self { stretch, counts, rows: basis.rows(&counts), basis })
     }
 }
 
 /// A link of a group of which one is current.
-pub(super) struct Choice {
+pub(super) struct Choice<Label = &'static str> {
     pub(super) href: String,
-    pub(super) label: &'static str,
+    pub(super) label: Label,
     pub(super) current: bool,
 }
 
 /// The card of shares now.
 pub(super) struct NowCard {
     pub(super) subtitle: String,
-    pub(super) choices: Vec<Choice>,
+    pub(super) choices: Vec<Choice<String>>,
     pub(super) rows: Vec<NowRow>,
     pub(super) wide: String,
     pub(super) narrow: String,
@@ -154,16 +193,13 @@ pub(super) fn in_words(rows: &[IntervalRow]) -> String {
 }
 
 /// The card of shares now.
-pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>) -> NowCard {
-    let Counted { start, counts, basis, rows } = counted;
-    let start = *start;
+pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice<String>>) -> NowCard {
+    let Counted { stretch, counts, basis, rows } = counted;
     let n = counts.total();
-    let end = extent.end_epoch();
     let description = in_words(rows);
-    let first = (start * SLOTS_PER_EPOCH).max(extent.first);
-    let after = extent.newest.0 + 1;
-    let slots = after.saturating_sub(first);
-    let covered = slots - missing(&extent.gaps, Slot(first), Slot(after)).min(slots);
+    let range = stretch.range();
+    let slots = range.end.0 - range.start.0;
+    let covered = slots - missing(&extent.gaps, range.start, range.end).min(slots);
     let mut note = format!(
         "Solid part: 95{NBSP}% interval. Upright tick: share. Pale bar: from zero to it. n{NBSP}={NBSP}{}; \
          {} of {} slots are known.",
@@ -190,20 +226,26 @@ pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice>)
             two_thirds,
         }
     };
-    let method = match basis.method() {
-        Method::Counted => "",
-        Method::Estimated => "&method=estimated",
-    };
+    let address = format!(
+        "/api/v1/shares?start_epoch={}&end_epoch={}&partial=true{}",
+        stretch.epochs.start,
+        stretch.epochs.end,
+        basis.api_parameter()
+    );
     NowCard {
         subtitle: basis.about(),
         choices,
         rows: rows.iter().map(table_row).collect(),
         wide: interval_bars("now", Layout::Wide, rows, &description),
         narrow: interval_bars("now", Layout::Narrow, rows, &description),
-        empty: "No blocks yet. Shares appear with the first blocks that are classified.".to_owned(),
+        empty: if extent.has_blocks {
+            "No block of this period is stored.".to_owned()
+        } else {
+            "No blocks yet. Shares appear with the first blocks that are classified.".to_owned()
+        },
         note,
         caption: format!("Share of {} by consensus client", format::counted(n, "block")),
-        json: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true{method}"),
-        csv: format!("/api/v1/shares?start_epoch={start}&end_epoch={end}&partial=true{method}&format=csv"),
+        csv: format!("{address}&format=csv"),
+        json: address,
     }
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use consensus::Slot;
 
-use super::format::NBSP;
+use super::format::{NBSP, Utc};
 use crate::error::ApiError;
 use crate::state::AppState;
 
 /// The highest slot there can be.
-const MAX_SLOT: u64 = (1 << 40) - 1;
+pub(super) const MAX_SLOT: u64 = (1 << 40) - 1;
 
 /// Slots, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +64,14 @@ fn place(state: &AppState, text: &str) -> Option<SlotRange> {
     Some(SlotRange { first: slot, last: slot })
 }
 
-/// The day of `2026-11-20`, counted from 1970.
-fn day(text: &str) -> Option<u64> {
+/// The day of `2026-11-20`, counted from 1970; `None` for days that the calendar does not have.
+pub(super) fn day(text: &str) -> Option<u64> {
     let mut parts = text.split('-');
-    let (year, month, day): (u64, u64, u64) =
-        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let mut number = || -> Option<u64> {
+        let part = parts.next()?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?
+    };
+    let (year, month, day) = (number()?, number()?, number()?);
     let is_valid = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     if !is_valid || parts.next().is_some() {
         return None;
@@ -76,7 +79,8 @@ fn day(text: &str) -> Option<u64> {
     // Days by the calendar that begins its years in March, so that leap days come last.
     let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    days.checked_sub(719_468)
+    // The 31st of a shorter month would be a day of the next one.
+    days.checked_sub(719_468).filter(|days| u64::from(Utc::from_unix(days * 86_400).day) == day)
 }
 
 #[cfg(test)]
@@ -88,7 +92,17 @@ mod tests {
         assert_eq!(day("1970-01-01"), Some(0));
         assert_eq!(day("2020-12-01"), Some(1_606_780_800 / 86_400));
         assert_eq!(day("2024-02-29"), Some(1_709_164_800 / 86_400));
-        for text in ["", "2024", "2024-13-01", "12345", "2024-01-01-01", "1969-12-31", "-1-1-1"] {
+        for text in [
+            "",
+            "2024",
+            "2024-13-01",
+            "12345",
+            "2024-01-01-01",
+            "1969-12-31",
+            "-1-1-1",
+            "2026-02-31",
+            "+2026-1-1",
+        ] {
             assert_eq!(day(text), None, "{text}");
         }
     }

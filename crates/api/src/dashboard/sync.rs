@@ -12,7 +12,7 @@ use super::format::{self, NBSP, Utc};
 use super::headline::Headline;
 use super::page::{self, Frame, Section};
 use super::period::Period;
-use super::shares::{Choice, Extent};
+use super::shares::{Choice, Extent, Stretch};
 use super::time_axis::TimeAxis;
 use crate::error::ApiError;
 use crate::health::ChainHealth;
@@ -38,7 +38,7 @@ struct SyncPage {
     frame: Frame,
     headline: String,
     lede: String,
-    choices: Vec<Choice>,
+    choices: Vec<Choice<String>>,
     subtitle: String,
     wide: String,
     narrow: String,
@@ -117,7 +117,7 @@ async fn build(state: &AppState, query: &Query) -> Result<SyncPage, ApiError> {
     let work = state.store().work_status(state.now().saturating_mul(1_000)).await?;
     let filling = pieces.iter().filter(|piece| piece.is_filling).count();
     let (headline, lede) = headline(&extent, &wanted, filling, clock);
-    let picture = picture(&extent, &pieces, &wanted, period, clock);
+    let picture = picture(&extent, &pieces, &wanted, &extent.stretch(period)?, clock);
     let newest_first = pieces.iter().rev().take(MOST_GAPS);
     let size = state.store().size_bytes().await?;
     let everything =
@@ -127,14 +127,7 @@ async fn build(state: &AppState, query: &Query) -> Result<SyncPage, ApiError> {
             .titled("Sync", "How complete the record of blocks is, and why slots are missing."),
         headline,
         lede,
-        choices: Period::HISTORY
-            .into_iter()
-            .map(|choice| Choice {
-                href: format!("/sync?period={}", choice.code()),
-                label: choice.label(),
-                current: choice == period,
-            })
-            .collect(),
+        choices: period.choices(&Period::HISTORY, |each| format!("/sync?period={}", each.code())),
         subtitle: picture.subtitle,
         wide: picture.wide,
         narrow: picture.narrow,
@@ -213,10 +206,10 @@ fn picture(
     extent: &Extent,
     pieces: &[MissingSlots],
     wanted: &[Gap],
-    period: Period,
+    stretch: &Stretch,
     clock: Option<ChainClock>,
 ) -> StripPicture {
-    let axis = TimeAxis::new(extent.start_epoch(period), extent.end_epoch(), clock);
+    let axis = TimeAxis::new(stretch.epochs.start, stretch.epochs.end, clock);
     let after = extent.newest.0 + 1;
     let mut buckets = Vec::new();
     let mut table = Vec::new();

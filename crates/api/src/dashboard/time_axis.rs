@@ -48,6 +48,13 @@ impl TimeAxis {
         Self { start_epoch, bucket_epochs, buckets, clock }
     }
 
+    /// The axis of whole buckets of one length, counted back from an epoch: one that is only begun is left out.
+    pub(super) fn counted_back(start: u64, end: u64, bucket_epochs: u64, clock: Option<ChainClock>) -> Self {
+        let bucket_epochs = bucket_epochs.max(1);
+        let buckets = end.saturating_sub(start) / bucket_epochs;
+        Self { start_epoch: end.saturating_sub(buckets * bucket_epochs), bucket_epochs, buckets, clock }
+    }
+
     /// The epoch after the last bucket.
     pub(super) fn end_epoch(&self) -> u64 {
         self.start_epoch + self.buckets * self.bucket_epochs
@@ -192,6 +199,13 @@ mod tests {
         assert_eq!(axis.start_epoch % axis.bucket_epochs, 0);
         assert!(axis.start_epoch <= 10_003 && axis.end_epoch() >= 16_753);
         assert_eq!(axis.position(axis.end_slot()), 1.0);
+    }
+
+    #[test]
+    fn buckets_counted_back_are_whole() {
+        let axis = TimeAxis::counted_back(1_000, 7_750, 1_575, None);
+        assert_eq!((axis.start_epoch, axis.buckets, axis.end_epoch()), (1_450, 4, 7_750));
+        assert_eq!(TimeAxis::counted_back(1_000, 1_100, 225, None).buckets, 0);
     }
 
     #[test]

@@ -33,6 +33,7 @@ const RELOAD_SECONDS: u64 = 60;
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     period: Option<String>,
+    method: Option<String>,
     theme: Option<String>,
     rotate: Option<String>,
     every: Option<u64>,
@@ -102,6 +103,7 @@ pub(super) async fn wall(
 
 async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<WallPage, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
+    let method = Method::parse(query.method.as_deref())?;
     let theme = page::theme_of(query.theme.as_deref())?.unwrap_or("dark");
     let every = query.every.unwrap_or(RELOAD_SECONDS).clamp(5, 3_600);
     let rotation = match query.rotate.as_deref() {
@@ -119,15 +121,16 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<W
     let next = rotation.get(place + 1).or(rotation.first());
     let refresh = match next {
         Some(next) => format!(
-            "{every};url=/wall?view={}&rotate={}&every={every}&period={}&theme={theme}",
+            "{every};url=/wall?view={}&rotate={}&every={every}&period={}&theme={theme}{}",
             next.code(),
             rotation.iter().map(|view| view.code()).collect::<Vec<_>>().join(","),
-            period.code()
+            period.code(),
+            Method::parameter(method)
         ),
         None => RELOAD_SECONDS.to_string(),
     };
     let extent = Extent::read(state).await?;
-    let counted = Counted::read(state, &extent, period, Method::Counted).await?;
+    let counted = Counted::read(state, &extent, period, method).await?;
     let answer = match shown {
         Shown::Overview => headline_of(state, &extent, &counted),
         Shown::Model => model::wall_answer(state),

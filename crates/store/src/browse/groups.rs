@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use crate::codes::verdict_of_code;
 use crate::counts::ClientCounts;
 use crate::error::StoreError;
-use crate::row::first_id;
+use crate::row::{first_id, slot_of_id};
 use crate::sql::{Connection, query, to_i64, to_u64};
 
 /// Most slots for which blocks are counted by groups of validators: 36 days of mainnet.
@@ -21,20 +21,22 @@ pub(super) async fn counts(
     connection: &mut Connection<'_>,
     range: Range<Slot>,
     groups: usize,
-    group_of: impl Fn(ValidatorIndex) -> Option<usize> + Send,
+    group_of: impl Fn(Slot, ValidatorIndex) -> Option<usize> + Send,
 ) -> Result<Vec<ClientCounts>, StoreError> {
     let slots = range.end.0.saturating_sub(range.start.0);
     if slots > MAX_GROUPED_SLOTS {
         return Err(StoreError::RangeTooLong { slots, most: MAX_GROUPED_SLOTS });
     }
     let mut counts = vec![ClientCounts::default(); groups.saturating_add(1)];
-    let mut rows =
-        query("SELECT proposer_index, best_guess FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2")
-            .bind(first_id(range.start.0))
-            .bind(first_id(range.end.0))
-            .fetch(connection)?;
+    let mut rows = query(
+        "SELECT proposer_index, best_guess, id FROM blocks WHERE id >= $1 AND id < $2 AND canonical <> 2",
+    )
+    .bind(first_id(range.start.0))
+    .bind(first_id(range.end.0))
+    .fetch(connection)?;
     while let Some(row) = rows.try_next().await? {
-        let group = group_of(ValidatorIndex(to_u64(row.try_get(0)?)?)).filter(|group| *group < groups);
+        let validator = ValidatorIndex(to_u64(row.try_get(0)?)?);
+        let group = group_of(slot_of_id(row.try_get(2)?), validator).filter(|group| *group < groups);
         if let Some(count) = counts.get_mut(group.unwrap_or(groups)) {
             count.count(verdict_of_code(row.try_get(1)?)?);
         }

@@ -127,6 +127,17 @@ impl Store {
         groups: usize,
         group_of: impl Fn(consensus::ValidatorIndex) -> Option<usize> + Send,
     ) -> Result<Vec<ClientCounts>, StoreError> {
+        let group_of = move |_, validator| group_of(validator);
+        groups::counts(&mut self.database().reader().await?.connection(), range, groups, group_of).await
+    }
+
+    /// As [`Store::blocks_per_group`], for groups that depend on the slot of a block too, such as days.
+    pub async fn blocks_per_group_and_slot(
+        &self,
+        range: Range<Slot>,
+        groups: usize,
+        group_of: impl Fn(Slot, consensus::ValidatorIndex) -> Option<usize> + Send,
+    ) -> Result<Vec<ClientCounts>, StoreError> {
         groups::counts(&mut self.database().reader().await?.connection(), range, groups, group_of).await
     }
 
