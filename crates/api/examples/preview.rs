@@ -25,9 +25,9 @@ const SHARES: [(Client, f64); 5] = [
 
 const GRAFFITI: [&str; 6] = [
     "",
-    "Lighthouse/v7.1.0-cfb1f73",
+    "https://example.org, run by volunteers",
     "<script>alert('graffiti')</script> & \"friends\"",
-    "teku/v25.6.0",
+    "made at home",
     "\u{202e}gnihton seman",
     "hello from a home staker with a very long graffit",
 ];
@@ -200,6 +200,8 @@ fn made_up(
     let place = if random.next() < 0.03 { random.next() } else { place_of(proposer) };
     let client = choose(place, drift);
     let graffiti = match random.next() {
+        // A few sign as another client.
+        signed if signed < 0.002 => "teku/v25.6.0".to_owned(),
         signed if signed < 0.1 => format!("{client}/v7.1.0"),
         other => GRAFFITI.get((other * 6.0) as usize).copied().unwrap_or_default().to_owned(),
     };

@@ -69,7 +69,7 @@ async fn shares_are_estimated_where_the_model_was_tested_and_all_pages_agree() {
     let answer = title(&estimated.text);
     assert!(answer.starts_with("Lighthouse builds an estimated "), "{answer}");
     assert!(estimated.text.contains("corrected for confusion as the model’s test blocks tell it"));
-    assert!(estimated.text.contains("No block is left unnamed"), "the unnamed share is not stated");
+    assert!(estimated.text.contains("no block is left unnamed"), "the unnamed share is not stated");
     assert!(!estimated.text.contains("counted by likeliest client"));
     for link in
         ["/?period=30d&#38;history=", "method=counted\">Counted", "aria-current=\"true\">Estimated</a>"]

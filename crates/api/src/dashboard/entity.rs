@@ -186,7 +186,12 @@ impl Found {
         };
         let end = drawn.epochs.end.min(extent.newest.0.saturating_add(1) / SLOTS_PER_EPOCH);
         let clock = state.settings().clock;
-        let by_day = TimeAxis::counted_back(drawn.epochs.start, end, DAY, clock);
+        // As long as the stretch, though the epoch that has begun is left out.
+        let start = match stretch.period {
+            Period::Between(_) => drawn.epochs.start,
+            _ => drawn.epochs.start.saturating_sub(drawn.epochs.end - end).max(Slot(extent.first).epoch().0),
+        };
+        let by_day = TimeAxis::counted_back(start, end, DAY, clock);
         let first = by_day.start_slot();
         let days = usize::try_from(by_day.buckets).unwrap_or(0);
         // Two groups for each day and for the rest: inside the period, and outside of it.
@@ -198,8 +203,8 @@ impl Found {
                 .unwrap_or(days);
             day * 2 + usize::from(!stretch.slots.contains(&slot.0))
         };
-        let range: Range<Slot> =
-            Slot(drawn.slots.start.min(stretch.slots.start))..Slot(drawn.slots.end.max(stretch.slots.end));
+        let read_from = first.min(drawn.slots.start).min(stretch.slots.start);
+        let range: Range<Slot> = Slot(read_from)..Slot(drawn.slots.end.max(stretch.slots.end));
         let groups = state
             .store()
             .blocks_per_group_and_slot(range, (days + 1) * 2, |slot, validator| {
@@ -217,7 +222,7 @@ impl Found {
             .collect();
         let n: u64 = of_days.iter().map(ClientCounts::total).sum();
         let (axis, of_buckets) = if n < BLOCKS_PER_DAY * by_day.buckets {
-            let axis = TimeAxis::counted_back(drawn.epochs.start, end, DAY * WEEK as u64, clock);
+            let axis = TimeAxis::counted_back(start, end, DAY * WEEK as u64, clock);
             // Weeks are counted back from the same end.
             let weeks = of_days.get(days % WEEK..).unwrap_or_default().chunks(WEEK);
             (

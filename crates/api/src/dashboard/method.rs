@@ -218,10 +218,10 @@ impl Basis {
                 )
             }
             Self::Estimated { labels, unnamed, .. } => format!(
-                "Estimated share of blocks, corrected for confusion as {} tell it, with 95{NBSP}% intervals. {} left \
-                 unnamed and not drawn",
+                "Estimated share of blocks, with 95{NBSP}% intervals, corrected for confusion as {} tell it; {} left \
+                 unnamed",
                 match labels {
-                    Labels::Graffiti => "blocks signed with a client\u{2019}s name",
+                    Labels::Graffiti => "signed blocks",
                     Labels::Model => "the model\u{2019}s test blocks",
                 },
                 unnamed_text(*unnamed)
@@ -254,7 +254,7 @@ impl Basis {
 /// `3.1 % of blocks are`.
 fn unnamed_text(unnamed: f64) -> String {
     if unnamed == 0.0 {
-        return "No block is".to_owned();
+        return "no block is".to_owned();
     }
     let percent = unnamed * 100.0;
     if percent < 0.05 {
