@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fingerprint::classifier::TrainingOptions;
 use fingerprint::score::{
-    Attempt, ConfusionMatrix, CvError, FeatureChoice, Refusal, SearchError, SearchOptions, cross_validate,
-    search,
+    AbstentionPoint, Attempt, CalibrationBin, ConfusionMatrix, CvError, FeatureChoice, Refusal, Reliability,
+    SearchError, SearchOptions, Slice, examine, search,
 };
-use fingerprint::{Client, ClientSet, FeatureSet};
+use fingerprint::{Client, ClientSet, FeatureSet, wilson};
 use serde::Serialize;
 
 use crate::atomic;
 use crate::bad_input::BadInput;
-use crate::plot::{Images, PlotError, PlotOptions, Theme, accuracy_picture, heat_map, plot, write_picture};
+use crate::parts::slicings;
+use crate::plot::{
+    Images, PlotError, PlotOptions, Theme, accuracy_picture, heat_map, plot, reliability_picture,
+    write_picture,
+};
 use crate::progress::Progress;
 use crate::training_store::{TrainingStoreError, WantedFeatures, read_training_set};
 
@@ -73,6 +77,63 @@ pub struct ClientAccuracy {
     pub precision_interval: (f64, f64),
 }
 
+/// How the probabilities fared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProbabilityReport {
+    /// Blocks judged.
+    pub blocks: u64,
+    /// Blocks whose own client was given the probability 0.
+    pub ruled_out: u64,
+    /// Mean log loss, base e; a probability of 0 counts as 10⁻¹⁵.
+    pub log_loss: Option<f64>,
+    /// Mean Brier score, summed over clients: 0 to 2.
+    pub brier: Option<f64>,
+    /// Expected calibration error over the bins below.
+    pub calibration_error: Option<f64>,
+    /// Verdicts by their stated probability.
+    pub calibration: Vec<Measured<CalibrationBin>>,
+    /// What naming only blocks from a probability on would do, by hundredths.
+    pub abstention: Vec<Measured<AbstentionPoint>>,
+    /// Parts of the test blocks.
+    pub parts: Vec<Measured<Slice>>,
+}
+
+/// Something of which a share of verdicts was right.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measured<T> {
+    /// What.
+    #[serde(flatten)]
+    pub of: T,
+    /// The share of right verdicts; none without a verdict.
+    pub accuracy: Option<f64>,
+    /// Its 95 % interval (Wilson).
+    pub interval: (f64, f64),
+}
+
+impl From<&Reliability> for ProbabilityReport {
+    fn from(measured: &Reliability) -> Self {
+        let bin =
+            |of: CalibrationBin| Measured { of, accuracy: Some(of.accuracy()), interval: of.interval() };
+        let point = |of: AbstentionPoint| Measured {
+            of,
+            accuracy: of.accuracy(),
+            interval: wilson(of.right, of.named),
+        };
+        let part =
+            |of: &Slice| Measured { accuracy: Some(of.accuracy()), interval: of.interval(), of: of.clone() };
+        Self {
+            blocks: measured.blocks(),
+            ruled_out: measured.ruled_out(),
+            log_loss: measured.log_loss(),
+            brier: measured.brier(),
+            calibration_error: measured.calibration_error(),
+            calibration: measured.bins().into_iter().map(bin).collect(),
+            abstention: measured.abstention().into_iter().map(point).collect(),
+            parts: measured.slices().iter().map(part).collect(),
+        }
+    }
+}
+
 /// One combination of a search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tried {
@@ -124,6 +185,8 @@ pub struct EvaluateReport {
     pub clients: Vec<ClientAccuracy>,
     /// What each block was and what it was taken for.
     pub confusion: ConfusionMatrix,
+    /// How the probabilities fared.
+    pub probabilities: ProbabilityReport,
     /// What a search tried, best first.
     pub search: Option<Vec<Tried>>,
     /// What a search could not try.
@@ -184,31 +247,25 @@ pub fn evaluate(
     let mut training = options.training;
     let viable = FeatureSet::viable();
     let wanted = match options.search {
-        Some(SearchPlan { features: Some(_), .. }) => WantedFeatures::Only(&viable),
-        _ => WantedFeatures::Only(&training.features),
+        Some(SearchPlan { features: Some(_), .. }) => WantedFeatures::Tested(&viable),
+        _ => WantedFeatures::Tested(&training.features),
     };
     let loaded = read_training_set(data, wanted, progress)?;
     let set = &loaded.set;
     let mut tried = None;
     let mut refused = Vec::new();
-    let scores = match options.search {
-        None => {
-            progress.start("Cross-validating", Some(options.folds as u64), "folds");
-            let scores = cross_validate(set, &training, options.folds)
-                .map_err(|source| EvaluateError::CrossValidate { path: data.to_owned(), source })?;
-            progress.advance(options.folds as u64);
-            progress.finish(&format!("Balanced accuracy {:.3} on average.", scores.mean()));
-            scores
-        }
-        Some(plan) => {
-            let (best, all, untried) = searched(set, &training, plan, options.folds, progress)?;
-            training.features = best.features;
-            training.grouped = best.grouped;
-            tried = Some(all);
-            refused = untried;
-            best.scores
-        }
-    };
+    if let Some(plan) = options.search {
+        let (best, all, untried) = searched(set, &training, plan, options.folds, progress)?;
+        training.features = best.features;
+        training.grouped = best.grouped;
+        tried = Some(all);
+        refused = untried;
+    }
+    progress.start("Cross-validating", Some(options.folds as u64), "folds");
+    let (scores, reliability) = examine(set, &training, options.folds, &slicings(set, &loaded.origin))
+        .map_err(|source| EvaluateError::CrossValidate { path: data.to_owned(), source })?;
+    progress.advance(options.folds as u64);
+    progress.finish(&format!("Balanced accuracy {:.3} on average.", scores.mean()));
     let confusion = scores.confusion.clone();
     let mut report = EvaluateReport {
         data: data.to_owned(),
@@ -222,6 +279,7 @@ pub fn evaluate(
         fold_scores: scores.fold_scores,
         clients: confusion.clients().map(|client| accuracy(&confusion, client)).collect(),
         confusion,
+        probabilities: ProbabilityReport::from(&reliability),
         search: tried,
         search_refused: refused,
         files: Vec::new(),
@@ -230,7 +288,8 @@ pub fn evaluate(
         features: training.features,
     };
     if let Some(directory) = &options.report {
-        write_report(&mut report, set, directory, options.folds, (options.theme, options.images), progress)?;
+        let pictures = (options.theme, options.images);
+        write_report(&mut report, &reliability, set, directory, options.folds, pictures, progress)?;
     }
     Ok(report)
 }
@@ -304,6 +363,7 @@ fn accuracy(confusion: &ConfusionMatrix, client: Client) -> ClientAccuracy {
 
 fn write_report(
     report: &mut EvaluateReport,
+    reliability: &Reliability,
     set: &fingerprint::TrainingSet,
     directory: &Path,
     folds: usize,
@@ -321,6 +381,9 @@ fn write_report(
     report.files.extend(write_picture(directory, "confusion", &picture, images)?);
     let picture = accuracy_picture(&report.confusion, "How well each client is told", &note, theme);
     report.files.extend(write_picture(directory, "accuracy", &picture, images)?);
+    let picture =
+        reliability_picture(reliability, "How far stated probabilities can be believed", &note, theme);
+    report.files.extend(write_picture(directory, "reliability", &picture, images)?);
     let options =
         PlotOptions { features: Some(report.features.clone()), theme, images, ..PlotOptions::default() };
     match plot(set, &directory.join("features"), &options, progress) {

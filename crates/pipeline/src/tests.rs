@@ -196,12 +196,24 @@ fn an_evaluation_writes_a_report_and_a_search_finds_the_best() {
     let json = fs::read_to_string(place.path("report/evaluation.json")).expect("the report");
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["rows"], json!(78));
-    assert!(place.path("report/confusion.svg").exists() && place.path("report/accuracy.svg").exists());
+    let fared = &json["probabilities"];
+    assert_eq!(fared["blocks"], json!(65));
+    for (list, count) in [("calibration", "blocks"), ("parts", "blocks"), ("abstention", "named")] {
+        let first = &fared[list][0];
+        assert!(first[count].as_u64().is_some_and(|count| count > 0), "{list}: {fared}");
+        assert!(first["accuracy"].is_f64() && first["interval"][1].is_f64(), "{list}: {first}");
+    }
+    assert!(fared["log_loss"].is_f64() && fared["brier"].is_f64() && fared["calibration_error"].is_f64());
+    for picture in ["confusion", "accuracy", "reliability"] {
+        let svg = fs::read_to_string(place.path(&format!("report/{picture}.svg"))).expect(picture);
+        assert!(svg.contains("<title>") && svg.contains("<desc>"), "{svg}");
+    }
     assert!(place.path("report/features/pair_grid.svg").exists());
 
     let search = Some(SearchPlan { features: Some(2), group_size: 0 });
     let found = evaluate(&place.path("training"), EvaluateOptions { search, ..Default::default() }, &Silent)
         .expect("it searches");
+    assert_eq!(found.probabilities.blocks, found.confusion.total());
     let tried = found.search.expect("attempts");
     assert_eq!(tried.len(), 105);
     assert!(tried.windows(2).all(|pair| pair[0].lowest >= pair[1].lowest));

@@ -82,6 +82,15 @@ fn report_text(context: &Context, report: &EvaluateReport) -> String {
     );
     text.push_str(&confusion_table(context, &report.confusion));
     text.push_str("\nRows: label. Columns: verdict of a classifier that had not seen the block.\n");
+    let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:.3}"));
+    let fared = &report.probabilities;
+    let _ = writeln!(
+        text,
+        "Log loss {}, Brier score {}, expected calibration error {}.",
+        number(fared.log_loss),
+        number(fared.brier),
+        number(fared.calibration_error)
+    );
     if let Some(dir) = report.files.first().and_then(|file| file.parent()) {
         let _ = writeln!(text, "Wrote {} files to {}.", report.files.len(), dir.display());
     }

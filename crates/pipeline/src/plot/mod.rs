@@ -7,6 +7,7 @@ mod data;
 mod grid;
 mod heat_map;
 mod png;
+mod reliability;
 mod sample;
 mod scatter;
 mod svg;
@@ -29,6 +30,7 @@ pub use accuracy::accuracy_picture;
 pub use cost::{CostLine, CostPanel, Spacing, cost_picture};
 pub use data::{Confusion, PlotDataError, plot_data};
 pub use heat_map::heat_map;
+pub use reliability::reliability_picture;
 pub use svg::Theme;
 
 /// Which files a picture becomes.
