@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fingerprint::classifier::Model;
+use source::follow::ArchivedParents;
 use store::Store;
 use tokio::sync::Semaphore;
 
@@ -31,6 +32,7 @@ struct Inner {
     requests: Arc<Semaphore>,
     classifications: Arc<Semaphore>,
     rewards: Arc<Semaphore>,
+    archived: ArchivedParents,
     event_streams: Arc<Semaphore>,
     feed: Arc<Feed>,
     limiter: Option<Limiter>,
@@ -64,6 +66,7 @@ impl AppState {
             requests,
             classifications,
             rewards,
+            archived: ArchivedParents::default(),
             event_streams,
             feed,
             limiter,
@@ -104,6 +107,11 @@ impl AppState {
 
     pub(crate) fn rewards_in_flight(&self) -> &Arc<Semaphore> {
         &self.0.rewards
+    }
+
+    /// States of the chain on disk, for blocks that are posted.
+    pub(crate) fn archived(&self) -> &ArchivedParents {
+        &self.0.archived
     }
 
     pub(crate) fn event_streams(&self) -> &Arc<Semaphore> {

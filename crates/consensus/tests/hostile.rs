@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use consensus::Root;
 use consensus::bls::aggregate_public_keys;
-use consensus::containers::{BeaconState, PublicKeyBytes, SignedBeaconBlock, SyncCommittee, Validator};
+use consensus::containers::{
+    Attestation, BeaconState, Checkpoint, PublicKeyBytes, SignedBeaconBlock, SyncCommittee, Validator,
+};
 use consensus::epoch::process_epoch;
 use consensus::spec::{FAR_FUTURE_EPOCH, Fork, Network, Spec};
-use consensus::ssz::{Bits, Bytes, Column};
+use consensus::ssz::{Bits, Bytes, Column, Ssz};
 use consensus::state::State;
 use consensus::transition::{
     Checks, FromScratch, MAX_EMPTY_SLOTS, StateRoot, process_slots, process_slots_trusting, state_transition,
@@ -71,6 +73,37 @@ fn state(spec: Spec, slot: u64, effective_balance: u64) -> State {
         ..BeaconState::default()
     };
     State::new(Arc::clone(&spec), Fork::Altair, data).unwrap()
+}
+
+#[test]
+fn an_offset_that_lies_is_named_by_its_field() {
+    let spec = spec();
+    let shape = spec.shape(Fork::Phase0);
+    let mut block = SignedBeaconBlock::default();
+    let vote = || Attestation { aggregation_bits: [true; 9].into_iter().collect(), ..Attestation::default() };
+    block.message.body.attestations = vec![vote(), vote(), vote()].into();
+    let good = block.to_ssz(&shape);
+    assert_eq!(SignedBeaconBlock::decode(&good, &shape), Ok(block));
+    // The message begins at 100, the body at 184, its offsets at 384, its attestations at 404.
+    for (place, offset, says) in [
+        (0, 101, "message: the first offset is 101 where 100 was expected"),
+        (0, 90_000, "message: the offset 90000 lies outside"),
+        (180, 83, "message.body: the offset 83 lies outside"),
+        (384, 221, "message.body.proposer_slashings: the offset 221 lies outside 220..=220"),
+        (392, u32::MAX, "message.body.attestations: the offset 4294967295 lies outside"),
+        (400, 219, "message.body.voluntary_exits: the offset 219 lies outside"),
+        (404, 13, "message.body.attestations[0]: the first offset is 13"),
+        (412, 90_000, "message.body.attestations[2]: the offset 90000 lies outside"),
+        (416, 229, "message.body.attestations[0].aggregation_bits: the first offset is 229"),
+    ] {
+        let mut bytes = good.clone();
+        bytes[place..place + 4].copy_from_slice(&offset.to_le_bytes());
+        let error = SignedBeaconBlock::decode(&bytes, &shape).unwrap_err().to_string();
+        assert!(error.starts_with(says), "at {place}: {error}");
+    }
+    let long = [&Checkpoint::default().to_ssz(&shape)[..], &[0]].concat();
+    let error = Checkpoint::decode(&long, &shape).unwrap_err().to_string();
+    assert_eq!(error, "41 bytes where 40 were expected");
 }
 
 #[test]

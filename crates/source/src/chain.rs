@@ -108,12 +108,12 @@ pub(crate) const BLOCK_SLOT_END: usize = 4 + 96 + 8;
 pub(crate) const STATE_SLOT_END: usize = 8 + 32 + 8;
 
 /// The slot in an encoded signed block of any fork.
-pub(crate) fn block_slot(bytes: &[u8]) -> Option<u64> {
+pub fn block_slot(bytes: &[u8]) -> Option<u64> {
     last_u64(bytes.get(..BLOCK_SLOT_END)?)
 }
 
 /// The slot in an encoded state of any fork.
-pub(crate) fn state_slot(bytes: &[u8]) -> Option<u64> {
+pub fn state_slot(bytes: &[u8]) -> Option<u64> {
     last_u64(bytes.get(..STATE_SLOT_END)?)
 }
 

@@ -210,6 +210,30 @@ impl ChainInput {
         }
     }
 
+    /// The blocks from `first` to `last`, both included, ascending, decoded ahead on another thread.
+    pub fn blocks(&self, first: Slot, last: Slot) -> ReadAhead<Result<ChainBlock, ChainInputError>> {
+        match self {
+            Self::Recording(recording) => {
+                let items =
+                    recording.blocks_here(first, last).map(|block| block.map_err(ChainInputError::from));
+                ReadAhead::start(items, recording.limits().read_ahead)
+            }
+            Self::Eras(eras) => ReadAhead::start(eras.blocks(first, last), EraLimits::default().read_ahead),
+        }
+    }
+
+    /// The slot of the latest state before a slot, which [`Self::replay`] would begin with.
+    pub fn state_slot_before(&self, slot: Slot) -> Option<Slot> {
+        match self {
+            Self::Recording(recording) => recording.state_slots().rfind(|state| *state < slot),
+            Self::Eras(eras) => {
+                let era = eras.era_before(slot);
+                let (first, _) = eras.beside.first_key_value()?;
+                (*first <= era).then(|| Slot(era.saturating_mul(eras.slots_per_era())))
+            }
+        }
+    }
+
     /// Everything there is.
     pub fn replay_all(&self) -> Result<Replay, ChainInputError> {
         let first = self.slots().map_or(Slot(1), |(first, _)| Slot(first.0.max(1)));
@@ -238,8 +262,18 @@ impl Eras {
         Ok(Self { path: path.to_owned(), spec: Arc::new(spec_beside(&first)?), files, beside })
     }
 
+    fn slots_per_era(&self) -> u64 {
+        self.spec.preset.slots_per_historical_root
+    }
+
+    /// The era whose state is the latest one before a slot. The state of era n is of the first slot behind it, with
+    /// that slot's block.
+    fn era_before(&self, slot: Slot) -> u64 {
+        slot.0.saturating_sub(1).checked_div(self.slots_per_era()).unwrap_or_default()
+    }
+
     fn slots(&self) -> Option<(Slot, Slot)> {
-        let per_era = self.spec.preset.slots_per_historical_root;
+        let per_era = self.slots_per_era();
         let first = self.files.keys().next()?.saturating_sub(1).saturating_mul(per_era);
         let (_, last) = self.files.last_key_value()?;
         let reader = open_era(last, &self.spec).ok()?;
@@ -248,26 +282,38 @@ impl Eras {
     }
 
     fn replay(&self, first: Slot, last: Slot) -> Result<Replay, ChainInputError> {
-        let per_era = self.spec.preset.slots_per_historical_root;
-        // The state of era n is of the first slot behind it, with that slot's block.
-        let era = first.0.saturating_sub(1).checked_div(per_era).unwrap_or_default();
+        let era = self.era_before(first);
         let no_state = || ChainInputError::NoState { path: self.path.clone(), slot: first, era };
         let (_, file) = self.beside.range(..=era).next_back().ok_or_else(no_state)?;
         let mut reader = open_era(file, &self.spec)?;
-        let end = Slot(era.saturating_mul(per_era));
+        let end = Slot(era.saturating_mul(self.slots_per_era()));
         if !reader.groups().iter().any(|group| group.state.is_some_and(|(slot, _)| slot == end)) {
             return Err(no_state());
         }
         let state = reader.state(end)?;
         let after = Slot(end.0.saturating_add(1));
+        Ok(Replay {
+            state,
+            blocks: ReadAhead::start(self.blocks(after, last), EraLimits::default().read_ahead),
+        })
+    }
+
+    fn blocks(&self, first: Slot, last: Slot) -> Blocks {
+        // A file holds the eras from its own to that of the next file.
+        let era_of =
+            |slot: Slot| slot.0.checked_div(self.slots_per_era()).unwrap_or_default().saturating_add(1);
+        let from = self.files.range(..=era_of(first)).next_back().map_or(0, |(era, _)| *era);
+        let files: Vec<PathBuf> = if first <= last {
+            self.files.range(from..=era_of(last)).map(|(_, file)| file.clone()).collect()
+        } else {
+            Vec::new()
+        };
         let spec = Arc::clone(&self.spec);
-        let files = self.files.clone().into_values();
         let damaged = Damaged::default();
         let noted = damaged.clone();
-        let blocks = files.flat_map(move |file| blocks_of(&file, &spec, after, last, &noted));
+        let blocks = files.into_iter().flat_map(move |file| blocks_of(&file, &spec, first, last, &noted));
         // A file that has all its blocks does not keep those of the files behind it from being read.
-        let blocks = blocks.chain(std::iter::from_fn(move || damaged.next().map(Err)));
-        Ok(Replay { state, blocks: ReadAhead::start(blocks, EraLimits::default().read_ahead) })
+        Box::new(blocks.chain(std::iter::from_fn(move || damaged.next().map(Err))))
     }
 }
 

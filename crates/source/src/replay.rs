@@ -205,6 +205,12 @@ where
         }
     }
 
+    /// The root of the state's latest block, where it is known: a state that was replayed itself can't be hashed.
+    #[must_use]
+    pub fn after(self, parent: Root) -> Self {
+        Self { parent: Some(parent), ..self }
+    }
+
     /// Reads an epoch of blocks before the first of them is applied, so that shufflings are known two epochs ahead. For
     /// blocks that are at hand: of a source that stalls, nothing would be replayed meanwhile.
     #[must_use]

@@ -363,7 +363,8 @@ async fn stalls_breaks_and_halves_are_told_apart() {
     );
     // Half of an encoding can't be told from a wrong one; it names the field.
     let (text, _) = block_error(&answers, &spec, 3, Fault::Half).await;
-    assert!(text.contains("the block of slot 3 as one of electra: message.body: the offset"), "{text}");
+    let named = "the block of slot 3 as one of electra: message.body.execution_requests: the offset";
+    assert!(text.contains(named), "{text}");
     let (text, _) = block_error(&answers, &spec, 3, Fault::Body(vec![100; 50])).await;
     assert_eq!(text, "its answer ends in the middle: 50 bytes are no block (asked 3 times)");
     let mut json_only = Answers::clone(&answers);

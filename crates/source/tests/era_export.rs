@@ -154,6 +154,19 @@ fn a_recording_becomes_era_files_that_are_the_same_chain() {
             .expect("a valid block");
     }
     assert!(expected.next().is_none());
+    // Stretches over the borders of files, with and without a state before them.
+    let eras = ChainInput::open(&out).expect("era files");
+    for (first, last) in [(0, 0), (1, 1), (60, 66), (64, 64), (63, 140), (128, 300), (5, 4), (200, 900)] {
+        let read: Vec<ChainBlock> =
+            eras.blocks(Slot(first), Slot(last)).collect::<Result<_, _>>().expect("blocks");
+        let within = |block: &&ChainBlock| (first..=last.min(191)).contains(&block.slot().0);
+        assert!(read.iter().eq(chain.blocks.iter().filter(within)), "{first} to {last}");
+    }
+    for (slot, state) in [(1, 0), (64, 0), (65, 64), (128, 64), (129, 128), (190, 128)] {
+        assert_eq!(eras.state_slot_before(Slot(slot)), Some(Slot(state)), "{slot}");
+        let replay = eras.replay(Slot(slot), Slot(slot)).expect("a replay");
+        assert_eq!(replay.state.slot, state, "{slot}");
+    }
     // The same again changes nothing.
     let before = files(&out);
     assert_eq!(write(&recording, &out).expect("era files"), report);

@@ -244,7 +244,7 @@ fn broken_files_are_named() {
     let text = small.error_of(34);
     assert!(
         text.contains(
-            "34.ssz\": the block of slot 34 is not one of the fork deneb: message.body: the offset"
+            "34.ssz\": the block of slot 34 is not one of the fork deneb: message.body.blob_kzg_commitments: the offset"
         ),
         "{text}"
     );

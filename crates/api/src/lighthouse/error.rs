@@ -49,7 +49,10 @@ impl BeaconError {
 
 impl From<PreviewError> for BeaconError {
     fn from(error: PreviewError) -> Self {
-        Self::bad(error)
+        match error {
+            PreviewError::Disk(_) => Self::ours(error),
+            _ => Self::bad(error),
+        }
     }
 }
 

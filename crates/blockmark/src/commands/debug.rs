@@ -19,7 +19,7 @@ use consensus::state::State;
 use consensus::transition::{Checks, StateRoots as _, apply_signed_block, process_slots};
 use serde_json::json;
 use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
-use source::chain::ChainBlock;
+use source::chain::{ChainBlock, block_slot, state_slot};
 use source::compression::Compression;
 use source::node_chain::NodeChain;
 
@@ -144,7 +144,11 @@ fn transition(
         let state = State::decode_any_fork(Arc::clone(&spec), &read(Path::new(pre))?)
             .with_context(|| format!("\"{pre}\""))?;
         let bytes = read(Path::new(block))?;
-        let block = ChainBlock::decode(&spec, &bytes).map_err(|error| anyhow!("\"{block}\": {error}"))?;
+        let block = ChainBlock::decode(&spec, &bytes).map_err(|error| {
+            let slot = block_slot(&bytes).unwrap_or_default();
+            let fork = spec.fork_at_slot(slot);
+            anyhow!("\"{block}\": the block of slot {slot} is not one of the fork {fork}: {error}")
+        })?;
         (block, state)
     };
     let spec = Arc::clone(state.spec());
@@ -213,10 +217,15 @@ fn ssz(object: &str, file: &Path, fork: Fork, network: &NetworkArgs) -> Result<O
         )
     })?;
     let bytes = read(file)?;
-    let value = container
-        .of
-        .decode(&bytes, &shape)
-        .map_err(|error| anyhow!("\"{}\": {object} of {fork}: {error}", file.display()))?;
+    let value = container.of.decode(&bytes, &shape).map_err(|error| {
+        let slot = match object {
+            "SignedBeaconBlock" => block_slot(&bytes),
+            "BeaconState" => state_slot(&bytes),
+            _ => None,
+        };
+        let slot = slot.map_or_else(String::new, |slot| format!(", slot {slot}"));
+        anyhow!("\"{}\": {object} of {fork}{slot}: {error}", file.display())
+    })?;
     let root = consensus::Root(value.root(&shape));
     let value = value.json(&shape);
     say::result_line(json!({ "object": object, "fork": fork.name(), "root": root, "value": value }))?;

@@ -294,6 +294,20 @@ fn single_steps_take_files_as_recordings_have_them() {
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
     place.run(&["debug", "ssz", "Fork", "chain-none", "--fork", "electra"]).exits(1).says("can't be read");
+    // An offset that lies: in the body of the block, and in the state.
+    let mut block = std::fs::read(place.path("chain-none/blocks/1.ssz")).expect("a block");
+    block[384 + 8..384 + 12].fill(0xff);
+    place.write("bad.ssz", &block);
+    let network = ["--config", "chain-none/config.yaml"];
+    let ssz = ["debug", "ssz", "SignedBeaconBlock", "bad.ssz", "--fork", "electra"];
+    place.run(&[&ssz[..], &network].concat()).exits(1).says(
+        "\"bad.ssz\": SignedBeaconBlock of electra, slot 1: message.body.attestations: the offset 4294967295",
+    );
+    let transition = ["debug", "transition", "chain-none/states/0.ssz", "bad.ssz", "--no-signatures"];
+    place
+        .run(&[&transition[..], &network].concat())
+        .exits(1)
+        .says("\"bad.ssz\": the block of slot 1 is not one of the fork electra: message.body.attestations: the offset");
     let manifest = std::fs::read_to_string(place.path("chain-none/manifest.json")).expect("a manifest");
     assert!(manifest.contains("--missed-permille 0 --payload-bytes 0"), "{manifest}");
     for command in ["rewards", "features"] {

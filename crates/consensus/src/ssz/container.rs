@@ -54,30 +54,34 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Checks that the offsets divide what follows the fixed part.
-    pub fn finish(&mut self) -> Result<(), SszError> {
+    pub fn finish(&mut self) -> Result<(), BadLayout> {
         let mut end = self.bytes.len();
         let mut first = None;
-        for (field, _) in self
+        for ((number, field), _) in self
             .fields
             .iter_mut()
+            .enumerate()
             .zip(&self.variable)
             .take(self.count)
             .filter(|(_, variable)| **variable)
             .rev()
         {
             if field.0 > end || field.0 < self.place {
-                return Err(SszErrorKind::Offset { offset: field.0, low: self.place, high: end }.into());
+                let kind = SszErrorKind::Offset { offset: field.0, low: self.place, high: end };
+                return Err(BadLayout { field: Some(number), kind });
             }
             field.1 = end;
             end = field.0;
-            first = Some(field.0);
+            first = Some((number, field.0));
         }
         match first {
-            Some(first) if first != self.place => {
-                Err(SszErrorKind::FirstOffset { expected: self.place, found: first }.into())
+            Some((number, first)) if first != self.place => {
+                let kind = SszErrorKind::FirstOffset { expected: self.place, found: first };
+                Err(BadLayout { field: Some(number), kind })
             }
             None if self.place != self.bytes.len() => {
-                Err(SszErrorKind::Length { expected: self.place, found: self.bytes.len() }.into())
+                let kind = SszErrorKind::Length { expected: self.place, found: self.bytes.len() };
+                Err(BadLayout { field: None, kind })
             }
             _ => Ok(()),
         }
@@ -88,6 +92,26 @@ impl<'a> FieldReader<'a> {
         let (start, end) = self.fields.get(self.taken).copied().unwrap_or_default();
         self.taken += 1;
         T::decode(self.bytes.get(start..end).unwrap_or_default(), shape).map_err(|error| error.in_field(name))
+    }
+}
+
+/// Offsets that do not divide a container, or bytes behind its end. Names of fields are not looked up before one is
+/// wrong.
+#[derive(Debug)]
+pub struct BadLayout {
+    field: Option<usize>,
+    kind: SszErrorKind,
+}
+
+impl BadLayout {
+    /// The error in the field, by the names of all fields.
+    #[cold]
+    pub fn named(self, names: &[&'static str]) -> SszError {
+        let error = SszError::from(self.kind);
+        match self.field.and_then(|field| names.get(field)) {
+            Some(name) => error.in_field(name),
+            None => error,
+        }
     }
 }
 
@@ -177,7 +201,7 @@ macro_rules! container {
                 $( if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                     reader.declare::<$type>(stringify!($field), shape)?;
                 } )*
-                reader.finish()?;
+                reader.finish().map_err(|bad| bad.named(&Self::field_names(shape)))?;
                 Ok(Self {
                     $( $field: if $crate::container!(@present shape $(, $since $(, $until)?)?) {
                         reader.take(stringify!($field), shape)?

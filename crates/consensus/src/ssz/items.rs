@@ -74,7 +74,7 @@ pub(super) fn decode<T: Ssz>(
     }
     let first = offset_at(bytes, 0).ok_or(SszErrorKind::Short { expected: OFFSET, found: bytes.len() })?;
     if first == 0 || !first.is_multiple_of(OFFSET) || first > bytes.len() {
-        return Err(SszErrorKind::FirstOffset { expected: OFFSET, found: first }.into());
+        return Err(SszError::from(SszErrorKind::FirstOffset { expected: OFFSET, found: first }).in_item(0));
     }
     let count = first / OFFSET;
     allowed(count)?;
@@ -87,8 +87,10 @@ pub(super) fn decode<T: Ssz>(
         } else {
             offset_at(bytes, (index + 1) * OFFSET).unwrap_or(usize::MAX)
         };
+        // The end of an element is the offset of the next one.
         let part = bytes.get(start..end).ok_or_else(|| {
-            SszError::from(SszErrorKind::Offset { offset: end, low: start, high: bytes.len() }).in_item(index)
+            let kind = SszErrorKind::Offset { offset: end, low: start, high: bytes.len() };
+            SszError::from(kind).in_item(index + 1)
         })?;
         items.push(T::decode(part, shape).map_err(|error| error.in_item(index))?);
         start = end;

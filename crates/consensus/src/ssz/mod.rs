@@ -26,7 +26,7 @@ pub use bits::Bits;
 pub use bytes::{ByteList, Bytes, Uint256};
 pub use column::Column;
 pub(crate) use container::container;
-pub use container::{FieldReader, FieldWriter, fixed_part};
+pub use container::{BadLayout, FieldReader, FieldWriter, fixed_part};
 pub use error::{SszError, SszErrorKind};
 pub use json::{Json, JsonError};
 pub use list::List;

@@ -4,6 +4,8 @@ use consensus::transition::TransitionError;
 use consensus::{Root, Slot};
 
 use crate::beacon_api::ApiError;
+use crate::chain_input::ChainInputError;
+use crate::replay::ReplayError;
 
 /// Why a block is not taken in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,4 +137,7 @@ pub enum PreviewError {
     /// The rules refuse it.
     #[error("{0}")]
     Transition(#[from] TransitionError),
+    /// The chain on disk can't be replayed up to its parent.
+    #[error("{0}")]
+    Disk(Box<ReplayError<ChainInputError>>),
 }

@@ -9,6 +9,7 @@
 //! [`ChainView`] is the whole of the logic: it takes blocks, heads and finality as calls, and has neither clock nor
 //! socket. The driver feeds it. [`Follower`] is what others hold: it answers from the view and hands out the events.
 
+mod archived;
 mod driver;
 mod error;
 mod event;
@@ -21,6 +22,7 @@ mod start;
 mod view;
 mod work;
 
+pub use archived::ArchivedParents;
 pub use driver::{Driver, FollowOptions};
 pub use error::{FollowError, PreviewError, Refusal};
 pub use event::{FollowEvent, HeadChange};

@@ -18,7 +18,7 @@ use super::work::{StatePlan, advance};
 /// States that are kept between questions: proposals for one slot come from many clients.
 const REMEMBERED: usize = 2;
 /// Slots between a proposal and its parent at most: what a question may cost.
-const EMPTY_SLOTS: u64 = 256;
+pub(super) const EMPTY_SLOTS: u64 = 256;
 
 /// A block that nobody signed, as it was read.
 #[derive(Clone, Debug)]
@@ -75,45 +75,29 @@ impl Proposal {
         let root = Root(block.hash_tree_root(&shape));
         Ok(Self { block, fork, root })
     }
-}
 
-impl Previews {
-    /// Finds the state from which a proposal is answered.
-    pub fn plan(&self, view: &ChainView, proposal: Proposal) -> Result<PreviewWork, PreviewError> {
-        let (parent, slot) = (proposal.block.parent_root, Slot(proposal.block.slot));
-        let anchor = view.anchor();
-        let parent_slot = match view.block(&parent) {
-            Some(block) => block.slot(),
-            None if parent == anchor.root => anchor.slot,
-            None => return Err(PreviewError::ParentUnknown(parent)),
-        };
+    /// The root of the block that it builds on.
+    pub fn parent_root(&self) -> Root {
+        self.block.parent_root
+    }
+
+    /// Its slot.
+    pub fn slot(&self) -> Slot {
+        Slot(self.block.slot)
+    }
+
+    /// Refuses one that can't be a child of a block of that slot, or is too far from it.
+    pub(super) fn check_slot(&self, parent_slot: Slot) -> Result<(), PreviewError> {
+        let (slot, parent) = (self.slot(), self.parent_root());
         if slot <= parent_slot || slot.0 - parent_slot.0 > EMPTY_SLOTS {
             return Err(PreviewError::Slot { slot, parent, parent_slot, most: EMPTY_SLOTS });
         }
-        let start = match self.recall(parent, slot) {
-            Some(state) => Begin::Ready(Box::new(state)),
-            None => Begin::Plan(Box::new(view.plan(&parent).ok_or(PreviewError::NoState(parent))?)),
-        };
-        Ok(PreviewWork { proposal, start })
+        Ok(())
     }
 
-    /// The reward of a proposal, with its attestations.
-    pub fn run(&self, work: PreviewWork, scale: Scale) -> Result<BlockReward, PreviewError> {
-        let PreviewWork { proposal: Proposal { block, fork, root }, start } = work;
-        let (parent, slot) = (block.parent_root, Slot(block.slot));
-        let mut state = match start {
-            Begin::Ready(state) => *state,
-            // Several blocks on one parent come in one request: the first has computed it by now.
-            Begin::Plan(plan) => match self.recall(parent, slot) {
-                Some(state) => state,
-                None => {
-                    let mut state = plan.run()?;
-                    advance(&mut state, slot, parent)?;
-                    self.remember(parent, slot, &state);
-                    state
-                }
-            },
-        };
+    /// What it would earn on the state after its parent, advanced to its slot. With its attestations.
+    pub(super) fn reward(self, mut state: State, scale: Scale) -> Result<BlockReward, PreviewError> {
+        let Self { block, fork, root } = self;
         let body = &block.body;
         let parent_slot = state.latest_block_header.slot;
         let mut log = RewardLog::default();
@@ -128,6 +112,45 @@ impl Previews {
             phase0: fork == Fork::Phase0,
         };
         Ok(log.block_reward(&context, scale, Attestations::Include))
+    }
+}
+
+impl Previews {
+    /// Finds the state from which a proposal is answered.
+    pub fn plan(&self, view: &ChainView, proposal: Proposal) -> Result<PreviewWork, PreviewError> {
+        let (parent, slot) = (proposal.parent_root(), proposal.slot());
+        let anchor = view.anchor();
+        let parent_slot = match view.block(&parent) {
+            Some(block) => block.slot(),
+            None if parent == anchor.root => anchor.slot,
+            None => return Err(PreviewError::ParentUnknown(parent)),
+        };
+        proposal.check_slot(parent_slot)?;
+        let start = match self.recall(parent, slot) {
+            Some(state) => Begin::Ready(Box::new(state)),
+            None => Begin::Plan(Box::new(view.plan(&parent).ok_or(PreviewError::NoState(parent))?)),
+        };
+        Ok(PreviewWork { proposal, start })
+    }
+
+    /// The reward of a proposal, with its attestations.
+    pub fn run(&self, work: PreviewWork, scale: Scale) -> Result<BlockReward, PreviewError> {
+        let PreviewWork { proposal, start } = work;
+        let (parent, slot) = (proposal.parent_root(), proposal.slot());
+        let state = match start {
+            Begin::Ready(state) => *state,
+            // Several blocks on one parent come in one request: the first has computed it by now.
+            Begin::Plan(plan) => match self.recall(parent, slot) {
+                Some(state) => state,
+                None => {
+                    let mut state = plan.run()?;
+                    advance(&mut state, slot, parent)?;
+                    self.remember(parent, slot, &state);
+                    state
+                }
+            },
+        };
+        proposal.reward(state, scale)
     }
 
     fn recall(&self, parent: Root, slot: Slot) -> Option<State> {
