@@ -225,6 +225,25 @@ async fn validators_are_judged_by_all_their_blocks() {
     );
     assert!(page.text.contains("Changed from Prysm to Teku between "), "{}", page.text);
     links_lead_somewhere(&server, &page).await;
+    let changed = server.get("/validators?q=&client=teku&p_min=&p_max=&changed=all&from=").await;
+    is_page(&changed, 200);
+    assert_eq!(title(&changed), "Validator 777", "{}", changed.text);
+    assert!(
+        changed.text.contains("The blocks of 2\u{a0}validators were weighed, in all."),
+        "{}",
+        changed.text
+    );
+    assert!(changed.text.contains(">changed 12\u{a0}Jan\u{a0}1970</span>"), "{}", changed.text);
+    links_lead_somewhere(&server, &changed).await;
+    let sure = server.get("/validators?client=teku&p_min=0.9&changed=7d").await;
+    assert_eq!(title(&sure), "Validator 777");
+    assert!(sure.text.contains("<option value=\"7d\" selected>in 7\u{a0}days</option>"), "{}", sure.text);
+    assert_eq!(title(&server.get("/validators?changed=0..10").await), "No validator matches.");
+    assert_eq!(title(&server.get("/validators?q=777").await), "Validator 777");
+    assert_eq!(title(&server.get("/validators?q=kil").await), "24\u{a0}validators from 1 to 24");
+    for bad in ["q=nobody", "q=kiln&entity=kiln-sons", "p_min=2", "changed=2w", "changed=9..5", "q=99x"] {
+        is_page(&server.get(&format!("/validators?{bad}")).await, 400);
+    }
     let few = BlockRow { proposer_index: ValidatorIndex(778), ..block(2_030, 2_029, Client::Teku, 0.95) };
     server.store.insert_blocks(&[few]).await.unwrap();
     let page = server.get("/validators/778").await;

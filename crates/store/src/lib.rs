@@ -49,8 +49,8 @@ mod work;
 pub use affinity::{AffinityRule, Verdict, affinity};
 pub use backup::{BackupReport, unfinished};
 pub use browse::{
-    BlockFilter, Found, MAX_GROUPED_SLOTS, MissedSlots, MissingSlots, Reorg, Seek, ValidatorFilter,
-    ValidatorSummary,
+    BlockFilter, Found, HistoryFilter, MAX_GROUPED_SLOTS, MissedSlots, MissingSlots, Reorg, Seek,
+    ValidatorFilter, ValidatorSummary, Weighed,
 };
 pub use chain::{BlockPlace, ChainMarks, ChainReport, ChainUpdate};
 pub use check::CheckReport;

@@ -8,7 +8,7 @@ use consensus::{Slot, ValidatorIndex};
 use fingerprint::Client;
 use store::{
     BlockFilter, BlockRow, CanonicalState, ClientCounts, Found, Gap, GapCause, GapNote, HISTORY_BLOCKS,
-    IntervalSet, MAX_GROUPED_SLOTS, Seek, Store, StoreError, ValidatorFilter, ValidatorSet,
+    HistoryFilter, IntervalSet, MAX_GROUPED_SLOTS, Seek, Store, StoreError, ValidatorFilter, ValidatorSet,
 };
 use support::{Dice, Engine, Scratch, block, each_engine};
 
@@ -352,6 +352,62 @@ async fn validators_come_with_their_history(engine: Engine) {
             page(&some, limit).await.iter().map(|one| one.latest.proposer_index.0).collect();
         assert_eq!(found, [3, 4, 5].into_iter().chain(290..300).collect::<Vec<_>>());
     }
+    validators_are_found_by_their_history(store).await;
+}
+
+/// Validators 41, 142 and 240 change from their client to Lodestar, the last one at slot 10,000.
+async fn validators_are_found_by_their_history(store: &Store) {
+    let mut rows = Vec::new();
+    for (number, proposer) in [41, 142, 240].into_iter().enumerate() {
+        for again in 0..8 {
+            let slot = 9_000 + number as u64 * 500 + again * 10;
+            rows.push(block(slot, slot - 1, proposer, Some(Client::Lodestar)));
+        }
+    }
+    store.insert_blocks(&rows).await.unwrap();
+    let find = async |filter: &ValidatorFilter, history: &HistoryFilter, limit: usize| {
+        let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = store.validators_by_history(filter, history, after, limit).await.unwrap();
+            assert!(page.items.len() <= limit && page.weighed <= 256, "{page:?}");
+            found.extend(page.items.iter().map(|one| one.latest.proposer_index.0));
+            after = page.next;
+            pages += 1;
+            if after.is_none() {
+                return (found, pages);
+            }
+        }
+    };
+    let any = ValidatorFilter::default();
+    let changed = |slots: std::ops::Range<u64>| HistoryFilter {
+        changed: Some(Slot(slots.start)..Slot(slots.end)),
+        ..HistoryFilter::default()
+    };
+    assert_eq!(find(&any, &changed(0..20_000), 50).await, (vec![41, 142, 240], 2));
+    assert_eq!(find(&any, &changed(0..20_000), 1).await.0, [41, 142, 240]);
+    // Only three validators have a block so late, and only they are weighed.
+    assert_eq!(find(&any, &changed(9_000..20_000), 50).await, (vec![41, 142, 240], 1));
+    assert_eq!(find(&any, &changed(9_400..9_600), 50).await.0, [142]);
+    assert_eq!(find(&any, &changed(10_001..20_000), 50).await.0, Vec::<u64>::new());
+    let lodestar = HistoryFilter { client: Some(Client::Lodestar), ..HistoryFilter::default() };
+    let mut expected: Vec<u64> = (0..300).filter(|index| index % 6 == 2).chain([41, 142, 240]).collect();
+    expected.sort_unstable();
+    assert_eq!(Client::NAMED[2], Client::Lodestar);
+    let (found, _) = find(&any, &lodestar, 20).await;
+    assert_eq!(
+        found.iter().filter(|index| !expected.contains(index)).collect::<Vec<_>>(),
+        Vec::<&u64>::new()
+    );
+    assert_eq!(found, expected);
+    let many = HistoryFilter { least_blocks: 5, ..HistoryFilter::default() };
+    assert_eq!(find(&any, &many, 50).await.0, [41, 142, 240]);
+    let unsure = HistoryFilter { probability: Some(0.0..=0.5), ..HistoryFilter::default() };
+    assert_eq!(find(&any, &unsure, 50).await, (Vec::new(), 2));
+    let only = ValidatorFilter {
+        set: Some([ValidatorIndex(142), ValidatorIndex(143)].into_iter().collect()),
+        ..any
+    };
+    assert_eq!(find(&only, &changed(0..20_000), 50).await, (vec![142], 1));
 }
 
 async fn groups_and_graffiti_are_counted(engine: Engine) {

@@ -203,7 +203,7 @@ impl Query {
     }
 }
 
-fn probability(name: &str, text: Option<&str>) -> Result<Option<f64>, ApiError> {
+pub(super) fn probability(name: &str, text: Option<&str>) -> Result<Option<f64>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let value = text.replace(',', ".").parse::<f64>().ok().filter(|value| (0.0..=1.0).contains(value));
     value.map(Some).ok_or_else(|| {

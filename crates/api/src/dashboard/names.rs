@@ -25,6 +25,30 @@ pub(super) fn entity_named<'a>(state: &'a AppState, name: &str) -> Result<&'a En
     })
 }
 
+/// The one entity whose name holds a text, if there is exactly one, or one of just this name.
+pub(super) fn entity_like<'a>(state: &'a AppState, text: &str) -> Result<&'a Entity, ApiError> {
+    if let Ok(entity) = entity_named(state, text) {
+        return Ok(entity);
+    }
+    let wanted = text.to_lowercase();
+    let mut found =
+        state.entities().list().iter().filter(|entity| entity.name.to_lowercase().contains(&wanted));
+    match (found.next(), found.next()) {
+        (Some(entity), None) => Ok(entity),
+        (first, second) => {
+            let text: String = text.chars().take(100).collect();
+            let names = first.into_iter().chain(second).map(|entity| format::visible(&entity.name));
+            let names = names.collect::<Vec<_>>().join(" and ");
+            let why = if names.is_empty() {
+                "no entity has that in its name".to_owned()
+            } else {
+                format!("{names} have that in their names")
+            };
+            Err(ApiError::BadParameter(format!("the search is for {text:?}, which is no index, and {why}")))
+        }
+    }
+}
+
 /// A proposer with links, as HTML: `Kiln · 412,233`.
 pub(super) fn proposer(state: &AppState, validator: ValidatorIndex) -> String {
     let number = format!("<a href=\"/validators/{validator}\">{}</a>", format::count(validator.0));

@@ -78,7 +78,7 @@ pub(crate) struct Validator {
 
 impl Validator {
     fn of(state: &AppState, summary: ValidatorSummary) -> Self {
-        let ValidatorSummary { latest, history } = summary;
+        let ValidatorSummary { latest, history, .. } = summary;
         Self {
             validator_index: latest.proposer_index.0,
             entity: state.entities().of(latest.proposer_index).map(|entity| entity.slug.clone()),

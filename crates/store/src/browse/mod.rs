@@ -28,7 +28,7 @@ pub use gaps::MissingSlots;
 pub use groups::MAX_GROUPED_SLOTS;
 pub use missed::MissedSlots;
 pub use reorgs::Reorg;
-pub use validators::{ValidatorFilter, ValidatorSummary};
+pub use validators::{HistoryFilter, ValidatorFilter, ValidatorSummary, Weighed};
 
 /// Rows that one question looks at, at most, where no index leads to those wanted.
 const SCANNED_ROWS: i64 = 32_768;
@@ -116,6 +116,19 @@ impl Store {
         limit: usize,
     ) -> Result<Page<ValidatorSummary, consensus::ValidatorIndex>, StoreError> {
         validators::page(&mut self.database().reader().await?.connection(), filter, after, limit).await
+    }
+
+    /// Validators by what their blocks say together, ordered by index, beginning after one. So few are weighed for one
+    /// page that it may be empty though there are more: see [`Weighed::next`].
+    pub async fn validators_by_history(
+        &self,
+        filter: &ValidatorFilter,
+        history: &HistoryFilter,
+        after: Option<consensus::ValidatorIndex>,
+        limit: usize,
+    ) -> Result<Weighed, StoreError> {
+        let mut reader = self.database().reader().await?;
+        validators::weighed(&mut reader.connection(), filter, history, after, limit).await
     }
 
     /// Blocks by verdict in a range of slots, orphaned ones left out, for groups of validators: `group_of` gives the

@@ -3,10 +3,14 @@
 //! A page reads `validator_latest` in the order of its key, at most [`SCANNED_ROWS`] rows of it, then the blocks of
 //! those on the page by the index on proposers. Where they have very many, as on a chain of few validators, the newest
 //! [`SCANNED_ROWS`] rows of the chain are looked at instead.
+//!
+//! No index knows what blocks say together. A filter on that weighs the blocks of at most [`WEIGHED`] validators, and
+//! tells how far it came.
 
 use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
 
-use consensus::ValidatorIndex;
+use consensus::{Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
 use futures::TryStreamExt;
@@ -24,6 +28,15 @@ use crate::validator_set::ValidatorSet;
 /// Most validators of one page.
 const MAX_VALIDATORS: usize = 200;
 
+/// Validators whose blocks are weighed for one page, at most, where a filter hangs on that.
+const WEIGHED: usize = ROUNDS * WEIGHED_AT_ONCE;
+
+/// Validators whose blocks are read at once.
+const WEIGHED_AT_ONCE: usize = 64;
+
+/// Stretches of `validator_latest` that are read for such a page, at most.
+const ROUNDS: usize = 4;
+
 /// Validators of a set that are looked up in one statement.
 const LOOKED_UP: usize = 256;
 
@@ -39,6 +52,43 @@ pub struct ValidatorFilter {
     pub latest: Option<Option<Client>>,
 }
 
+/// What the blocks of a validator shall say together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HistoryFilter {
+    /// Only validators that likely run this client.
+    pub client: Option<Client>,
+    /// Only those whose client has a probability within these bounds.
+    pub probability: Option<RangeInclusive<f64>>,
+    /// Only those that changed their client at a block of these slots.
+    pub changed: Option<Range<Slot>>,
+    /// Only those of which so many blocks are known.
+    pub least_blocks: usize,
+}
+
+impl HistoryFilter {
+    fn passes(&self, summary: &ValidatorSummary) -> bool {
+        let Some(now) = summary.history.now else { return *self == Self::default() };
+        summary.history.blocks >= self.least_blocks
+            && self.client.is_none_or(|client| client == now.client)
+            && self.probability.as_ref().is_none_or(|bounds| bounds.contains(&now.probability))
+            && self
+                .changed
+                .as_ref()
+                .is_none_or(|slots| summary.changes.iter().any(|slot| slots.contains(slot)))
+    }
+}
+
+/// A part of the list of validators that pass a filter on their history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// Those that pass. There may be few or none though there are more further on.
+    pub items: Vec<ValidatorSummary>,
+    /// How many were weighed.
+    pub weighed: usize,
+    /// The last one that was looked at, if there may be more behind it.
+    pub next: Option<ValidatorIndex>,
+}
+
 /// What is known of a validator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidatorSummary {
@@ -46,6 +96,28 @@ pub struct ValidatorSummary {
     pub latest: LatestBlock,
     /// What its newest blocks, at most [`HISTORY_BLOCKS`] of them, say together.
     pub history: History,
+    /// The slots of the blocks at which it had changed its client, oldest first.
+    pub changes: Vec<Slot>,
+}
+
+/// What the newest block of a validator shall be.
+#[derive(Clone, Copy)]
+struct Newest {
+    verdict: Option<Option<Client>>,
+    since: Slot,
+}
+
+impl Newest {
+    fn is_any(self) -> bool {
+        self.verdict.is_none() && self.since.0 == 0
+    }
+
+    fn passes(self, latest: &LatestBlock) -> bool {
+        latest.slot >= self.since
+            && self
+                .verdict
+                .is_none_or(|verdict| verdict_code(verdict) == verdict_code(latest.best_guess_single))
+    }
 }
 
 pub(super) async fn page(
@@ -55,30 +127,78 @@ pub(super) async fn page(
     limit: usize,
 ) -> Result<Page<ValidatorSummary, ValidatorIndex>, StoreError> {
     let limit = limit.clamp(1, MAX_VALIDATORS);
+    let newest = Newest { verdict: filter.latest, since: Slot(0) };
+    summaries(connection, filter.set.as_ref(), newest, after, limit).await
+}
+
+/// Validators by what their blocks say together.
+pub(super) async fn weighed(
+    connection: &mut Connection<'_>,
+    filter: &ValidatorFilter,
+    history: &HistoryFilter,
+    after: Option<ValidatorIndex>,
+    limit: usize,
+) -> Result<Weighed, StoreError> {
+    let limit = limit.clamp(1, MAX_VALIDATORS);
+    // Who changed at a block of some slots has one there or later.
+    let since = history.changed.as_ref().map_or(Slot(0), |slots| slots.start);
+    let newest = Newest { verdict: filter.latest, since };
+    let mut found = Weighed { items: Vec::new(), weighed: 0, next: after };
+    for _ in 0..ROUNDS {
+        let at_once = WEIGHED_AT_ONCE.min(WEIGHED - found.weighed);
+        let page = summaries(connection, filter.set.as_ref(), newest, found.next, at_once).await?;
+        let mut summaries = page.items.into_iter().peekable();
+        while let Some(summary) = summaries.next() {
+            found.weighed += 1;
+            let index = summary.latest.proposer_index;
+            if history.passes(&summary) {
+                found.items.push(summary);
+            }
+            if found.items.len() == limit {
+                found.next = Some(index).filter(|_| summaries.peek().is_some() || page.next.is_some());
+                return Ok(found);
+            }
+        }
+        found.next = page.next;
+        if found.next.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+async fn summaries(
+    connection: &mut Connection<'_>,
+    set: Option<&ValidatorSet>,
+    newest: Newest,
+    after: Option<ValidatorIndex>,
+    limit: usize,
+) -> Result<Page<ValidatorSummary, ValidatorIndex>, StoreError> {
     let from = after.map_or(0, |after| after.0.saturating_add(1));
-    let latest = match &filter.set {
-        None => of_all(connection, filter.latest, from, limit).await?,
-        Some(set) => of_set(connection, set, filter.latest, from, limit).await?,
+    let latest = match set {
+        None => of_all(connection, newest, from, limit).await?,
+        Some(set) => of_set(connection, set, newest, from, limit).await?,
     };
     let mut blocks = blocks(connection, &latest.items).await?;
     let items = latest.items.into_iter().map(|latest| {
         let rows = blocks.remove(&latest.proposer_index).unwrap_or_default();
         let verdicts: Vec<&Classification> = rows.iter().map(|row| &row.classification).collect();
-        ValidatorSummary { latest, history: history(&verdicts) }
+        let history = history(&verdicts);
+        let changes = history.changes.iter().filter_map(|at| Some(rows.get(*at)?.slot)).collect();
+        ValidatorSummary { latest, history, changes }
     });
     Ok(Page { items: items.collect(), next: latest.next })
 }
 
 async fn of_all(
     connection: &mut Connection<'_>,
-    verdict: Option<Option<Client>>,
+    newest: Newest,
     from: u64,
     limit: usize,
 ) -> Result<Page<LatestBlock, ValidatorIndex>, StoreError> {
     let mut arguments = Arguments::new(connection.engine());
     let from = arguments.one(to_i64(from))?;
-    let most =
-        if verdict.is_some() { SCANNED_ROWS } else { i64::try_from(limit + 1).unwrap_or(SCANNED_ROWS) };
+    let most = if newest.is_any() { i64::try_from(limit + 1).unwrap_or(SCANNED_ROWS) } else { SCANNED_ROWS };
     let sql = format!(
         "SELECT proposer_index, block_id, best_guess FROM validator_latest WHERE proposer_index >= {from} \
          ORDER BY proposer_index LIMIT {most}"
@@ -87,7 +207,7 @@ async fn of_all(
     let mut rows = arguments.stream(sql, connection);
     while let Some(row) = rows.try_next().await? {
         let latest = latest_of(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)?;
-        if is_wanted(&latest, verdict) {
+        if newest.passes(&latest) {
             // One more than asked for tells that there are more.
             if items.len() == limit {
                 return Ok(Page { items, next: last });
@@ -103,7 +223,7 @@ async fn of_all(
 async fn of_set(
     connection: &mut Connection<'_>,
     set: &ValidatorSet,
-    verdict: Option<Option<Client>>,
+    newest: Newest,
     from: u64,
     limit: usize,
 ) -> Result<Page<LatestBlock, ValidatorIndex>, StoreError> {
@@ -121,7 +241,7 @@ async fn of_set(
             );
             for row in arguments.fetch(sql, connection).await? {
                 let latest = latest_of(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)?;
-                if is_wanted(&latest, verdict) {
+                if newest.passes(&latest) {
                     if items.len() == limit {
                         let next = items.last().map(|latest: &LatestBlock| latest.proposer_index);
                         return Ok(Page { items, next });
@@ -141,10 +261,6 @@ fn latest_of(proposer: i64, block: i64, verdict: i64) -> Result<LatestBlock, Sto
         slot: slot_of_id(block),
         best_guess_single: verdict_of_code(verdict)?,
     })
-}
-
-fn is_wanted(latest: &LatestBlock, verdict: Option<Option<Client>>) -> bool {
-    verdict.is_none_or(|verdict| verdict_code(verdict) == verdict_code(latest.best_guess_single))
 }
 
 /// The newest blocks of validators, oldest first.
