@@ -22,6 +22,7 @@ mod judge;
 mod kept;
 mod lighthouse;
 mod limits;
+mod measured;
 mod metrics;
 mod openapi;
 mod openapi_examples;

@@ -114,6 +114,41 @@ pub(crate) fn verdicts<'a>(classifications: impl Iterator<Item = &'a Classificat
     }
 }
 
+/// How long verdicts took, as far as this process knows: seconds between the edges of the histogram's buckets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Latency {
+    /// Verdicts that were measured.
+    pub(crate) verdicts: u64,
+    /// Half of them took at most so long: between the lower edge and the upper one, which is endless in the last bucket.
+    pub(crate) median: (f64, f64),
+    /// The same for 99 of 100.
+    pub(crate) p99: (f64, f64),
+}
+
+/// The latency of verdicts since the start; `None` where this process made none.
+pub(crate) fn verdict_latency() -> Option<Latency> {
+    latency_of(&HANDLE.get()?.as_ref()?.render())
+}
+
+/// Reads the histogram of latencies from measurements as they are rendered.
+fn latency_of(text: &str) -> Option<Latency> {
+    let mut buckets: Vec<(f64, u64)> = Vec::new();
+    for line in text.lines() {
+        let bucket = line.strip_prefix(LATENCY).and_then(|rest| rest.strip_prefix("_bucket{le=\""));
+        let Some((edge, count)) = bucket.and_then(|rest| rest.split_once("\"} ")) else { continue };
+        let edge = if edge == "+Inf" { f64::INFINITY } else { edge.parse().ok()? };
+        buckets.push((edge, count.trim().parse().ok()?));
+    }
+    let verdicts = buckets.last().map(|(_, count)| *count).filter(|count| *count > 0)?;
+    let quantile = |percent: u64| {
+        let rank = verdicts.saturating_mul(percent).div_ceil(100);
+        let at = buckets.iter().position(|(_, count)| *count >= rank)?;
+        let low = at.checked_sub(1).and_then(|before| buckets.get(before)).map_or(0.0, |(edge, _)| *edge);
+        Some((low, buckets.get(at)?.0))
+    };
+    Some(Latency { verdicts, median: quantile(50)?, p99: quantile(99)? })
+}
+
 /// Measurements in the text format of Prometheus.
 pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
     let store = state.store();
@@ -149,4 +184,32 @@ pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoRes
     }
     let text = HANDLE.get().and_then(Option::as_ref).map_or_else(String::new, PrometheusHandle::render);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_lie_between_the_edges_of_buckets() {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full(LATENCY.to_owned()), &LATENCY_BUCKETS)
+            .unwrap()
+            .build_recorder();
+        let rendered = |seconds: &[f64]| {
+            ::metrics::with_local_recorder(&recorder, || {
+                seconds.iter().for_each(|seconds| histogram!(LATENCY).record(*seconds));
+            });
+            latency_of(&recorder.handle().render())
+        };
+        assert_eq!(rendered(&[]), None);
+        let latency = rendered(&[0.12; 60]).unwrap();
+        assert_eq!((latency.verdicts, latency.median, latency.p99), (60, (0.1, 0.15), (0.1, 0.15)));
+        let latency = rendered(&[[1.7; 38].as_slice(), &[60.0; 2]].concat()).unwrap();
+        assert_eq!(
+            (latency.verdicts, latency.median, latency.p99),
+            (100, (0.1, 0.15), (12.0, f64::INFINITY))
+        );
+        assert_eq!(rendered(&[0.001; 9_900]).unwrap().median, (0.0, 0.02));
+    }
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 
+use crate::measured;
 use crate::router::router;
 use crate::state::AppState;
 use crate::tls::TlsListener;
@@ -23,22 +24,28 @@ pub fn serve(
 ) -> impl Future<Output = std::io::Result<()>> + Send {
     let tls = state.settings().tls.clone();
     let router = router(state.clone());
+    let measured = state.clone();
     let until = async move {
         until.await;
         state.end_streams();
     };
     async move {
-        match tls {
+        let measuring = tokio::spawn(measured::keep_measuring(measured));
+        let served = match tls {
             None => {
                 let service = router.into_make_service_with_connect_info::<SocketAddr>();
                 axum::serve(listener, service).with_graceful_shutdown(until).await
             }
-            Some(files) => {
-                let listener = TlsListener::start(listener, files)?;
-                let service = known_peers(router).into_make_service_with_connect_info::<TlsPeer>();
-                axum::serve(listener, service).with_graceful_shutdown(until).await
-            }
-        }
+            Some(files) => match TlsListener::start(listener, files) {
+                Ok(listener) => {
+                    let service = known_peers(router).into_make_service_with_connect_info::<TlsPeer>();
+                    axum::serve(listener, service).with_graceful_shutdown(until).await
+                }
+                Err(error) => Err(error),
+            },
+        };
+        measuring.abort();
+        served
     }
 }
 

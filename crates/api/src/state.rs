@@ -13,6 +13,7 @@ use crate::entities::Entities;
 use crate::feed::Feed;
 use crate::freshness::Freshness;
 use crate::kept::KeptAnswers;
+use crate::measured::Measured;
 use crate::rate::Limiter;
 use crate::settings::Settings;
 
@@ -38,6 +39,7 @@ struct Inner {
     limiter: Option<Limiter>,
     kept: Option<KeptAnswers>,
     taken_for: TakenFor,
+    measured: Measured,
 }
 
 impl AppState {
@@ -72,6 +74,7 @@ impl AppState {
             limiter,
             kept,
             taken_for: TakenFor::default(),
+            measured: Measured::default(),
         }))
     }
 
@@ -129,6 +132,10 @@ impl AppState {
     /// Answers that are kept for those who ask the same; `None` where none are.
     pub(crate) fn kept(&self) -> Option<&KeptAnswers> {
         self.0.kept.as_ref()
+    }
+
+    pub(crate) fn measured(&self) -> &Measured {
+        &self.0.measured
     }
 
     pub(crate) fn taken_for(&self) -> &TakenFor {

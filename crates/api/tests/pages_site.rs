@@ -283,6 +283,14 @@ async fn missing_slots_are_listed_with_their_cause_and_what_comes_next() {
     assert!(page.text.contains("No node has &#60;these&#62; slots.") || page.text.contains("&lt;these&gt;"));
     assert!(page.text.contains("cannot be filled: no source has it"));
     assert!(page.text.contains("tried again at ") && page.text.contains("not known yet"));
+    let growth = "<dt>Growth in a day</dt><dd>not measured by this process</dd>";
+    assert!(page.text.contains(growth), "{}", page.text);
+    assert!(page.text.contains("<dt>From event to verdict</dt><dd>not measured by this process</dd>"));
+    assert!(page.text.contains("No beacon node is followed by this process."));
+    let gap = server.store.gaps().await.unwrap().pop().unwrap();
+    server.store.offer_work(&[gap]).await.unwrap();
+    let page = server.get("/sync").await;
+    assert!(page.text.contains("Time left: not measured by this process."), "{}", page.text);
     let complete = Server::start_at(None, live(), now).await;
     fill(&complete.store, 1_999, 40).await;
     let page = complete.get("/sync").await.text;

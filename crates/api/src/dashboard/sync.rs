@@ -1,10 +1,13 @@
 //! `/sync`: is the record complete, what is missing, why, and what happens next.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use consensus::Slot;
 use serde::Deserialize;
+use source::beacon_api::NodeRecord;
 use store::{Gap, GapCause, GapNote, MissingSlots};
 
 use super::charts::{Coverage, Layout, coverage};
@@ -16,6 +19,8 @@ use super::shares::{Choice, Extent, Stretch};
 use super::time_axis::TimeAxis;
 use crate::error::ApiError;
 use crate::health::ChainHealth;
+use crate::measured::Growth;
+use crate::metrics::Latency;
 use crate::query::Params;
 use crate::settings::ChainClock;
 use crate::state::AppState;
@@ -48,6 +53,8 @@ struct SyncPage {
     more_gaps: String,
     gaps_empty: String,
     node: Vec<(&'static str, String)>,
+    nodes: Vec<NodeRow>,
+    latency: Vec<(&'static str, String)>,
     queue: String,
     database: Vec<(&'static str, String)>,
 }
@@ -61,6 +68,17 @@ struct GapRow {
     next: String,
     tries: String,
 }
+
+/// A node that is followed.
+struct NodeRow {
+    name: String,
+    event: String,
+    answer: String,
+    errors: String,
+}
+
+/// What stands where a process has no measurement.
+const NOT_MEASURED: &str = "not measured by this process";
 
 /// The page.
 pub(super) async fn sync(State(state): State<AppState>, query: Result<Params<Query>, ApiError>) -> Response {
@@ -144,7 +162,9 @@ async fn build(state: &AppState, query: &Query) -> Result<SyncPage, ApiError> {
             "No blocks yet, so no gaps.".to_owned()
         },
         node: node(state),
-        queue: queue(&work),
+        nodes: nodes(state),
+        latency: latency(crate::metrics::verdict_latency()),
+        queue: queue(state, &work, &pieces),
         database: database(state, &extent, size, everything.total()),
     })
 }
@@ -313,17 +333,77 @@ fn node(state: &AppState) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn queue(work: &store::WorkStatus) -> String {
+fn nodes(state: &AppState) -> Vec<NodeRow> {
+    let Some(follower) = state.settings().rewards.follower.as_ref() else {
+        return Vec::new();
+    };
+    let age =
+        |ago: Option<Duration>| ago.map_or_else(|| "none yet".to_owned(), |ago| format::age(ago.as_secs()));
+    let row = |record: NodeRecord| NodeRow {
+        name: format::visible(&record.node),
+        event: age(record.told),
+        answer: age(record.answered),
+        errors: format!(
+            "{} in {}",
+            format::count(record.errors),
+            format::duration(record.since.as_secs().max(1))
+        ),
+    };
+    follower.nodes().into_iter().map(row).collect()
+}
+
+/// How long verdicts took.
+fn latency(measured: Option<Latency>) -> Vec<(&'static str, String)> {
+    let Some(latency) = measured else {
+        return vec![("From event to verdict", NOT_MEASURED.to_owned())];
+    };
+    let between = |(low, high): (f64, f64)| {
+        if high.is_finite() { format!("{low}–{high}{NBSP}s") } else { format!("more than {low}{NBSP}s") }
+    };
+    vec![
+        ("From event to verdict, median", between(latency.median)),
+        ("99 of 100 within", between(latency.p99)),
+        ("Verdicts measured", format!("{} since the start", format::count(latency.verdicts))),
+    ]
+}
+
+fn queue(state: &AppState, work: &store::WorkStatus, pieces: &[MissingSlots]) -> String {
     if work.waiting + work.taken + work.delayed == 0 {
         return "No range waits to be filled.".to_owned();
     }
+    let can_be_filled = |piece: &&MissingSlots| {
+        let cause = piece.note.as_ref().map(|note| note.cause);
+        !matches!(cause, Some(GapCause::NotWanted | GapCause::Pruned))
+    };
+    let slots: u64 = pieces
+        .iter()
+        .filter(can_be_filled)
+        .map(|piece| (piece.slots.end.0 + 1).saturating_sub(piece.slots.start.0))
+        .sum();
+    let left = match state.measured().filled_per_second() {
+        Some(rate) => {
+            let shown = if rate >= 1.0 { format!("{rate:.0}") } else { format!("{rate:.2}") };
+            let time = format::duration((slots as f64 / rate).min(1e12) as u64);
+            format!("about {time} at {shown}{NBSP}slots/s, if nothing is put off")
+        }
+        None => NOT_MEASURED.to_owned(),
+    };
     format!(
-        "{} in all: {} waiting, {} being filled, {} put off until the next attempt.",
+        "{} in all: {} waiting, {} being filled, {} put off until the next attempt. Time left: {left}.",
         format::counted(work.waiting + work.taken + work.delayed, "range"),
         format::count(work.waiting),
         format::count(work.taken),
         format::count(work.delayed)
     )
+}
+
+/// `41 MB in a day`, from what was measured.
+fn growth(measured: Option<Growth>) -> String {
+    let Some(Growth { bytes_per_day, seconds }) = measured else {
+        return NOT_MEASURED.to_owned();
+    };
+    let sign = if bytes_per_day < 0 { "\u{2212}" } else { "" };
+    format!("{sign}{}, over {}", format::bytes(bytes_per_day.unsigned_abs()), format::duration(seconds))
 }
 
 fn database(state: &AppState, extent: &Extent, size: u64, blocks: u64) -> Vec<(&'static str, String)> {
@@ -334,6 +414,7 @@ fn database(state: &AppState, extent: &Extent, size: u64, blocks: u64) -> Vec<(&
     let mut facts = vec![
         ("Kind", engine.to_owned()),
         ("Size", format::bytes(size)),
+        ("Growth in a day", growth(state.measured().growth())),
         ("Blocks counted", format::count(blocks)),
     ];
     if let Some(each) = size.checked_div(blocks) {
@@ -352,5 +433,16 @@ mod tests {
     fn pieces_of_one_gap_count_once() {
         let gap = |start, end| Gap { start: Slot(start), end: Slot(end) };
         assert_eq!(gap_count(&[gap(5, 20), gap(21, 22), gap(40, 41)]), "2\u{a0}gaps");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_never_zero() {
+        assert_eq!(growth(None), NOT_MEASURED);
+        assert_eq!(latency(None), [("From event to verdict", NOT_MEASURED.to_owned())]);
+        let shrunk = Growth { bytes_per_day: -2_000, seconds: 86_400 * 3 };
+        assert_eq!(growth(Some(shrunk)), "\u{2212}2\u{a0}kB, over 3\u{a0}days");
+        let slow = Latency { verdicts: 5, median: (0.1, 0.15), p99: (12.0, f64::INFINITY) };
+        let said: Vec<String> = latency(Some(slow)).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(said, ["0.1–0.15\u{a0}s", "more than 12\u{a0}s", "5 since the start"]);
     }
 }

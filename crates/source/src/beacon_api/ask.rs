@@ -162,7 +162,7 @@ impl Nodes {
                 let Some(node) = self.list.get(index) else { continue };
                 let problem = match self.ask_one(node, question, read.clone()).await {
                     Ok(value) => {
-                        self.health.well(index);
+                        self.health.well(index, self.pacing.now());
                         return Ok(Outcome::Found(value));
                     }
                     Err(problem) => problem,
@@ -190,7 +190,7 @@ impl Nodes {
     /// Takes note of what one node answered.
     pub(super) fn note<T>(&self, index: usize, answer: &Result<T, ApiProblem>) {
         match answer {
-            Ok(_) => self.health.well(index),
+            Ok(_) => self.health.well(index, self.pacing.now()),
             Err(problem) => self.take_note(index, problem),
         }
     }
@@ -198,7 +198,7 @@ impl Nodes {
     fn take_note(&self, index: usize, problem: &ApiProblem) {
         match problem {
             ApiProblem::Absent { .. } | ApiProblem::Refused { .. } | ApiProblem::TooLarge { .. } => {
-                self.health.well(index);
+                self.health.well(index, self.pacing.now());
             }
             _ => self.health.failed(index, self.pacing.now(), &self.options),
         }

@@ -15,7 +15,7 @@ use super::ask::{Answer, Form, Node, Nodes, Outcome, Question};
 use super::blocks::{ApiBlock, ApiState, check_slot, read_block, read_state};
 use super::error::{ApiError, ApiProblem};
 use super::events::{EventOptions, Events, Topic};
-use super::health::NodeHealth;
+use super::health::{NodeHealth, NodeRecord};
 use super::id::{BlockId, StateId};
 use super::lists;
 use super::options::{ApiOptions, Pacing, SystemPacing};
@@ -67,6 +67,13 @@ impl BeaconApi {
     /// The nodes as they may be printed: without user and password.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.nodes.list.iter().map(|node| &*node.name)
+    }
+
+    /// What each node gave so far, in the order given. Nobody is asked.
+    pub fn records(&self) -> Vec<NodeRecord> {
+        let Nodes { list, pacing, health, .. } = &*self.nodes;
+        let now = pacing.now();
+        list.iter().enumerate().filter_map(|(index, node)| health.record(index, &node.name, now)).collect()
     }
 
     /// How patient the nodes are treated.

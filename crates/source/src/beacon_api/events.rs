@@ -294,7 +294,7 @@ impl Events {
             match ChainEvent::read(&event) {
                 Ok(Some(event)) => {
                     self.failures = 0;
-                    self.nodes.health.well(stream.index);
+                    self.nodes.health.told(stream.index, self.nodes.pacing.now());
                     self.ready.push_back(EventItem::Event(event));
                 }
                 Ok(None) => {}

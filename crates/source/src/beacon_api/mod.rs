@@ -32,5 +32,6 @@ pub use blocks::{ApiBlock, ApiState};
 pub use client::{BeaconApi, NodeReport};
 pub use error::{ApiError, ApiProblem};
 pub use events::{ChainEvent, EventItem, EventOptions, Events, Topic};
+pub use health::NodeRecord;
 pub use id::{BlockId, StateId};
 pub use options::{ApiOptions, Pacing, SystemPacing};

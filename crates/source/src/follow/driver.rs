@@ -66,7 +66,7 @@ impl Driver {
     /// A driver, and what it feeds. Nothing happens before [`Self::run`].
     pub fn new(api: BeaconApi, start: Start, options: FollowOptions) -> (Follower, Self) {
         let (events, _) = broadcast::channel(options.queue.max(1));
-        let follower = Follower::new(&events);
+        let follower = Follower::new(&events, api.clone());
         (follower.clone(), Self { api, follower, options, start, events })
     }
 

@@ -12,6 +12,7 @@ use super::error::PreviewError;
 use super::event::FollowEvent;
 use super::preview::{Previews, Proposal};
 use super::view::{ChainView, Place};
+use crate::beacon_api::{BeaconApi, NodeRecord};
 
 /// A chain that is followed. Copies share it.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     /// Does not keep the events going: they end with the driver.
     events: broadcast::WeakSender<FollowEvent>,
     previews: Previews,
+    /// The nodes that are followed.
+    nodes: BeaconApi,
     /// Blocks that events named last, and when.
     arrivals: Mutex<VecDeque<(Root, Instant)>>,
 }
@@ -81,12 +84,13 @@ pub struct FollowStatus {
 }
 
 impl Follower {
-    pub(super) fn new(events: &broadcast::Sender<FollowEvent>) -> Self {
+    pub(super) fn new(events: &broadcast::Sender<FollowEvent>, nodes: BeaconApi) -> Self {
         let shared = Shared {
             view: RwLock::new(None),
             status: Mutex::default(),
             events: events.downgrade(),
             previews: Previews::default(),
+            nodes,
             arrivals: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -132,6 +136,11 @@ impl Follower {
             ..status.clone()
         });
         seen.unwrap_or(status)
+    }
+
+    /// What each of the nodes that are followed gave so far.
+    pub fn nodes(&self) -> Vec<NodeRecord> {
+        self.shared.nodes.records()
     }
 
     /// What blocks that nobody signed would earn; nothing before there is a view. Takes as long as replaying up to
