@@ -184,6 +184,36 @@ async fn the_accuracy_page_names_its_data_before_any_number_is_believed() {
     is_page(&server.get("/model?view=shares").await, 400);
 }
 
+#[tokio::test]
+async fn agreement_with_graffiti_is_told_week_by_week() {
+    let server = server(live()).await;
+    let none = server.get("/model").await.text;
+    assert!(none.contains("No stored block of the last 5\u{a0}weeks is signed"), "{none}");
+    let weeks =
+        [(3_000, Client::Prysm), (3_001, Client::Prysm), (60_000, Client::Prysm), (60_001, Client::Teku)];
+    let rows = weeks.map(|(slot, verdict)| {
+        let mut row = block(slot, slot - 1, verdict, 0.9);
+        row.classification.graffiti_guess = Some(Client::Prysm);
+        row
+    });
+    server.store.insert_blocks(&rows).await.unwrap();
+    let page = server.get("/model").await;
+    is_page(&page, 200);
+    let table = page.text.split("<span>Agreement of verdicts with graffiti</span>").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    // The weeks end with slots 50,399 and 60,001.
+    let rows = [
+        "<th scope=\"row\">to 19\u{a0}Jan</th><td class=\"num\">2</td><td class=\"num\">2</td>",
+        "<th scope=\"row\">to 20\u{a0}Jan</th><td class=\"num\">2</td><td class=\"num\">1</td>",
+    ];
+    for row in rows {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    let closed = Server::start_at(Some(small_model(DataOrigin::GENERATED)), guarded(), now).await;
+    let page = closed.get("/model").await.text;
+    assert!(page.contains("Comparing verdicts with graffiti needs a token"), "{page}");
+}
+
 /// The small model as an earlier version would have written it: with a confusion and no reliability.
 fn older_model() -> Model {
     let model = small_model(DataOrigin::GENERATED);

@@ -5,7 +5,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use consensus::{Slot, ValidatorIndex};
-use fingerprint::Client;
+use fingerprint::{Client, ConfusionMatrix};
 use store::{
     BlockFilter, BlockRow, CanonicalState, ClientCounts, Found, Gap, GapCause, GapNote, HISTORY_BLOCKS,
     HistoryFilter, IntervalSet, MAX_GROUPED_SLOTS, Seek, Store, StoreError, ValidatorFilter, ValidatorSet,
@@ -444,6 +444,17 @@ async fn groups_and_graffiti_are_counted(engine: Engine) {
     }
     let found = store.shares_of_slots(range.clone(), 7).await.unwrap();
     assert_eq!(found, runs.into_iter().map(|(slot, counts)| (Slot(slot), counts)).collect::<Vec<_>>());
+
+    let mut of_runs: BTreeMap<u64, ConfusionMatrix> = BTreeMap::new();
+    for row in rows.iter().filter(|row| range.contains(&row.slot)) {
+        let Some(truth) = row.classification.graffiti_guess else { continue };
+        let run = 20 + (row.slot.0 - 20) / 7 * 7;
+        of_runs.entry(run).or_default().add(truth, row.classification.best_guess_single);
+    }
+    let found = store.confusion_of_runs(range.clone(), 7).await.unwrap();
+    assert_eq!(found, of_runs.into_iter().map(|(slot, counts)| (Slot(slot), counts)).collect::<Vec<_>>());
+    let error = store.confusion_of_runs(Slot(0)..Slot(7 * 256 + 1), 7).await.unwrap_err();
+    assert!(matches!(error, StoreError::RangeTooLong { most: 1_792, .. }), "{error:?}");
 
     let matrix = store.confusion_matrix(range.clone()).await.unwrap();
     for truth in Client::ALL {

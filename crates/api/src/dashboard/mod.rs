@@ -1,5 +1,6 @@
 //! The pages, rendered by the server and readable without script.
 
+mod agreement;
 mod assets;
 mod block;
 mod blocks;

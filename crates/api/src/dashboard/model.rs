@@ -4,12 +4,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use consensus::Slot;
 use fingerprint::classifier::{Calibration, Method};
 use fingerprint::score::ConfusionMatrix;
 use fingerprint::{Model, ModelInfo};
 use serde::Deserialize;
 
+use super::agreement::Agreement;
 use super::charts::{Layout, RateAxis, RateRow, Series, Strip, StripRange, rates, strip};
 use super::confusion_table::{ConfusionTable, View};
 use super::format::{self, NBSP};
@@ -17,13 +17,10 @@ use super::headline::Headline;
 use super::page::{self, Frame, Section};
 use super::reliability::{ReliabilityView, reliability_of};
 use super::shares::Choice;
-use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
 
-/// Verdicts are compared with graffiti over so many slots: 30 days of mainnet.
-const AGREEMENT_SLOTS: u64 = 216_000;
 /// The standard normal quantile of a two-sided 95 % interval.
 const Z: f64 = 1.96;
 
@@ -46,8 +43,8 @@ struct ModelPage {
     confusion: Option<ConfusionTable>,
     classes: Option<Classes>,
     reliability: Option<ReliabilityView>,
-    agreement: Option<ConfusionTable>,
-    agreement_note: String,
+    has_parts: bool,
+    agreement: Agreement,
     absent: String,
     facts: Vec<(&'static str, String)>,
     features: Vec<(&'static str, &'static str)>,
@@ -107,8 +104,8 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
     let info = model.map(Model::info);
     let measured = info.and_then(confusion_of);
     let network = &state.settings().network;
-    let (agreement, agreement_note) = agreement(state, headers, newest, view).await?;
     let (headline, lede) = headline(info, measured, network);
+    let reliability = info.and_then(ReliabilityView::of);
     Ok(ModelPage {
         frame,
         over: match model {
@@ -120,9 +117,9 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
         views: view.choices("/model"),
         confusion: measured.map(|matrix| ConfusionTable::of(matrix, view, "built by", "taken for")),
         classes: measured.map(classes),
-        reliability: info.and_then(ReliabilityView::of),
-        agreement,
-        agreement_note,
+        has_parts: reliability.as_ref().is_some_and(|view| view.parts.is_some()),
+        reliability,
+        agreement: Agreement::read(state, headers, newest, view).await?,
         absent: absent(info, measured),
         facts: info.map(|info| facts(state, info)).unwrap_or_default(),
         features: info
@@ -277,39 +274,6 @@ fn classes(matrix: &ConfusionMatrix) -> Classes {
             })
             .collect(),
     }
-}
-
-/// Verdicts against graffiti of the newest blocks, for those who may see single blocks.
-async fn agreement(
-    state: &AppState,
-    headers: &HeaderMap,
-    newest: Slot,
-    view: View,
-) -> Result<(Option<ConfusionTable>, String), ApiError> {
-    if !auth::is_allowed(&state.settings().private, headers) {
-        return Ok((None, "Comparing verdicts with graffiti needs a token on this server.".to_owned()));
-    }
-    let start = Slot((newest.0 + 1).saturating_sub(AGREEMENT_SLOTS));
-    let matrix = state.store().confusion_matrix(start..Slot(newest.0.saturating_add(1))).await?;
-    if matrix.total() == 0 {
-        return Ok((
-            None,
-            "No stored block of the last 30\u{a0}days is signed with a client’s name.".to_owned(),
-        ));
-    }
-    let note = format!(
-        "{} of slots {} to {} are signed with a client’s name; {} of them were given to that client. Graffiti is free \
-         text, and those who sign may not be like those who don’t: this is agreement, not accuracy.",
-        sentence_count(matrix.total()),
-        format::count(start.0),
-        format::count(newest.0),
-        format::count(matrix.correct())
-    );
-    Ok((Some(ConfusionTable::of(&matrix, view, "signed as", "taken for")), note))
-}
-
-fn sentence_count(n: u64) -> String {
-    format::counted(n, "block")
 }
 
 /// What the model file does not say.

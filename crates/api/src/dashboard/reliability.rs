@@ -69,13 +69,13 @@ fn range(bin: &CalibrationBin) -> String {
 }
 
 /// A share with its unit, as finely as its interval allows; all of it is only said of a count.
-fn share(value: f64, interval: (f64, f64)) -> String {
+pub(super) fn share(value: f64, interval: (f64, f64)) -> String {
     let text = format::share(value, interval.0, interval.1);
     if value < 1.0 && text.starts_with("100") { format!(">{NBSP}99{NBSP}%") } else { text }
 }
 
 /// `93.1 % (90.2–95.3)`
-fn share_and_interval(value: f64, interval: (f64, f64)) -> String {
+pub(super) fn share_and_interval(value: f64, interval: (f64, f64)) -> String {
     format!("{} ({})", share(value, interval), format::share_interval(interval.0, interval.1))
 }
 
@@ -132,8 +132,8 @@ fn calibration_panel(measured: &Reliability) -> Panel {
         wide: calibration("calibration", Layout::Wide, &bins, &words),
         narrow: calibration("calibration", Layout::Narrow, &bins, &words),
         note: format!(
-            "Dots: verdicts whose probability lies within 0.05 of each other. Upright lines: 95{NBSP}% interval \
-             (Wilson). Rings: fewer than {SURE_FROM} blocks. Bars along the bottom: how many blocks. Expected \
+            "Dots: verdicts whose probability lies within 0.05 of each other. Above the dashed line \
+             they were right more often than stated. Upright lines: 95{NBSP}% interval (Wilson). Rings: fewer than {SURE_FROM} blocks. Bars along the bottom: how many blocks. Expected \
              calibration error {:.3}, n{NBSP}={NBSP}{}.",
             measured.calibration_error().unwrap_or_default(),
             format::counted(measured.blocks(), "block")
@@ -225,8 +225,7 @@ fn abstention_panel(measured: &Reliability) -> Panel {
         narrow: draw(Layout::Narrow),
         note: format!(
             "Pages name a block from {NAMED_FROM:.2} on: {} of the test blocks stay unnamed. Dots: other thresholds. \
-             Shaded: 95{NBSP}% interval (Wilson). Shares count every block for its likeliest client, also below \
-             {NAMED_FROM:.2}. n{NBSP}={NBSP}{}.",
+             Shaded: 95{NBSP}% interval (Wilson). Shares are of all blocks, also of those below {NAMED_FROM:.2}. n{NBSP}={NBSP}{}.",
             unnamed(now.unnamed_share, now.named),
             format::counted(blocks, "block")
         ),

@@ -25,7 +25,7 @@ pub fn reliability_picture(measured: &Reliability, title: &str, note: &str, them
     let bottom = TOP + SIDE;
     let description =
         "How often verdicts of a stated probability were right, and accuracy against blocks left unnamed.";
-    let mut svg = Svg::new(WIDTH, bottom + 84.0, theme, title, description);
+    let mut svg = Svg::new(WIDTH, bottom + 102.0, theme, title, description);
     let (ink, quiet) = (theme.ink(), theme.ink_2());
     svg.text(INSET, 32.0, title, TextStyle::new(18.0, ink).bold());
     svg.text(INSET, 53.0, &fitted(note, 13.0, WIDTH - 2.0 * INSET), TextStyle::new(13.0, quiet));
@@ -41,14 +41,21 @@ pub fn reliability_picture(measured: &Reliability, title: &str, note: &str, them
     abstention(&mut svg, measured);
     let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
     let losses = format!(
-        "n = {}. Expected calibration error {}, log loss {}, Brier score {}. Lines and shade: 95 % interval (Wilson). \
-         Rings: fewer than {SURE_FROM} blocks.",
+        "n = {}. Expected calibration error {}, log loss {}, Brier score {}.",
         thousands(measured.blocks()),
         number(measured.calibration_error()),
         number(measured.log_loss()),
         number(measured.brier())
     );
-    svg.text(INSET, bottom + 66.0, &fitted(&losses, 12.5, WIDTH - 2.0 * INSET), TextStyle::new(12.5, quiet));
+    let marks = format!("Lines and shade: 95 % interval (Wilson). Rings: fewer than {SURE_FROM} blocks.");
+    for (line, below) in [(losses, 66.0), (marks, 84.0)] {
+        svg.text(
+            INSET,
+            bottom + below,
+            &fitted(&line, 12.5, WIDTH - 2.0 * INSET),
+            TextStyle::new(12.5, quiet),
+        );
+    }
     svg.finish()
 }
 

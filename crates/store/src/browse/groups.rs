@@ -65,6 +65,47 @@ pub(super) async fn confusion(
     Ok(matrix)
 }
 
+/// Most runs of slots that matrices are given of.
+const MAX_RUNS: u64 = 256;
+
+/// Graffiti against verdicts per run of slots, the first of which begins with the range.
+pub(super) async fn confusion_of_runs(
+    connection: &mut Connection<'_>,
+    range: Range<Slot>,
+    run_slots: u64,
+) -> Result<Vec<(Slot, ConfusionMatrix)>, StoreError> {
+    let slots = range.end.0.saturating_sub(range.start.0);
+    let run_slots = run_slots.max(1);
+    let most = MAX_GROUPED_SLOTS.min(run_slots.saturating_mul(MAX_RUNS));
+    if slots > most {
+        return Err(StoreError::RangeTooLong { slots, most });
+    }
+    let rows = query(
+        "SELECT (slot - $1) / $2 AS run, graffiti_guess, best_guess, COUNT(*) FROM blocks \
+         WHERE graffiti_guess IS NOT NULL AND slot >= $3 AND slot < $4 \
+         GROUP BY run, graffiti_guess, best_guess ORDER BY run",
+    )
+    .bind(to_i64(range.start.0))
+    .bind(to_i64(run_slots))
+    .bind(to_i64(range.start.0))
+    .bind(to_i64(range.end.0))
+    .fetch_all(connection)
+    .await?;
+    let mut runs: Vec<(Slot, ConfusionMatrix)> = Vec::new();
+    for row in &rows {
+        let run = to_u64(row.try_get(0)?)?;
+        let first = Slot(range.start.0.saturating_add(run.saturating_mul(run_slots)));
+        let Some(truth) = verdict_of_code(row.try_get(1)?)? else { continue };
+        if runs.last().is_none_or(|(last, _)| *last != first) {
+            runs.push((first, ConfusionMatrix::default()));
+        }
+        if let Some((_, matrix)) = runs.last_mut() {
+            matrix.add_many(truth, verdict_of_code(row.try_get(2)?)?, to_u64(row.try_get(3)?)?);
+        }
+    }
+    Ok(runs)
+}
+
 /// Counts per run of slots, the first of which begins with the range.
 pub(super) async fn shares_of_slots(
     connection: &mut Connection<'_>,

@@ -170,6 +170,16 @@ impl Store {
         groups::confusion(&mut self.database().reader().await?.connection(), range).await
     }
 
+    /// As [`Store::confusion_matrix`], for runs of slots, each with its first slot; runs without such a block are left
+    /// out. The range has at most [`MAX_GROUPED_SLOTS`] slots and 256 runs.
+    pub async fn confusion_of_runs(
+        &self,
+        range: Range<Slot>,
+        run_slots: u64,
+    ) -> Result<Vec<(Slot, ConfusionMatrix)>, StoreError> {
+        groups::confusion_of_runs(&mut self.database().reader().await?.connection(), range, run_slots).await
+    }
+
     /// What is noted of the missing slot, if it is missing and something is.
     pub async fn gap_note_at(&self, slot: Slot) -> Result<Option<GapNote>, StoreError> {
         gaps::note_at(&mut self.database().reader().await?.connection(), slot).await

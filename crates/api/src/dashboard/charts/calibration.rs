@@ -22,7 +22,7 @@ pub(crate) fn calibration(id: &str, layout: Layout, bins: &[CalibrationBin], des
     let id = format!("{id}-{}", layout.class());
     let title = "How often verdicts of a stated probability were right";
     let mut svg = Svg::open(&id, layout.class(), width, bottom + 40.0, title, description);
-    svg.label("t2", left - 30.0, 13.0, 12.0, Anchor::Start, "share that was right");
+    svg.label("t2", left - 30.0, TOP - 10.0, 12.0, Anchor::Start, "share that was right");
     let steps = if layout.is_roomy() { 5u32 } else { 2 };
     for step in 0..=steps {
         let share = f64::from(step) / f64::from(steps);
@@ -41,7 +41,7 @@ pub(crate) fn calibration(id: &str, layout: Layout, bins: &[CalibrationBin], des
         svg.rect("tally", None, [from, bottom - height, to - from, height], 0.0);
     }
     svg.line("limit", [x(0.0), y(0.0), x(1.0), y(1.0)]);
-    svg.label("t2", left + side, TOP - 6.0, 12.0, Anchor::End, "perfect");
+    svg.label("t2", left + side, TOP - 10.0, 12.0, Anchor::End, "perfect");
     for bin in bins {
         let (low, high) = bin.interval();
         svg.line("whisker", [x(bin.stated), y(low), x(bin.stated), y(high)]);
