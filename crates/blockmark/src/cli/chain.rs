@@ -62,7 +62,7 @@ pub(crate) struct SimulateArgs {
     /// Slots after genesis.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) slots: u64,
-    /// Directory of the recording.
+    /// Directory of the recording; blocks of a simulated chain that is there are replaced.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Seed of everything random; the same seed makes the same chain.
@@ -93,7 +93,7 @@ pub(crate) struct SimulateArgs {
     /// With --mix, how many of a thousand blocks name their packer in the graffiti.
     #[arg(long, default_value_t = 600, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1000), requires = "mix")]
     pub(crate) signed_permille: u16,
-    /// Random bytes of transactions in each payload.
+    /// Random bytes of transactions in the payload of each block, which has one from bellatrix to fulu.
     #[arg(long, default_value_t = 0, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=8_388_608))]
     pub(crate) payload_bytes: u32,
 }

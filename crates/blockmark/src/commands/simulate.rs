@@ -90,6 +90,15 @@ fn refused(error: ChainError, args: &SimulateArgs) -> anyhow::Error {
     }
 }
 
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("\"{}\" can't be removed", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes the chain.
 pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     let mut chain = Chain::new(plan(args)?).map_err(|error| refused(error, args))?;
@@ -107,6 +116,9 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome> {
     let mut packers = String::new();
     let identity = Identity { config: &config, genesis };
     let writer = RecordingWriter::open(&args.out, identity, args.compression)?;
+    // Blocks of an earlier chain in the same directory would stand between those of this one.
+    writer.clear()?;
+    remove_if_there(&args.out.join(PACKERS_FILE))?;
     writer.note_origin(&format!(
         "blockmark simulate --validators {} --slots {} --seed {} --fork {}{} --preset {} --missed-permille {} \
          --payload-bytes {}{}{}",

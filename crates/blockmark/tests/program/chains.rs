@@ -35,6 +35,27 @@ fn a_chain_that_crosses_forks_is_replayed_by_everything() {
 }
 
 #[test]
+fn a_chain_in_the_place_of_another_has_nothing_of_it() {
+    let place = Place::new();
+    place.write("mix.json", br#"{"Teku": 1}"#);
+    let simulate = ["simulate", "--validators", "64", "--preset", "minimal", "--out", "chain"];
+    let first = ["--slots", "24", "--missed-permille", "0", "--mix", "mix.json", "--compression", "zst"];
+    place.run(&[&simulate[..], &first].concat()).exits(0);
+    let second = ["--slots", "20", "--missed-permille", "400"];
+    let blocks =
+        place.run(&[&simulate[..], &second, &["--json"]].concat()).exits(0).json()[0]["blocks"].clone();
+    assert!(blocks.as_u64().is_some_and(|blocks| blocks < 18), "{blocks}");
+    let replay = place.run(&["debug", "replay", "chain", "--no-signatures"]).exits(0);
+    replay.prints(&format!("{blocks} blocks follow the rules"));
+    assert!(!place.path("chain/packers.jsonl").exists());
+    let manifest = std::fs::read_to_string(place.path("chain/manifest.json")).expect("a manifest");
+    assert!(manifest.contains("--slots 20") && !manifest.contains("--slots 24"), "{manifest}");
+    assert!(!manifest.contains(".zst"), "{manifest}");
+    let states = std::fs::read_dir(place.path("chain/states")).expect("a folder");
+    assert_eq!(states.count(), 1);
+}
+
+#[test]
 fn forks_in_no_order_are_wrong_words() {
     let place = Place::new();
     let with = |more: &[&'static str]| {

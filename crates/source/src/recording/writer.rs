@@ -164,6 +164,20 @@ impl RecordingWriter {
         self.write_manifest(&mut progress)
     }
 
+    /// Forgets everything but the network, and removes its files: for a chain that takes the place of another.
+    pub fn clear(&self) -> Result<(), RecordingError> {
+        let mut progress = self.progress();
+        for kind in Kind::ALL {
+            for (slot, compression) in std::mem::take(progress.stored(kind)) {
+                let path = self.root.join(kind.file(Slot(slot), compression));
+                fs::remove_file(&path).map_err(|error| RecordingError::write(&path, error))?;
+            }
+        }
+        let root = progress.manifest.genesis_validators_root;
+        progress.manifest = Manifest::new(&self.spec.config.config_name, root);
+        self.write_manifest(&mut progress)
+    }
+
     /// The slots that have a state, ascending.
     pub fn state_slots(&self) -> Vec<Slot> {
         self.progress().states.keys().copied().map(Slot).collect()
