@@ -152,19 +152,19 @@ fn losses(measured: &Reliability, classes: usize) -> Vec<Loss> {
             name: "Log loss",
             value: value(measured.log_loss()),
             even: format!("{:.3}", classes.ln()),
-            about: "Mean of −ln of the probability that a block’s own client was given. 0 is perfect",
+            about: "mean of −ln of the probability that a block’s own client was given. 0 is perfect",
         },
         Loss {
             name: "Brier score",
             value: value(measured.brier()),
             even: format!("{:.3}", 1.0 - 1.0 / classes),
-            about: "Mean of the summed squares of how far probabilities were from 1 and 0. 0 is perfect, 2 the worst",
+            about: "mean of the summed squares of how far probabilities were from 1 and 0. 0 is perfect, 2 the worst",
         },
         Loss {
             name: "Expected calibration error",
             value: value(measured.calibration_error()),
             even: "–".to_owned(),
-            about: "How far a stated probability is from the share that was right, on average over blocks",
+            about: "how far a stated probability is from the share that was right, on average over blocks",
         },
     ]
 }
