@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use consensus::Slot;
+use consensus::containers::{BlindedBeaconBlock, BlindedBeaconBlockBody};
+use consensus::rewards::{Attestations, Scale};
 use consensus::spec::{Config, Fork, Preset, Spec};
-use consensus::ssz::Ssz;
+use consensus::ssz::{Json, Ssz};
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, state_transition};
 use serde_json::json;
@@ -19,7 +21,9 @@ use source::era::{
     BrokenIndex, EraExportError, EraLimits, EraName, EraProgress, EraReader, EraReport, WrittenEra,
     write_eras,
 };
+use source::follow::{ArchivedParents, Proposal};
 use source::recording::{Covered, Identity, Recording, RecordingLimits, RecordingWriter};
+use source::replay::{Links, Replay};
 
 /// Slots of an era in the minimal preset.
 const ERA: u64 = 64;
@@ -171,6 +175,52 @@ fn a_recording_becomes_era_files_that_are_the_same_chain() {
     let before = files(&out);
     assert_eq!(write(&recording, &out).expect("era files"), report);
     assert_eq!(files(&out), before);
+}
+
+/// A block as a proposal that nobody signed.
+fn unsigned(spec: &Spec, block: &ChainBlock) -> Proposal {
+    let (shape, message) = (spec.shape(block.fork), &block.block.message);
+    let body = message.body.clone();
+    let blinded = BlindedBeaconBlock {
+        slot: message.slot,
+        proposer_index: message.proposer_index,
+        parent_root: message.parent_root,
+        state_root: message.state_root,
+        body: BlindedBeaconBlockBody {
+            execution_payload_header: body.execution_payload.to_header(&shape),
+            randao_reveal: body.randao_reveal,
+            eth1_data: body.eth1_data,
+            graffiti: body.graffiti,
+            attestations: body.attestations,
+            sync_aggregate: body.sync_aggregate,
+            ..BlindedBeaconBlockBody::default()
+        },
+    };
+    Proposal::read(spec, &blinded.to_json(&shape)).expect("a blinded block")
+}
+
+#[test]
+fn unsigned_blocks_on_parents_in_era_files_earn_what_signed_ones_do() {
+    let chain = Grown::get();
+    let place = tempfile::tempdir().expect("a folder");
+    let recording = chain.record(&place.path().join("recording"), 0, 1, 192);
+    write(&recording, &place.path().join("eras")).expect("era files");
+    let eras = ChainInput::open(&place.path().join("eras")).expect("era files");
+    let replay = eras.replay(Slot(1), Slot(159)).expect("a replay");
+    let rewards: Vec<_> = Replay::new(replay.state, replay.blocks, Links::Check)
+        .map(|block| block.expect("a block"))
+        .map(|block| (block.block.clone(), block.reward(Scale::Spec, Attestations::Include)))
+        .collect();
+    assert!(rewards.len() > 120 && rewards.iter().any(|(block, _)| block.fork == Fork::Fulu));
+    // Forwards, where each parent is reached from the one before; and here and there.
+    let parents = ArchivedParents::default();
+    let scattered = rewards.iter().rev().step_by(23);
+    for (block, signed) in rewards.iter().chain(scattered) {
+        let proposal = unsigned(&chain.spec, block);
+        let earned = parents.preview(&eras, proposal, Scale::Spec);
+        // Its root is that of the signed block only where its body is complete, which these are.
+        assert_eq!(earned.as_ref().ok(), Some(signed), "slot {}: {:?}", block.slot(), earned.as_ref().err());
+    }
 }
 
 #[test]

@@ -51,8 +51,8 @@ pub(crate) struct RewardsArgs {
                         blocks and are not in the recording: a block has the bid of its proposer, and the next bid \
                         says whether the payload came.\n\n\
                         Examples:\n  blockmark simulate --validators 1000 --slots 128 --out chain --preset minimal\n  \
-                        blockmark simulate --validators 1000 --slots 96 --out forks --preset minimal --signed \
-                        --fork phase0 \\\n      --fork-at altair=2 --fork-at capella=4 --fork-at electra=8\n  \
+                        blockmark simulate --validators 1000 --slots 96 --out forks --preset minimal \\\n    \
+                        --fork phase0 --fork-at altair=2 --fork-at capella=4 --fork-at electra=8 --signed\n  \
                         blockmark debug replay forks"
 )]
 pub(crate) struct SimulateArgs {
