@@ -86,7 +86,11 @@ const found = await Promise.all([
   first("/entities", "/entities/"),
   first("/model", "/model/features/"),
 ]);
-const paths = ["/", "/?method=estimated", "/blocks", "/blocks?client=teku&p_max=0.6", "/validators", "/entities", "/model", "/sync",
+// A period between two ends, out of those that the shares cover.
+const ends = /start_epoch=(\d+)&end_epoch=(\d+)/.exec(await first("/", "/api/v1/shares") ?? "");
+const between = ends ? [`/?period=${ends[1]}..${ends[2] - 1}&history=${ends[1]}..${ends[2] - 1}`] : [];
+const paths = ["/", "/?method=counted", ...between, "/blocks", "/blocks?client=teku&p_max=0.6", "/validators",
+  "/validators?p_min=0.9&changed=30d", "/entities", "/model", "/sync",
   "/reorgs", "/wall", "/find", "/find?q=nothing-like-this", "/nothing", ...found.filter(Boolean)];
 
 const named = (path) => path.replace(/^\//, "").replace(/[^a-z0-9]+/gi, "-").slice(0, 40) || "overview";

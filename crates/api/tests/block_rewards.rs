@@ -568,6 +568,16 @@ async fn readiness_follows_the_chain() {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    // The page on completeness lists the node with what it gave so far.
+    let request = Request::get("/sync").body(Body::empty()).expect("a request");
+    let answer = fresh.clone().oneshot(request).await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+    let bytes = to_bytes(answer.into_body(), usize::MAX).await.expect("a whole answer");
+    let page = String::from_utf8(bytes.to_vec()).expect("text");
+    let row =
+        page.split("Last answer</th>").nth(1).expect("a table of nodes").split("</tbody>").next().unwrap();
+    let host = node.url.trim_start_matches("http://").trim_end_matches('/');
+    assert!(row.contains(host) && row.contains("\u{a0}s ago</td>") && row.contains(" in "), "{row}");
     service.stop.stop();
     loop {
         let (status, body) = send(&fresh, "GET", "/health/ready", "").await;
