@@ -148,6 +148,13 @@ async fn a_period_between_two_ends_is_one_of_the_links() {
         assert_eq!(none.status.as_u16(), 404, "{path}");
         assert!(none.text.contains("the blocks here are of epochs 0 to 62"), "{path}: {}", none.text);
     }
+    let picture = server.get("/embed/shares.svg?period=10..19").await.text;
+    assert!(
+        picture.contains("Blockmark · epochs\u{a0}10–19, as known on 12\u{a0}Jan\u{a0}1970"),
+        "{picture}"
+    );
+    let picture = server.get("/embed/shares.svg?period=7d").await.text;
+    assert!(picture.contains("Blockmark · 7\u{a0}days to 12\u{a0}Jan\u{a0}1970"), "{picture}");
     assert!(server.get("/sync?period=10..19").await.text.contains("aria-current=\"true\">epochs"));
     let recorded = Server::start_at(None, Settings::default(), now).await;
     fill(&recorded.store, 400, 45).await;

@@ -98,7 +98,7 @@ struct Picture {
     chart: String,
     /// Blocks behind it.
     n: u64,
-    /// The time it covers.
+    /// The time it covers; a date follows.
     covers: String,
 }
 
@@ -223,7 +223,7 @@ async fn shares(
         chart: interval_bars("c", layout, &rows, &description),
         description,
         n: counted.counts.total(),
-        covers: period.label().to_lowercase(),
+        covers: period.covers(),
     })
 }
 
@@ -245,7 +245,7 @@ async fn timeline(
         chart: history.timeline.wide("c", layout, &history.description),
         n: history.n(),
         description: history.description,
-        covers: period.label().to_lowercase(),
+        covers: period.covers(),
     })
 }
 
@@ -271,7 +271,7 @@ fn confusion_picture(state: &AppState, layout: Layout) -> Result<Picture, ApiErr
         chart: confusion("c", layout, matrix, &description),
         description,
         n: matrix.total(),
-        covers: "cross-validation".to_owned(),
+        covers: "cross-validation to".to_owned(),
     })
 }
 
@@ -292,7 +292,7 @@ fn calibration_picture(state: &AppState, layout: Layout) -> Result<Picture, ApiE
         chart: calibration("c", layout, &measured.bins(), &description),
         description,
         n: measured.blocks(),
-        covers: "cross-validation".to_owned(),
+        covers: "cross-validation to".to_owned(),
     })
 }
 
@@ -312,11 +312,7 @@ fn source(state: &AppState, extent: &Extent, picture: &Picture, is_long: bool) -
         Some(model) => format!("model trained on {}", model.info().origin.trained_on),
         None => "no model loaded".to_owned(),
     };
-    format!(
-        "Blockmark · {} to {date} · n{NBSP}={NBSP}{} · {trained}",
-        picture.covers,
-        format::count(picture.n)
-    )
+    format!("Blockmark · {} {date} · n{NBSP}={NBSP}{} · {trained}", picture.covers, format::count(picture.n))
 }
 
 /// Lines of at most so many characters, broken at spaces.
@@ -446,7 +442,7 @@ async fn badge(state: &AppState, extent: &Extent, query: &Query, theme: &str) ->
                 description: String::new(),
                 chart: String::new(),
                 n: counted.counts.total(),
-                covers: period.label().to_lowercase(),
+                covers: period.covers(),
             },
             true
         )

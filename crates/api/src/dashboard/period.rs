@@ -152,6 +152,14 @@ impl Period {
         }
     }
 
+    /// What a picture says before the date of its newest block: `7 days to`, `epochs 100–200, as known on`.
+    pub(super) fn covers(self) -> String {
+        match self {
+            Self::Between(span) => format!("{}, as known on", span.label()),
+            named => format!("{} to", named.label().to_lowercase()),
+        }
+    }
+
     /// How long it is, where it ends with the newest block; `None` is everything.
     pub(super) const fn epochs(self) -> Option<u64> {
         match self {
