@@ -114,6 +114,8 @@ impl ApiError {
             Self::Store(
                 StoreError::Busy
                 | StoreError::DiskFull
+                | StoreError::WriteRefused { .. }
+                | StoreError::NotWritable { .. }
                 | StoreError::ReadOnly
                 | StoreError::Unreachable { .. },
             ) => StatusCode::SERVICE_UNAVAILABLE,

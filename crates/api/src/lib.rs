@@ -41,7 +41,7 @@ pub use error::ApiError;
 pub use freshness::Freshness;
 pub use rate::RateLimit;
 pub use router::router;
-pub use server::serve;
+pub use server::{serve, serve_metrics};
 pub use settings::{ChainClock, Cors, GapPolicy, Limits, RewardSettings, Settings};
 pub use state::{AppState, Now};
 pub use tls::{TlsError, TlsFiles};

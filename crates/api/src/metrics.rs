@@ -40,6 +40,9 @@ const DEPTH_BUCKETS: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 8.0, 16.0, 32.0, 64.0];
 /// After this many requests the samples of histograms are folded, even if nobody asks for them.
 const UPKEEP_EVERY: u64 = 4_096;
 
+/// Samples are folded after so long at the latest.
+const UPKEEP_PAUSE: Duration = Duration::from_secs(60);
+
 /// The one recorder of this process; `None` if another one was installed before.
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 static SEEN: AtomicU64 = AtomicU64::new(0);
@@ -94,6 +97,27 @@ pub(crate) fn install() {
         describe_gauge!("blockmark_node_head_slot", "The node's head when it was last asked.");
         Some(handle)
     });
+}
+
+/// A task that ends when this is dropped.
+pub(crate) struct Upkeep(tokio::task::JoinHandle<()>);
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Folds the samples of histograms from time to time: blocks are measured also where nobody asks for anything.
+pub(crate) fn keep_up() -> Upkeep {
+    Upkeep(tokio::spawn(async {
+        loop {
+            tokio::time::sleep(UPKEEP_PAUSE).await;
+            if let Some(Some(handle)) = HANDLE.get() {
+                handle.run_upkeep();
+            }
+        }
+    }))
 }
 
 pub(crate) fn request(route: String, method: &Method, status: StatusCode, time: Duration) {

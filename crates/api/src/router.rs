@@ -70,6 +70,22 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+/// Metrics and health alone.
+pub(crate) fn measurements(state: AppState) -> Router {
+    metrics::install();
+    Router::new()
+        .route("/metrics", get(metrics::render))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(async || ApiError::NotFound)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), limits::bound))
+        .layer(CatchPanicLayer::custom(limits::after_panic))
+        .layer(from_fn(limits::headers))
+        .layer(from_fn(limits::measure))
+        .with_state(state)
+}
+
 async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {
     if dashboard::accepts_html(request.headers()) {
         return dashboard::not_found(&state, "There is nothing at this address.").await;

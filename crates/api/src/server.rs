@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 
-use crate::measured;
-use crate::router::router;
+use crate::router::{measurements, router};
 use crate::state::AppState;
 use crate::tls::TlsListener;
+use crate::{measured, metrics};
 
 /// Serves until `until` is done, then ends streams and lets running requests end. With files for TLS in the settings
 /// it speaks TLS; an error is told before anything is served. Measuring begins with the call.
@@ -30,6 +30,7 @@ pub fn serve(
         state.end_streams();
     };
     async move {
+        let _upkeep = metrics::keep_up();
         let measuring = tokio::spawn(measured::keep_measuring(measured));
         let served = match tls {
             None => {
@@ -46,6 +47,19 @@ pub fn serve(
         };
         measuring.abort();
         served
+    }
+}
+
+/// Serves `/metrics` and `/health` alone until `until` is done. Measuring begins with the call.
+pub fn serve_metrics(
+    listener: TcpListener,
+    state: AppState,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = std::io::Result<()>> + Send {
+    let service = measurements(state).into_make_service();
+    async move {
+        let _upkeep = metrics::keep_up();
+        axum::serve(listener, service).with_graceful_shutdown(until).await
     }
 }
 

@@ -347,6 +347,86 @@ async fn what_cannot_be_filled_is_noted_and_filled_when_it_can() {
     has_all(&store, &tree).await;
 }
 
+/// Slots of an hour of mainnet.
+const HOUR: u64 = 300;
+
+/// A node goes away while it is on a side branch, and comes back an hour later, on the main chain. `begins_anew` is
+/// whether it has lost all before its newest final block by then.
+async fn an_hour_away(begins_anew: bool) {
+    let plan =
+        |seed| TreePlan { slots: 390, longest_branch: 20, missed_permille: 60, seed, ..TreePlan::default() };
+    let gives_state =
+        |tree: &Tree| tree.last_final().is_some_and(|(root, _)| tree.states.contains_key(&root));
+    let tree = (60..).map(|seed| Tree::grow(plan(seed))).find(gives_state).expect("a tree");
+    let folder = tempfile::tempdir().expect("a folder");
+    let store =
+        Store::open(&folder.path().join("blocks.sqlite"), OpenMode::Create).await.expect("a database");
+    let judge = judge();
+    let [node, archive] =
+        [DevNode::start(Network::of(&tree)).await, DevNode::start(Network::of(&tree)).await];
+    node.put_state("finalized", &tree.genesis);
+    archive.put_state("genesis", &tree.genesis);
+    for (root, block) in &tree.blocks {
+        archive.add_block(*root, block.clone());
+    }
+    archive.set_head(tree.head());
+    let is_aside = |step: &Step| matches!(step, Step::Head(root) if tree.slot(root).0 > 40 && tree.slot(root).0 % 8 == 7 && !tree.main.contains(root));
+    let away = tree.steps.iter().position(is_aside).expect("a side branch");
+    let Step::Head(aside) = tree.steps[away] else { panic!("no head") };
+    let after_an_hour = |step: &Step| {
+        let (Step::Block(root) | Step::Head(root) | Step::Final(root, _)) = step;
+        tree.slot(root).0 >= tree.slot(&aside).0 + HOUR
+    };
+    let back = tree.steps.iter().position(after_an_hour).expect("later steps");
+    let nodes = [node];
+    let mut service = Service::start(&nodes, &store, &judge);
+    // It begins at genesis, so that nothing is missing before.
+    while service.follower.view(|_| ()).is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for step in &tree.steps[..=away] {
+        nodes[0].learn(&tree, *step);
+    }
+    while !service.is_at(aside, None).await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let asked = nodes[0].count("/");
+    nodes[0].is_up(false);
+    for step in &tree.steps[away + 1..back] {
+        nodes[0].learn(&tree, *step);
+    }
+    while nodes[0].count("/") < asked + 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (last, _) = tree.last_final().expect("a final block");
+    for step in &tree.steps[back..] {
+        nodes[0].learn(&tree, *step);
+    }
+    if begins_anew {
+        nodes[0].forget_before(tree.slot(&last));
+    }
+    nodes[0].is_up(true);
+    while !service.finish(tree.head(), Some(last)).await {
+        service = Service::start(&nodes, &store, &judge);
+    }
+    let gaps = store.gaps().await.expect("gaps");
+    assert_eq!(gaps.is_empty(), !begins_anew, "{gaps:?}, away since {}", tree.slot(&aside));
+    let clock = Arc::new(AtomicU64::new(1_000));
+    let filled = heal(&healer(&store, &judge, &[&archive.url], &clock)).await;
+    assert_eq!(filled > 0, begins_anew);
+    compare(&tree, &store, &judge, folder.path(), "an hour without a node").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_without_a_node_leaves_no_trace() {
+    an_hour_away(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_lost_while_it_was_away_is_had_from_another() {
+    an_hour_away(true).await;
+}
+
 /// A chain of which the newest blocks are stored, and a node that has all of it.
 async fn half_known(tree: &Tree, store: &Store, judge: &ChainJudge) -> DevNode {
     let archive = DevNode::start(Network::of(tree)).await;

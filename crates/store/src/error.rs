@@ -85,6 +85,23 @@ pub enum StoreError {
     /// No room on the disk.
     #[error("the disk is full; nothing of the last batch was stored, all earlier ones are safe")]
     DiskFull,
+    /// The system refused a write: a disk that is read-only by now, a quota, a limit, a broken device.
+    #[error(
+        "the system refuses to write to the database ({detail}); nothing of the last batch was stored, all earlier \
+         ones are safe"
+    )]
+    WriteRefused {
+        /// What SQLite said.
+        detail: String,
+    },
+    /// The file is there, and may not be written.
+    #[error("the database {} can't be written to: {detail}; what is stored in it can be read", .path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        detail: String,
+    },
     /// Another process holds the write lock.
     #[error(
         "the database is locked by another process that is writing to it; try again when it has finished"
@@ -245,6 +262,8 @@ mod sqlite_code {
     pub(super) const CORRUPT: i64 = 11;
     pub(super) const FULL: i64 = 13;
     pub(super) const NOT_A_DATABASE: i64 = 26;
+    /// Errors of input and output that only writing has: of writing, syncing, truncating and locking.
+    pub(super) const WRITING: [i64; 6] = [778, 1_034, 1_290, 1_546, 3_850, 4_874];
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -268,8 +287,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 fn of_sqlite(error: &dyn DatabaseError) -> Option<StoreError> {
-    let code = error.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff)?;
-    Some(match code {
+    let code = error.code().and_then(|code| code.parse::<i64>().ok())?;
+    Some(match code & 0xff {
+        _ if sqlite_code::WRITING.contains(&code) => {
+            StoreError::WriteRefused { detail: format!("{}, code {code}", error.message()) }
+        }
         sqlite_code::BUSY | sqlite_code::LOCKED => StoreError::Busy,
         sqlite_code::READ_ONLY => StoreError::ReadOnly,
         sqlite_code::FULL => StoreError::DiskFull,

@@ -191,6 +191,7 @@ impl Waiting {
 }
 
 async fn connect_writer(path: &Path, patience: Duration) -> Result<SqliteConnection, StoreError> {
+    check_writable(path)?;
     let options = options(path, patience)
         .create_if_missing(true)
         // Takes effect in a new file. Pages of 8 kB halve the pages that random keys of an index touch.
@@ -206,6 +207,17 @@ async fn connect_writer(path: &Path, patience: Duration) -> Result<SqliteConnect
             Ok(writer) => return Ok(writer),
             Err(error) => waiting.after(opening(path, error)).await?,
         }
+    }
+}
+
+/// SQLite opens a file that may not be written for reading, says nothing, and keeps to it when the file may be written
+/// again.
+fn check_writable(path: &Path) -> Result<(), StoreError> {
+    match std::fs::File::options().write(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::NotWritable { path: path.to_owned(), detail: error.to_string() })
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -12,5 +12,5 @@ mod schedule;
 mod tree;
 
 pub use node::{DevNode, Network};
-pub use schedule::{Disturbance, Step, schedule};
+pub use schedule::{Disorder, Disturbance, Step, schedule};
 pub use tree::{Tree, TreePlan};

@@ -1,6 +1,6 @@
 //! A beacon node that does as a test says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -9,10 +9,10 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use consensus::Root;
 use consensus::containers::BeaconBlockHeader;
 use consensus::spec::Spec;
 use consensus::ssz::Ssz;
+use consensus::{Root, Slot};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use source::chain::ChainBlock;
@@ -21,6 +21,9 @@ use tokio::sync::broadcast;
 use crate::answers;
 use crate::schedule::Step;
 use crate::tree::Tree;
+
+/// Paths that were asked for are counted as long as there are no more than these since.
+const REMEMBERED_PATHS: usize = 8_192;
 
 /// What a node knows of its network from the start.
 #[derive(Clone, Debug)]
@@ -65,7 +68,8 @@ pub(crate) struct Knowledge {
     pub(crate) is_up: bool,
     takes_streams: bool,
     tells_head: bool,
-    asked: Vec<String>,
+    /// The newest of the paths that were asked for.
+    asked: VecDeque<String>,
     connected: usize,
 }
 
@@ -102,7 +106,7 @@ impl DevNode {
             is_up: true,
             takes_streams: true,
             tells_head: true,
-            asked: Vec::new(),
+            asked: VecDeque::new(),
             connected: 0,
         };
         let (streams, _) = broadcast::channel(1 << 14);
@@ -133,6 +137,13 @@ impl DevNode {
     pub fn put_state(&self, id: &str, state: &consensus::state::State) {
         let ssz = state.encode().expect("an encoding");
         self.know().states.insert(id.to_owned(), (state.fork_name().name().to_owned(), ssz.into()));
+    }
+
+    /// Forgets blocks before a slot, and states that are named by such a slot, as nodes do that keep no history.
+    pub fn forget_before(&self, slot: Slot) {
+        let mut know = self.know();
+        know.blocks.retain(|_, block| block.slot() >= slot);
+        know.states.retain(|id, _| id.parse().ok().is_none_or(|of: u64| of >= slot.0));
     }
 
     /// Whether blocks and states are given as SSZ, or as JSON only.
@@ -251,7 +262,10 @@ async fn answer(State(node): State<Arc<Inner>>, request: Request) -> Response {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let wants_ssz = accept.is_some_and(|accept| accept.contains(answers::SSZ));
     let mut know = node.know();
-    know.asked.push(path.clone());
+    if know.asked.len() >= REMEMBERED_PATHS {
+        know.asked.pop_front();
+    }
+    know.asked.push_back(path.clone());
     if !know.is_up {
         return answers::refusal(StatusCode::SERVICE_UNAVAILABLE, "the node is down");
     }

@@ -66,9 +66,24 @@ pub struct Tree {
     pub deepest: u64,
     /// States after blocks of the main chain that are first of an epoch, and after the last one.
     pub states: HashMap<Root, State>,
+    growth: Growth,
+}
+
+/// Where a tree grows on.
+#[derive(Debug)]
+struct Growth {
+    plan: TreePlan,
+    random: ChaCha8Rng,
+    chain: Chain,
+    branch: Option<Branch>,
+    /// The newest block of the main chain.
+    last: Option<Root>,
+    finalized: u64,
+    forked_at: u64,
 }
 
 /// A side branch that grows beside the main chain.
+#[derive(Debug)]
 struct Branch {
     chain: Chain,
     end: u64,
@@ -80,7 +95,16 @@ struct Branch {
 impl Tree {
     /// Grows a tree.
     pub fn grow(plan: TreePlan) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
+        let mut tree = Self::seedling(plan);
+        for _ in 0..plan.slots {
+            tree.grow_slot();
+        }
+        tree.steps.extend(tree.growth.last.map(Step::Head));
+        tree
+    }
+
+    /// A tree that has nothing but its genesis yet, to be grown slot by slot.
+    pub fn seedling(plan: TreePlan) -> Self {
         let spec = Spec {
             preset: Preset::MINIMAL,
             config: Config { config_name: "simulated".to_owned(), ..Config::default() },
@@ -96,9 +120,9 @@ impl Tree {
             payload_bytes: 200,
             genesis_time: 1_700_000_000,
         };
-        let mut chain = Chain::new(chain_plan).expect("a chain");
+        let chain = Chain::new(chain_plan).expect("a chain");
         let genesis = chain.state().clone();
-        let mut tree = Self {
+        Self {
             spec: Arc::clone(genesis.spec()),
             genesis,
             blocks: HashMap::new(),
@@ -106,60 +130,80 @@ impl Tree {
             steps: Vec::new(),
             deepest: 0,
             states: HashMap::new(),
-        };
-        let mut branch: Option<Branch> = None;
-        let mut finalized = 0;
-        let mut forked_at = 0;
-        for slot in 1..=plan.slots {
-            let begins = branch.is_none() && slot > 1 && random.random_range(0..100) < plan.branch_percent;
-            if begins {
-                branch = Some(Branch {
-                    chain: chain.branch(random.random()),
-                    end: slot + random.random_range(0..plan.longest_branch.max(1)),
-                    followed: random.random_range(0..3) > 0,
-                    tip: None,
-                });
-                forked_at = tree.main.last().map_or(0, |root| tree.blocks[root].slot().0);
-            }
-            let block = chain.advance(&mut FromScratch).expect("a slot");
-            let ours = block.map(|block| tree.add(plan.fork, block));
-            if let Some(root) = ours {
-                tree.main.push(root);
-                tree.steps.push(Step::Block(root));
-                let boundary = slot.is_multiple_of(tree.spec.preset.slots_per_epoch);
-                if boundary || slot == plan.slots {
-                    tree.states.insert(root, chain.state().clone());
-                }
-            }
-            let mut head = ours;
-            if let Some(side) = &mut branch {
-                if let Some(block) = side.chain.advance(&mut FromScratch).expect("a slot") {
-                    let root = tree.add(plan.fork, block);
-                    side.tip = Some(root);
-                    tree.steps.push(Step::Block(root));
-                }
-                if side.followed && slot < side.end {
-                    head = side.tip;
-                }
-                if slot >= side.end {
-                    if let (true, Some(tip)) = (side.followed, side.tip) {
-                        let tip = tree.blocks[&tip].slot().0;
-                        tree.deepest = tree.deepest.max(tip - forked_at);
-                        tree.steps.push(Step::Head(side.tip.expect("a tip")));
-                    }
-                    branch = None;
-                    head = tree.main.last().copied();
-                }
-            }
-            tree.steps.extend(head.map(Step::Head));
-            let checkpoint = &chain.state().finalized_checkpoint;
-            if branch.is_none() && checkpoint.epoch > finalized {
-                finalized = checkpoint.epoch;
-                tree.steps.push(Step::Final(checkpoint.root, finalized));
+            growth: Growth {
+                plan,
+                random: ChaCha8Rng::seed_from_u64(plan.seed),
+                chain,
+                branch: None,
+                last: None,
+                finalized: 0,
+                forked_at: 0,
+            },
+        }
+    }
+
+    /// Grows by a slot: its blocks and what a node tells of it are put to those that are there.
+    pub fn grow_slot(&mut self) {
+        let plan = self.growth.plan;
+        let slot = self.growth.chain.state().slot + 1;
+        let random = &mut self.growth.random;
+        if self.growth.branch.is_none() && slot > 1 && random.random_range(0..100) < plan.branch_percent {
+            let chain = self.growth.chain.branch(random.random());
+            let end = slot + random.random_range(0..plan.longest_branch.max(1));
+            let followed = random.random_range(0..3) > 0;
+            self.growth.branch = Some(Branch { chain, end, followed, tip: None });
+            self.growth.forked_at = self.growth.last.map_or(0, |root| self.slot(&root).0);
+        }
+        let block = self.growth.chain.advance(&mut FromScratch).expect("a slot");
+        let ours = block.map(|block| self.add(plan.fork, block));
+        if let Some(root) = ours {
+            self.growth.last = Some(root);
+            self.main.push(root);
+            self.steps.push(Step::Block(root));
+            let boundary = slot.is_multiple_of(self.spec.preset.slots_per_epoch);
+            if boundary || slot == plan.slots {
+                self.states.insert(root, self.growth.chain.state().clone());
             }
         }
-        tree.steps.extend(tree.main.last().copied().map(Step::Head));
-        tree
+        let mut head = ours;
+        if let Some(mut side) = self.growth.branch.take() {
+            if let Some(block) = side.chain.advance(&mut FromScratch).expect("a slot") {
+                let root = self.add(plan.fork, block);
+                side.tip = Some(root);
+                self.steps.push(Step::Block(root));
+            }
+            if slot < side.end {
+                if side.followed {
+                    head = side.tip;
+                }
+                self.growth.branch = Some(side);
+            } else {
+                if let (true, Some(tip)) = (side.followed, side.tip) {
+                    self.deepest = self.deepest.max(self.slot(&tip).0 - self.growth.forked_at);
+                    self.steps.push(Step::Head(tip));
+                }
+                head = self.growth.last;
+            }
+        }
+        self.steps.extend(head.map(Step::Head));
+        let checkpoint = &self.growth.chain.state().finalized_checkpoint;
+        if self.growth.branch.is_none() && checkpoint.epoch > self.growth.finalized {
+            self.growth.finalized = checkpoint.epoch;
+            self.steps.push(Step::Final(checkpoint.root, checkpoint.epoch));
+        }
+    }
+
+    /// The state of the main chain after the slot that was grown last.
+    pub fn state(&self) -> &State {
+        self.growth.chain.state()
+    }
+
+    /// Forgets blocks and states before a slot.
+    pub fn forget_before(&mut self, slot: Slot) {
+        let blocks = &mut self.blocks;
+        blocks.retain(|_, block| block.slot() >= slot);
+        self.main.retain(|root| blocks.contains_key(root));
+        self.states.retain(|root, _| blocks.contains_key(root));
     }
 
     /// The root of the block of genesis.

@@ -57,6 +57,13 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
             }
             None => None,
         };
+        let metrics = match settings.metrics {
+            Some(address) => {
+                let again = |next| format!("blockmark run --set metrics.listen={next}");
+                Some(bind(address, again).await?)
+            }
+            None => None,
+        };
         check::before_start(&settings).await?;
         let store = open(&settings.database, OpenMode::Create).await?;
         for range in models.iter().flat_map(|models| models.ranges()) {
@@ -71,7 +78,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
             nodes: Arc::new(nodes),
             tell: &tell,
         };
-        parts.work(driver, listener).await?;
+        parts.work(driver, listener, metrics).await?;
         store.close().await?;
         tell("Stopped.".to_owned());
         Ok(Outcome::Done)
@@ -189,7 +196,12 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     /// Runs all parts that are on until the first of them fails, or a signal comes.
-    async fn work(&self, driver: Option<(Follower, Driver)>, listener: Option<TcpListener>) -> Result<()> {
+    async fn work(
+        &self,
+        driver: Option<(Follower, Driver)>,
+        listener: Option<TcpListener>,
+        metrics: Option<TcpListener>,
+    ) -> Result<()> {
         let judge = self.models.map(|models| ChainJudge::new(Arc::clone(models), self.settings.evidence));
         let follower = driver.as_ref().map(|(follower, _)| follower.clone());
         let mut tasks: Vec<(&'static str, JoinHandle<Result<()>>)> = Vec::new();
@@ -199,6 +211,9 @@ impl Parts<'_> {
         }
         if let (Some(serve), Some(listener)) = (&self.settings.serve, listener) {
             tasks.push(("serving", self.serve(serve, listener, follower.clone())?));
+        }
+        if let Some(listener) = metrics {
+            tasks.push(("telling metrics", self.measure(listener, follower.clone())));
         }
         if let (Some(follower), Some(judge)) = (follower, judge.clone()) {
             let recorder = Recorder::new(follower, self.store.clone(), judge).run(self.stop.clone());
@@ -282,6 +297,23 @@ impl Parts<'_> {
             retain(store, retention, clock, Arc::new(check::unix_time), stop).await;
             Ok(())
         })
+    }
+
+    /// Metrics and health alone.
+    fn measure(&self, listener: TcpListener, follower: Option<Follower>) -> JoinHandle<Result<()>> {
+        let settings = Settings {
+            rewards: RewardSettings { follower, ..RewardSettings::default() },
+            network: self.settings.network.clone(),
+            clock: self.nodes.clock().or_else(|| clock_of(&self.settings.network)),
+            ..Settings::default()
+        };
+        let state = AppState::new(self.store.clone(), None, settings);
+        if let Ok(address) = listener.local_addr() {
+            (self.tell)(format!("Metrics: http://{address}/metrics"));
+        }
+        let stop = self.stop.clone();
+        let serving = api::serve_metrics(listener, state, async move { stop.stopped().await });
+        tokio::spawn(async { serving.await.context("the server of metrics stopped") })
     }
 
     fn serve(

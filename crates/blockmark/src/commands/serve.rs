@@ -14,7 +14,7 @@ use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi};
 use source::chain_input::ChainInput;
 use source::follow::{Driver, FollowOptions, Start};
-use store::{OpenMode, Store};
+use store::{OpenMode, Store, StoreError};
 use tokio::net::TcpListener;
 
 use super::db::{open, url_of};
@@ -52,10 +52,21 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         // Block rewards need nothing in the database.
         let may_be_new = loaded.is_some() || settings.rewards.is_on();
         let mode = if may_be_new { OpenMode::Create } else { OpenMode::Existing };
-        let store = open(&url_of(context, &args.db)?, mode).await?;
-        if let Some(model) = &loaded {
-            pipeline::register_model(&store, model, "model").await?;
-        }
+        let url = url_of(context, &args.db)?;
+        let store = match open(&url, mode).await {
+            // Answers need no more than reading.
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::NotWritable { .. })) => {
+                tracing::warn!(%error, "It is served as it is");
+                open(&url, OpenMode::ReadOnly).await?
+            }
+            opened => {
+                let store = opened?;
+                if let Some(model) = &loaded {
+                    pipeline::register_model(&store, model, "model").await?;
+                }
+                store
+            }
+        };
         match driver {
             Some(driver) => follow_and_serve(driver, listener, store, loaded, settings).await,
             None => serve(listener, store, loaded, settings).await,

@@ -35,6 +35,8 @@ pub(crate) struct ServiceConfig {
     pub(crate) retention: Retention,
     pub(crate) backfill: Option<Backfill>,
     pub(crate) serve: Option<Serve>,
+    /// Where metrics and health are told beside that.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) grace: Duration,
 }
 
@@ -117,6 +119,7 @@ impl ServiceConfig {
             retention: parse(config, "retention.evidence")?,
             backfill: fills.then_some(Backfill { sources, policy }),
             serve: config.is_on("serve.enabled").then(|| serve(config)).transpose()?,
+            metrics: config.text("metrics.listen").map(|_| parse(config, "metrics.listen")).transpose()?,
             grace: Duration::from_secs(config.number("stop.grace_seconds")),
         })
     }

@@ -66,7 +66,7 @@ const fn shown(shown: Shown, setting: Setting) -> Setting {
 }
 
 /// All settings, in the order of the sample.
-pub(crate) const SETTINGS: [Setting; 34] = [
+pub(crate) const SETTINGS: [Setting; 35] = [
     setting(
         "network.name",
         Kind::Text,
@@ -283,6 +283,12 @@ pub(crate) const SETTINGS: [Setting; 34] = [
         Kind::Text,
         Default::Text("strict"),
         "Ranges that touch a gap: strict answers 404 and the gap, partial what is there, as blockprint did.",
+    ),
+    setting(
+        "metrics.listen",
+        Kind::Text,
+        Default::Unset,
+        "Another address for /metrics and /health alone: for a process that does not serve, or metrics that are not for everyone.",
     ),
     setting(
         "stop.grace_seconds",

@@ -107,6 +107,116 @@ fn a_full_disk_is_waited_for_and_nothing_is_lost() {
     stored(&place, "full.sqlite", &tree);
 }
 
+/// A service whose writes fail for a while, from when it is up with half of a chain. It must go on by itself.
+fn refused_for_a_while(
+    place: &Place,
+    database: &str,
+    sentence: &str,
+    refuse: impl FnOnce(&Running) -> bool,
+    allow: impl FnOnce(&Running),
+) {
+    let tree = Tree::grow(TreePlan { slots: 64, seed: 47, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (node, future) = half_way(&tree, &runtime);
+    let mut command = Command::new("sh");
+    // A limit on the size of files is to be an error, and no signal.
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_blockmark")]);
+    command.args(Running::words(&node, database)).current_dir(place.path(""));
+    let service = Running::of(command);
+    wait_until("blocks are stored", || measured(&service, "blockmark_gap_slots 0") && leads(&service));
+    wait_until("there are blocks", || !measured(&service, "blockmark_blocks 0"));
+    if !refuse(&service) {
+        println!("skipped: this machine can't make a file refuse writes");
+        return service.kill();
+    }
+    for step in future {
+        node.learn(&tree, *step);
+    }
+    wait_until("it says what is wrong", || service.has_said(sentence));
+    for path in ["/", "/health/live", "/sync/status", "/api/v1/blocks"] {
+        let answer = service.get(path).unwrap_or_default();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    allow(&service);
+    service.finish(&tree);
+    // An event that comes late may lead away from the head; whoever listens from now on hears none.
+    Running::start(place, &node, database).finish(&tree);
+    stored(place, database, &tree);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn writes_that_the_system_refuses_are_made_when_it_takes_them() {
+    let limit = |service: &Running, soft: &str| {
+        let process = service.child.id().to_string();
+        let set = Command::new("prlimit").args(["--pid", &process, &format!("--fsize={soft}:")]).status();
+        set.is_ok_and(|status| status.success())
+    };
+    let sentence = "the system refuses to write to the database (disk I/O error, code 778)";
+    refused_for_a_while(
+        &Place::with_blocks(),
+        "limited.sqlite",
+        sentence,
+        |service| limit(service, "0"),
+        |service| assert!(limit(service, "unlimited")),
+    );
+}
+
+/// Files that nobody may change, not even root, until this is dropped.
+#[cfg(target_os = "linux")]
+struct Immutable(Vec<std::path::PathBuf>);
+
+#[cfg(target_os = "linux")]
+impl Immutable {
+    /// `None` where the machine or its file system has no such thing.
+    fn make(place: &Place, names: &[String]) -> Option<Self> {
+        let files = Self(names.iter().map(|name| place.path(name)).collect());
+        files.change("+i").then_some(files)
+    }
+
+    fn change(&self, how: &str) -> bool {
+        let done = Command::new("chattr").arg(how).args(&self.0).stderr(std::process::Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        self.change("-i");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_database_that_turns_read_only_is_read_and_written_again_later() {
+    let place = Place::with_blocks();
+    let database = "locked.sqlite";
+    let immutable = std::cell::RefCell::new(None);
+    refused_for_a_while(
+        &place,
+        database,
+        "can't be written to: Operation not permitted (os error 1); what is stored in it can be read",
+        |_| {
+            // Not the index of the log, which is mapped into memory.
+            immutable.replace(Immutable::make(&place, &[database.to_owned(), format!("{database}-wal")]));
+            immutable.borrow().is_some()
+        },
+        |_| drop(immutable.take()),
+    );
+    // At the start: the service ends with a sentence, for whoever starts services to try again; readers are served.
+    let Some(_immutable) = Immutable::make(&place, &[database.to_owned()]) else { return };
+    let tree = Tree::grow(TreePlan { slots: 9, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (node, _) = half_way(&tree, &runtime);
+    place.run(&Running::words(&node, database)).exits(1).says("can't be written to");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blockmark"));
+    command.args(["serve", "--db", database, "--listen", "127.0.0.1:0"]).current_dir(place.path(""));
+    let reader = Running::of(command);
+    assert!(reader.get("/sync/status").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+    reader.kill();
+}
+
 #[test]
 fn a_database_of_another_network_is_refused() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

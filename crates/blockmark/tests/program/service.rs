@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 
 use consensus::{Epoch, Slot};
 use rand::{Rng, SeedableRng};
@@ -19,6 +20,8 @@ use crate::trouble::{signal, wait_until};
 pub(crate) struct Running {
     pub(crate) child: Child,
     address: String,
+    /// What it said since it serves.
+    said: Arc<Mutex<String>>,
 }
 
 impl Running {
@@ -54,15 +57,31 @@ impl Running {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
         let (mut line, mut before) = (String::new(), String::new());
-        while !line.starts_with("Dashboard: http://") {
+        let address = loop {
             before.push_str(&line);
             line.clear();
             assert!(said.read_line(&mut line).expect("text") > 0, "it ended before it served: {before}");
-        }
-        let address = line["Dashboard: http://".len()..].split('/').next().expect("an address").to_owned();
+            let told = ["Dashboard: http://", "Metrics: http://"];
+            if let Some(rest) = told.into_iter().find_map(|told| line.strip_prefix(told)) {
+                break rest.split('/').next().expect("an address").to_owned();
+            }
+        };
         // Whatever else it says must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Self { child, address }
+        let heard = Arc::new(Mutex::new(String::new()));
+        let hearing = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                let mut heard = hearing.lock().expect("no panic");
+                heard.push_str(&line);
+                heard.push('\n');
+            }
+        });
+        Self { child, address, said: heard }
+    }
+
+    /// Whether it said something since it serves.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        self.said.lock().expect("no panic").contains(words)
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<String> {
@@ -183,6 +202,28 @@ fn killed_at_any_moment_it_ends_with_the_same_database() {
     for database in databases {
         assert_eq!(database, peace);
     }
+}
+
+#[test]
+fn a_service_that_does_not_serve_tells_metrics() {
+    let tree = Tree::grow(TreePlan { slots: 24, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let node = runtime.block_on(DevNode::start(Network::of(&tree)));
+    node.put_state("finalized", &tree.genesis);
+    node.put_state("genesis", &tree.genesis);
+    let place = Place::with_blocks();
+    let mut command = place.command(&Running::words(&node, "quiet.sqlite"));
+    command.args(["--set", "serve.enabled=false", "--set", "metrics.listen=127.0.0.1:0"]);
+    let running = Running::of(command);
+    for step in &tree.steps {
+        node.learn(&tree, *step);
+    }
+    for path in ["/", "/api/v1/blocks", "/docs"] {
+        let answer = running.get(path).unwrap_or_default();
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+    }
+    running.finish(&tree);
+    stored(&place, "quiet.sqlite", &tree);
 }
 
 #[test]

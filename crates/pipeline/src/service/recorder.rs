@@ -61,11 +61,13 @@ impl Recorder {
     pub async fn run(mut self, stop: StopSwitch) -> Result<(), StoreError> {
         let mut is_told = false;
         let mut is_last_try = false;
+        let mut complaint = String::new();
         measure::leads(false);
         loop {
             match self.store.try_lead().await {
                 Ok(Some(mut lead)) => {
                     tracing::info!("This process records the chain");
+                    complaint.clear();
                     measure::leads(true);
                     let ended = tokio::select! {
                         ended = self.record(&stop) => Some(ended),
@@ -85,7 +87,15 @@ impl Recorder {
                 }
                 Ok(None) => {}
                 Err(error @ StoreError::ReadOnly) => return Err(error),
-                Err(error) => tracing::warn!(%error, "Whether to record the chain can't be told for now"),
+                Err(error) => {
+                    measure::store_failed();
+                    // Said once, not every second.
+                    let said = error.to_string();
+                    if said != complaint {
+                        tracing::warn!(%error, "Whether to record the chain can't be told for now");
+                        complaint = said;
+                    }
+                }
             }
             if is_last_try {
                 return Ok(());

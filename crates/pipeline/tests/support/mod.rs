@@ -50,7 +50,7 @@ fn patience() -> ApiOptions {
 
 /// The service under test.
 pub(crate) struct Service {
-    follower: Follower,
+    pub(crate) follower: Follower,
     store: Store,
     stop: StopSwitch,
     following: JoinHandle<Result<(), FollowError>>,
@@ -81,23 +81,32 @@ impl Service {
         let _ = (self.recording.await, self.following.await);
     }
 
-    /// Waits until a block is the head and another one final, for the database too, then lets it end in order. Gives whether that was so
-    /// still at the end: an event that comes late may lead away from the head.
+    /// Whether it runs, a block is the head and another one final, for the database too.
+    pub(crate) async fn is_at(&self, head: Root, last: Option<Root>) -> bool {
+        assert!(!self.following.is_finished() && !self.recording.is_finished(), "it ended by itself");
+        is_there(&self.follower, head, last) && self.has_stored(head).await
+    }
+
+    /// Waits until it is so far, then lets it end in order. Gives whether that was so still at the end: an event that
+    /// comes late may lead away from the head.
     pub(crate) async fn finish(self, head: Root, last: Option<Root>) -> bool {
-        let is_there =
-            |view: &ChainView| view.head().root == head && last.is_none_or(|last| view.anchor().root == last);
         // The lead of one that was killed may outlive it for a moment.
-        while self.follower.view(is_there) != Some(true) || !self.has_stored(head).await {
-            assert!(!self.following.is_finished() && !self.recording.is_finished(), "it ended by itself");
+        while !self.is_at(head, last).await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.stop.stop();
         self.following.await.expect("no panic").expect("no error");
         self.recording.await.expect("no panic").expect("no error");
-        self.follower.view(is_there) == Some(true)
+        is_there(&self.follower, head, last)
     }
 
     async fn has_stored(&self, head: Root) -> bool {
         self.store.chain_marks().await.expect("marks").head.is_some_and(|mark| mark.root == head)
     }
+}
+
+fn is_there(follower: &Follower, head: Root, last: Option<Root>) -> bool {
+    let look =
+        |view: &ChainView| view.head().root == head && last.is_none_or(|last| view.anchor().root == last);
+    follower.view(look) == Some(true)
 }

@@ -55,10 +55,12 @@ impl Driver {
         while let Some(block) = blocks.next().await {
             let Some(block) = block? else { continue };
             let (root, slot) = (block.root, block.block.slot());
+            let parent = block.block.block.message.parent_root;
             self.take_block(block.block, root).await?;
             self.head(root).await?;
             let (before, epoch) = (spec.epoch_at(last.slot.0), spec.epoch_at(slot.0));
-            if before < epoch && epoch < final_epoch {
+            // The head from which this began may be of a branch that was given up meanwhile.
+            if parent == last.root && before < epoch && epoch < final_epoch {
                 self.finalize(last.root).await?;
             }
             last = Place { root, slot };

@@ -333,6 +333,9 @@ impl Healer {
         // Older ones hang on these.
         let gap = Gap { end: chunk.end, ..stretch };
         let before = notes.iter().filter(|note| note.gap.start <= gap.end && note.gap.end >= chunk.start);
+        // Tries that ended alike: who could not be asked for an hour has refused nothing yet.
+        let nobody = |cause| cause == GapCause::Unreachable;
+        let before = before.filter(|note| nobody(note.cause) == nobody(cause));
         let tries = before.map(|note| note.tries).max().unwrap_or(0).saturating_add(1);
         let next_try = Some(now.saturating_add(self.policy.pause(cause, tries)));
         GapNote { gap, cause, detail, tries, last_try: now, next_try }
