@@ -46,7 +46,7 @@ fn share(database: &str, place: &Place, interrupt: impl FnOnce()) {
     let leader = Running::start(place, &node, database);
     wait_until("the first one leads", || leads(&leader));
     let second = Running::start(place, &node, database);
-    assert!(measured(&second, "blockmark_leader 0"));
+    wait_until("the second one stands by", || measured(&second, "blockmark_leader 0"));
     let third = future.len() / 3;
     feed(&future[..third]);
     leader.kill();
