@@ -26,7 +26,8 @@ const LARGEST: usize = 512 * 1024;
 const OVERHEAD: u64 = 1_024;
 
 /// What is at these addresses hangs on more than the database, never ends, or costs nothing.
-const NOT_KEPT: [&str; 6] = ["/api/v1/stream", "/assets", "/docs", "/health", "/lighthouse", "/metrics"];
+const NOT_KEPT: [&str; 7] =
+    ["/api/v1/stream", "/assets", "/docs", "/eth/v1/events", "/health", "/lighthouse", "/metrics"];
 
 /// Everything that an answer hangs on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
