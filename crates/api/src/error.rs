@@ -174,8 +174,13 @@ pub(crate) fn title(status: StatusCode) -> Value {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
-            tracing::error!(%status, error = %self, "Request failed");
+        // What a reader can be told to try again is counted in the metrics; a line for each would fill the log.
+        match self {
+            Self::Busy | Self::TooManyStreams | Self::NoModel => {
+                tracing::debug!(%status, error = %self, "Request refused");
+            }
+            _ if status.is_server_error() => tracing::error!(%status, error = %self, "Request failed"),
+            _ => {}
         }
         let mut response = (status, axum::Json(self.body())).into_response();
         match self {

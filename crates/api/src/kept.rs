@@ -113,7 +113,10 @@ pub(crate) async fn keep(State(state): State<AppState>, mut request: Request, ne
 impl Answer {
     /// The answer in a form to keep, if it is to be kept, and the answer.
     async fn of(response: Response) -> (Kept, Response) {
-        if response.status() != StatusCode::OK {
+        let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        // A stream of events has no end to wait for.
+        let goes_on = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+        if response.status() != StatusCode::OK || goes_on {
             return (None, response);
         }
         let (parts, body) = response.into_parts();

@@ -7,8 +7,10 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +20,9 @@ use crate::error::ApiError;
 use crate::openapi::Description;
 use crate::state::AppState;
 use crate::{auth, compat, dashboard, health, kept, lighthouse, limits, metrics, openapi, rate, v1};
+
+/// Bytes from which on an answer is compressed.
+const COMPRESSED_FROM: u64 = 2_048;
 
 fn described(private: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -47,6 +52,10 @@ fn private_paths() -> BTreeSet<String> {
 /// Everything that is served.
 pub fn router(state: AppState) -> Router {
     metrics::install();
+    // A packer takes hundreds of kilobytes of memory, which small answers do not repay.
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM)));
     let body_limit = state.settings().limits.classify_body_bytes;
     let guarded = private().route_layer(from_fn_with_state(state.clone(), auth::require));
     let (routes, mut description) = described(guarded).split_for_parts();
@@ -58,7 +67,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(body_limit))
-        .layer(CompressionLayer::new())
+        .layer(compression)
         .layer(from_fn_with_state(state.clone(), kept::keep))
         .layer(from_fn_with_state(state.clone(), limits::bound))
         .layer(from_fn_with_state(state.clone(), rate::limit))

@@ -1,4 +1,5 @@
-//! Requests at a fixed rate to the real router over loopback, timed from the instant they were due.
+//! Requests at a fixed rate to the real router over loopback, timed from the instant they were due, and before them the
+//! processor time that each kind takes.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -9,7 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use api::{AppState, PrivateAccess, Settings};
 use consensus::Epoch;
 use consensus::primitives::SLOTS_PER_EPOCH;
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
+use rustix::time::{ClockId, clock_gettime};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -35,6 +37,18 @@ enum Ask {
     Get(String),
     Post(String, String),
 }
+
+impl Address {
+    fn request(&self, client: &Client, base: &str, whole: &Whole, random: u64) -> RequestBuilder {
+        match (self.ask)(whole, random) {
+            Ask::Get(path) => client.get(format!("{base}{path}")),
+            Ask::Post(path, body) => client.post(format!("{base}{path}")).body(body),
+        }
+    }
+}
+
+/// Requests of each kind whose processor time is taken.
+const ASKED: u64 = 300;
 
 /// Validators in one request for several.
 const SEVERAL: u64 = 10;
@@ -145,6 +159,7 @@ pub(super) fn measure(
     let client = Client::builder().no_proxy().http1_only().build().context("the client can't be made")?;
     let warm_up = Load { seconds: 1, ..load };
     fire(&sender, &client, &base, &whole, warm_up)?;
+    cost(&sender, &client, &base, &whole, rows, print)?;
     let mut times = fire(&sender, &client, &base, &whole, load)?;
     drop((client, sender));
     let _ = stop.send(());
@@ -156,6 +171,33 @@ pub(super) fn measure(
         for (share, word) in [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (1.0, "max")] {
             print(&format!("{name}, {word}"), "ms", percentile(times, share), &input);
         }
+    }
+    Ok(())
+}
+
+/// Sends requests of each kind one after another, and prints the processor time of one, of server and client together.
+fn cost(
+    sender: &Runtime,
+    client: &Client,
+    base: &str,
+    whole: &Whole,
+    rows: u64,
+    print: Print<'_>,
+) -> Result<()> {
+    let input = format!("{rows} rows, {ASKED} requests, one at a time");
+    for address in &ADDRESSES {
+        let before = clock_gettime(ClockId::ProcessCPUTime);
+        for turn in 0..ASKED {
+            let [a, b, c, d, e, f, g, h, ..] = root(turn.wrapping_add(1 << 40)).0;
+            let request = address.request(client, base, whole, u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+            sender
+                .block_on(async { request.send().await?.error_for_status()?.bytes().await })
+                .with_context(|| format!("a request to {} failed", address.name))?;
+        }
+        let after = clock_gettime(ClockId::ProcessCPUTime);
+        let milliseconds =
+            (after.tv_sec - before.tv_sec) as f64 * 1e3 + (after.tv_nsec - before.tv_nsec) as f64 / 1e6;
+        print(&format!("{}, processor time", address.name), "ms", milliseconds / ASKED as f64, &input);
     }
     Ok(())
 }
@@ -176,10 +218,7 @@ fn fire(
         let [first, rest @ ..] = root(turn).0;
         let Some(address) = ADDRESSES.get(usize::from(first) % ADDRESSES.len()) else { continue };
         let [a, b, c, d, e, f, g, h, ..] = rest;
-        let request = match (address.ask)(whole, u64::from_le_bytes([a, b, c, d, e, f, g, h])) {
-            Ask::Get(path) => client.get(format!("{base}{path}")),
-            Ask::Post(path, body) => client.post(format!("{base}{path}")).body(body),
-        };
+        let request = address.request(client, base, whole, u64::from_le_bytes([a, b, c, d, e, f, g, h]));
         let answered = answered.clone();
         sender.spawn(async move {
             let outcome = async { request.send().await?.error_for_status()?.bytes().await }.await;
