@@ -170,7 +170,7 @@ async fn the_accuracy_page_names_its_data_before_any_number_is_believed() {
     is_page(&page, 200);
     let title = page.text.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
     assert!(title.contains("balanced accuracy on generated blocks."), "{title}");
-    assert!(title.contains("Not yet measured on mainnet."), "{title}");
+    assert!(title.contains("Not yet measured on mainnet blocks."), "{title}");
     assert!(page.text.contains("n\u{a0}=\u{a0}90\u{a0}blocks"), "the number of test blocks is missing");
     assert!(page.text.contains("Rows: built by. Columns: taken for. Cells: percent of the row"));
     for said in [

@@ -69,14 +69,32 @@ pub(super) fn overview(
     period: &str,
     unnamed: Option<f64>,
 ) -> Headline {
+    // Who is above one third goes before who may be, and the larger share before the smaller.
+    let place = |row: &IntervalRow| match Against::of(row, ONE_THIRD) {
+        Against::Below => 0,
+        Against::TooClose => 1,
+        Against::Above => 2,
+    };
     let named = rows.iter().filter(|row| row.series.is_named());
-    let Some(top) = named.max_by(|a, b| a.share.total_cmp(&b.share)).filter(|_| n > 0) else {
+    let top = named.max_by(|a, b| place(a).cmp(&place(b)).then(a.share.total_cmp(&b.share)));
+    let Some(top) = top.filter(|_| n > 0) else {
         return Headline {
             title: "No blocks yet.".to_owned(),
             lede: "The first verdict comes with the first block that is classified.".to_owned(),
         };
     };
     let from = format!("From {} {period}", format::counted(n, "block"));
+    if n >= ENOUGH_BLOCKS && unnamed.is_some() && top.high - top.low > WIDEST_INTERVAL {
+        return Headline {
+            title: as_of(since, "The model takes clients for each other too often to name shares."),
+            lede: format!(
+                "{from}. The share of {} may be anything from {}{NBSP}%, as far as the model’s tests tell. Counted shares \
+                 are not corrected for that.",
+                top.series.name(),
+                format::share_interval(top.low, top.high)
+            ),
+        };
+    }
     if n < ENOUGH_BLOCKS || top.high - top.low > WIDEST_INTERVAL {
         return Headline {
             title: as_of(since, "Too few blocks yet to name shares."),
@@ -152,8 +170,8 @@ fn as_of(since: Option<&str>, sentence: &str) -> String {
         None => sentence.to_owned(),
         Some(since) => {
             let mut letters = sentence.chars();
-            // Names of clients keep their capital; "No" and "Too" do not begin the sentence any more.
-            let lower = ["No ", "Too "].iter().any(|word| sentence.starts_with(word));
+            // Names of clients keep their capital; other words do not begin the sentence any more.
+            let lower = ["No ", "The ", "Too "].iter().any(|word| sentence.starts_with(word));
             let first = letters.next().map(|c| if lower { c.to_ascii_lowercase() } else { c });
             let rest: String = first.into_iter().chain(letters).collect();
             format!("As of {since}, {rest}")
@@ -226,6 +244,19 @@ mod tests {
         let wide = overview(&[row(Client::Teku, 0.5, 0.35, 0.65)], 900, None, "in 3 h", None);
         assert_eq!(wide.title, few.title);
         assert_eq!(overview(&[], 0, None, "", None).title, "No blocks yet.");
+    }
+
+    #[test]
+    fn estimates_that_tests_leave_open_claim_nothing_and_the_surest_claim_goes_first() {
+        let open = [row(Client::Teku, 0.2, 0.18, 0.22), row(Client::Prysm, 0.1, 0.0, 0.9)];
+        let said = overview(&open, 9_000, Some("16:02 UTC"), "in 7 days", Some(0.0));
+        let title = "As of 16:02 UTC, the model takes clients for each other too often to name shares.";
+        assert_eq!(said.title, title);
+        assert!(said.lede.contains("The share of Prysm may be anything from 0–90\u{a0}%"), "{}", said.lede);
+        let sure = [row(Client::Teku, 0.4, 0.39, 0.41), row(Client::Prysm, 0.45, 0.0, 0.9)];
+        let said = overview(&sure, 9_000, None, "in 7 days", Some(0.0));
+        assert!(said.title.starts_with("Teku builds an estimated 40.0\u{a0}%"), "{}", said.title);
+        assert!(said.lede.contains("Prysm is too close to one third to call."), "{}", said.lede);
     }
 
     #[test]

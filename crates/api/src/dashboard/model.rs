@@ -172,7 +172,7 @@ fn headline(info: Option<&ModelInfo>, measured: Option<&ConfusionMatrix>, networ
     let value = measured.and_then(ConfusionMatrix::balanced_accuracy).unwrap_or(mean);
     let mut title = format!("{}{NBSP}% balanced accuracy on {}.", percent(value), measured_on(info));
     if !info.origin.is_checked_on(network) {
-        title.push_str(&format!(" Not yet measured on {network}."));
+        title.push_str(&format!(" Not yet measured on {network} blocks."));
     }
     let mut lede = String::new();
     if let Some(matrix) = measured {

@@ -13,7 +13,7 @@ use crate::failure::{hinted, quoted};
 pub(crate) fn open_range(path: &Path, progress: &dyn Progress) -> Result<(ModelByRange, Vec<BadInput>)> {
     ModelByRange::open(path, &TrainingOptions::default(), progress).map_err(|error| match error {
         RangeError::Io { source, .. } if source.kind() == ErrorKind::NotFound => absent(path),
-        RangeError::Model(ModelFileError::Model { .. }) => hinted(&error, training(path)),
+        RangeError::Model(ModelFileError::Model { .. }) => hinted(&error, training(Path::new(NEW_MODEL))),
         RangeError::Empty { .. } => hinted(&error, training(&path.join("slots_0_to_1000.bmm"))),
         error => error.into(),
     })
@@ -23,10 +23,14 @@ pub(crate) fn open_range(path: &Path, progress: &dyn Progress) -> Result<(ModelB
 pub(crate) fn open(path: &Path) -> Result<Model> {
     load_model(path).map_err(|error| match error {
         ModelFileError::Io { source, .. } if source.kind() == ErrorKind::NotFound => absent(path),
-        ModelFileError::Model { .. } => hinted(&error, training(path)),
+        // A file that is there may be precious: the hint does not write over it.
+        ModelFileError::Model { .. } => hinted(&error, training(Path::new(NEW_MODEL))),
         error => error.into(),
     })
 }
+
+/// Where the hint puts a new model.
+const NEW_MODEL: &str = "model.bmm";
 
 fn absent(path: &Path) -> anyhow::Error {
     hinted(format!("the model {} does not exist", path.display()), training(path))
