@@ -59,6 +59,8 @@ struct Part {
     most_final: usize,
     most_waiting: usize,
     most_states: usize,
+    /// Without what is mapped of files, which the system takes back when it needs to.
+    anonymous_kib: u64,
     resident_kib: u64,
     peak_kib: u64,
     database_bytes: u64,
@@ -320,6 +322,7 @@ impl World {
     async fn measure(&mut self) -> Part {
         let mut part = std::mem::take(&mut self.part);
         part.filled = self.filled.swap(0, Ordering::SeqCst);
+        part.anonymous_kib = memory("RssAnon");
         part.resident_kib = memory("VmRSS");
         part.peak_kib = memory("VmHWM");
         part.database_bytes = self.store.size_bytes().await.expect("a size");
@@ -396,7 +399,7 @@ async fn what_is_kept_does_not_grow() {
     // Each connection to a file keeps pages of it, up to a limit that is not reached here.
     let pages =
         if wants_server { 0 } else { (late.database_bytes - early.database_bytes) / 1_024 * CONNECTIONS };
-    let grown = late.resident_kib.saturating_sub(early.resident_kib);
+    let grown = late.anonymous_kib.saturating_sub(early.anonymous_kib);
     println!(
         "{per_block} bytes a block in the database; memory grew by {grown} KiB, {pages} KiB of pages allowed"
     );

@@ -47,10 +47,14 @@ fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Options of the connections that read. In a database of 13 million blocks a cache of 64 MB takes a third off the
-/// time of a question about a validator, whose blocks lie everywhere. It is filled as pages are read.
+/// Bytes of the file that the connections that read see as memory. SQLite allows no more than two gigabytes.
+const MAPPED: &str = "2147418112";
+
+/// Options of the connections that read. What is mapped is not copied page by page: of 13 million blocks, a question
+/// about a validator, whose blocks lie everywhere, takes a third of the time. Behind the mapped part pages are kept, up to
+/// 64 MB a connection. The connection that writes maps nothing, so that a failing disk is an error to it.
 fn reading(path: &Path, patience: Duration) -> SqliteConnectOptions {
-    options(path, patience).pragma("cache_size", "-65536")
+    options(path, patience).pragma("cache_size", "-65536").pragma("mmap_size", MAPPED)
 }
 
 impl File {
