@@ -158,6 +158,9 @@ impl ApiError {
                 "title": "500 Internal Server Error",
                 "error": "the request failed for a reason on the server's side, which is in its log",
             }),
+            Self::Store(StoreError::NotWritable { .. } | StoreError::WriteRefused { .. }) => json!({
+                "error": "the database can't be written to at the moment; what is stored can be read",
+            }),
             Self::Store(StoreError::Unreachable { .. }) => {
                 json!({ "error": "the database cannot be reached at the moment; try again in some seconds" })
             }

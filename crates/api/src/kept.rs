@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::StreamExt as _;
@@ -33,8 +33,9 @@ const NOT_KEPT: [&str; 7] =
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     address: String,
-    accept: Vec<HeaderValue>,
-    encoding: Vec<HeaderValue>,
+    /// Copies: a header's value holds on to all that came with it.
+    accept: Vec<u8>,
+    encoding: Vec<u8>,
     /// Whether the reader may see private answers.
     is_allowed: bool,
     /// Changes of the database, by this process and as the stream of verdicts saw them.
@@ -59,7 +60,8 @@ struct Size;
 impl Weighter<Key, Kept> for Size {
     fn weight(&self, key: &Key, kept: &Kept) -> u64 {
         let body = kept.as_ref().map_or(0, |answer| answer.body.len());
-        OVERHEAD + u64::try_from(key.address.len() + body).unwrap_or(u64::MAX / 2)
+        let asked = key.address.len() + key.accept.len() + key.encoding.len();
+        OVERHEAD + u64::try_from(asked + body).unwrap_or(u64::MAX / 2)
     }
 }
 
@@ -80,7 +82,11 @@ fn key(state: &AppState, request: &Request) -> Option<Key> {
     if request.method() != Method::GET || NOT_KEPT.iter().any(|prefix| path.starts_with(prefix)) {
         return None;
     }
-    let all = |name| request.headers().get_all(name).iter().cloned().collect();
+    // No value has a line break in it.
+    let all = |name: HeaderName| -> Vec<u8> {
+        let values = request.headers().get_all(name);
+        values.iter().flat_map(|value| [value.as_bytes(), b"\n"].concat()).collect()
+    };
     Some(Key {
         address: request.uri().path_and_query()?.as_str().to_owned(),
         accept: all(header::ACCEPT),

@@ -52,7 +52,8 @@ const MAPPED: &str = "2147418112";
 
 /// Options of the connections that read. What is mapped is not copied page by page: of 13 million blocks, a question
 /// about a validator, whose blocks lie everywhere, takes a third of the time. Behind the mapped part pages are kept, up to
-/// 64 MB a connection. The connection that writes maps nothing, so that a failing disk is an error to it.
+/// 64 MB a connection. A page that the disk can't give then ends the process: it is a signal, not an
+/// error. The connection that writes maps nothing, so that nothing is written by way of memory.
 fn reading(path: &Path, patience: Duration) -> SqliteConnectOptions {
     options(path, patience).pragma("cache_size", "-65536").pragma("mmap_size", MAPPED)
 }

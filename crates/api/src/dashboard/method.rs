@@ -1,11 +1,11 @@
 //! How blocks become shares: counted, or estimated from what clients are taken for. Never mixed on one page.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use consensus::Slot;
 use fingerprint::score::{ConfusionMatrix, corrected_shares};
 use store::ClientCounts;
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::charts::{IntervalRow, Series};
 use super::format::NBSP;
@@ -16,7 +16,10 @@ use crate::state::AppState;
 use crate::v1::{Labels, matrices};
 
 /// Ends of stretches for which [`TakenFor`] remembers its answer.
-const REMEMBERED: usize = 4;
+const REMEMBERED: usize = 16;
+
+/// An answer of [`TakenFor`] is counted anew after so many seconds, the length of an epoch of mainnet.
+const RENEWED_SECONDS: u64 = 384;
 
 /// The method that an address names. Where it names none, shares are estimated, if they can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +64,12 @@ impl Method {
 }
 
 /// What clients were taken for before the ends of the last stretches asked about. It is counted from all labelled
-/// blocks of three months, and the same for all pages of an epoch.
+/// blocks of three months, and the same for all pages of an epoch for some minutes.
 #[derive(Debug, Default)]
-pub(crate) struct TakenFor(Mutex<Vec<(u64, Known)>>);
+pub(crate) struct TakenFor(Mutex<Vec<(Asked, Arc<OnceCell<Known>>)>>);
+
+/// The epoch in which a stretch ends, and when it was asked about, in units of [`RENEWED_SECONDS`].
+type Asked = (u64, u64);
 
 /// Matrices with where they come from, the best first.
 type Known = Arc<Vec<(Labels, ConfusionMatrix)>>;
@@ -71,18 +77,20 @@ type Known = Arc<Vec<(Labels, ConfusionMatrix)>>;
 impl TakenFor {
     /// The matrices for a stretch; those who ask while it is counted wait for the one answer.
     async fn before(&self, state: &AppState, stretch: &Stretch) -> Result<Known, ApiError> {
-        let mut remembered = self.0.lock().await;
         let end = Slot(stretch.slots.end);
-        let epoch = end.epoch().0;
-        if let Some((_, known)) = remembered.iter().find(|(of, _)| *of == epoch) {
-            return Ok(Arc::clone(known));
-        }
-        let known = Arc::new(matrices(state, &(Slot(stretch.slots.start)..end)).await?);
-        if remembered.len() >= REMEMBERED {
-            remembered.remove(0);
-        }
-        remembered.push((epoch, Arc::clone(&known)));
-        Ok(known)
+        let asked = (end.epoch().0, state.now() / RENEWED_SECONDS);
+        let answer = {
+            let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = remembered.iter().position(|(of, _)| *of == asked);
+            let answer = place.map(|place| remembered.remove(place).1).unwrap_or_default();
+            if remembered.len() >= REMEMBERED {
+                remembered.remove(0);
+            }
+            remembered.push((asked, Arc::clone(&answer)));
+            answer
+        };
+        let count = async || Ok(Arc::new(matrices(state, &(Slot(stretch.slots.start)..end)).await?));
+        answer.get_or_try_init(count).await.cloned()
     }
 }
 

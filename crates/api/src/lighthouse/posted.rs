@@ -1,6 +1,7 @@
 //! `POST /lighthouse/analysis/block_rewards`: what blocks would earn that nobody signed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -67,8 +68,14 @@ fn rewards(state: &AppState, body: &[u8]) -> Result<Vec<u8>, BeaconError> {
     let followed = sources.follower.as_ref().and_then(|one| one.view(|view| Arc::clone(view.spec())));
     let spec = followed.or_else(|| sources.archive.as_ref().map(|archive| Arc::clone(archive.spec())));
     let spec = spec.ok_or_else(catching_up)?;
+    let until = Instant::now() + state.settings().limits.request_timeout;
     let mut out = b"[".to_vec();
     for (place, block) in blocks.iter().enumerate() {
+        // Nobody waits for the answer any more.
+        if Instant::now() > until {
+            let reason = "the parents of these blocks take too long to replay; post fewer at once";
+            return Err(BeaconError::later(reason));
+        }
         let reward = reward(state, Proposal::read(&spec, block)?)?;
         if place > 0 {
             out.push(b',');
@@ -98,6 +105,10 @@ fn reward(state: &AppState, proposal: Proposal) -> Result<BlockReward, BeaconErr
     match (state.archived().preview(archive, proposal, *scale), failed) {
         // What the chain that is followed says is nearer to the truth.
         (Err(PreviewError::ParentUnknown(_)), Some(failed)) => Err(failed),
+        (Err(PreviewError::Disk(error)), Some(failed)) => {
+            tracing::warn!(%error, "The chain on disk can't be read for a posted block");
+            Err(failed)
+        }
         (answer, _) => Ok(answer?),
     }
 }

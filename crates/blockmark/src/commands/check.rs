@@ -70,6 +70,12 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
                 Err(error) => item("entities", State::Fail, error),
             });
         }
+        if let Some(address) = settings.metrics {
+            items.push(match tokio::net::TcpListener::bind(address).await {
+                Ok(_) => item("metrics", State::Ok, format!("{address} is free")),
+                Err(error) => item("metrics", State::Warn, format!("{address}: {error}")),
+            });
+        }
         if let Some(serve) = &settings.serve {
             items.push(match tokio::net::TcpListener::bind(serve.listen).await {
                 Ok(_) => item("listen", State::Ok, format!("{} is free", serve.listen)),

@@ -299,6 +299,10 @@ impl Parts<'_> {
         })
     }
 
+    fn newest_model(&self) -> Option<Arc<Model>> {
+        self.models.and_then(|models| models.ranges().last()).map(|range| Arc::new(range.model.clone()))
+    }
+
     /// Metrics and health alone.
     fn measure(&self, listener: TcpListener, follower: Option<Follower>) -> JoinHandle<Result<()>> {
         let settings = Settings {
@@ -307,7 +311,7 @@ impl Parts<'_> {
             clock: self.nodes.clock().or_else(|| clock_of(&self.settings.network)),
             ..Settings::default()
         };
-        let state = AppState::new(self.store.clone(), None, settings);
+        let state = AppState::new(self.store.clone(), self.newest_model(), settings);
         if let Ok(address) = listener.local_addr() {
             (self.tell)(format!("Metrics: http://{address}/metrics"));
         }
@@ -330,8 +334,7 @@ impl Parts<'_> {
         let entities = serve.entities.as_deref().map(Entities::read).transpose()?.unwrap_or_default();
         let archive = serve.recording.as_deref().map(ChainInput::open).transpose()?;
         // Posted blocks are judged by the newest model.
-        let model: Option<Arc<Model>> =
-            self.models.and_then(|models| models.ranges().last()).map(|range| Arc::new(range.model.clone()));
+        let model = self.newest_model();
         let settings = Settings {
             rewards: RewardSettings { follower, archive, scale: serve.scale },
             network: self.settings.network.clone(),
