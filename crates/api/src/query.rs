@@ -43,8 +43,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let pairs = parts.uri.query().unwrap_or_default().split('&');
-        let (part, others): (Vec<&str>, Vec<&str>) =
-            pairs.partition(|pair| P::NAMES.contains(&pair.split('=').next().unwrap_or_default()));
+        let (part, others): (Vec<&str>, Vec<&str>) = pairs.partition(|pair| is_named::<P>(pair));
         let others = read(&others).map_err(|error| match error {
             ApiError::BadParameter(text) if text.starts_with(NO_SUCH) => {
                 ApiError::BadParameter(format!("{text}, {}", P::NAMES.join(", ")))
@@ -53,6 +52,12 @@ where
         });
         Ok(Self(read(&part)?, others?))
     }
+}
+
+/// Whether a parameter belongs to a part. Names may be percent-encoded.
+fn is_named<P: QueryPart>(pair: &str) -> bool {
+    let first = form_urlencoded::parse(pair.as_bytes()).next();
+    first.is_some_and(|(name, _)| P::NAMES.contains(&name.as_ref()))
 }
 
 fn read<T: DeserializeOwned>(pairs: &[&str]) -> Result<T, ApiError> {

@@ -10,9 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, StatusCode};
 use captures::Capture;
 use captures::pacing::options;
-use consensus::containers::{BlindedBeaconBlock, BlindedBeaconBlockBody};
 use consensus::rewards::Scale;
-use consensus::ssz::Json as _;
 use consensus::state::State;
 use consensus::{Root, Slot};
 use futures::StreamExt;
@@ -23,7 +21,7 @@ use source::chain_input::ChainInput;
 use source::compression::Compression;
 use source::follow::{ChainView, Driver, FollowOptions, Follower, Start, ViewLimits};
 use store::{OpenMode, Store};
-use testkit::{DevNode, Network, Step, Tree, TreePlan};
+use testkit::{DevNode, Network, Step, Tree, TreePlan, blinded};
 use tower::ServiceExt;
 
 const RANGE: &str = "/lighthouse/analysis/block_rewards";
@@ -408,34 +406,7 @@ async fn errors_are_lighthouse_s() {
 
 /// The blocks of the chain as proposals that nobody signed.
 fn unsigned(tree: &Tree) -> Vec<Value> {
-    let blinded = |root: &Root| {
-        let block = &tree.blocks[root];
-        let (shape, message) = (tree.spec.shape(block.fork), &block.block.message);
-        let body = message.body.clone();
-        let blinded = BlindedBeaconBlock {
-            slot: message.slot,
-            proposer_index: message.proposer_index,
-            parent_root: message.parent_root,
-            state_root: message.state_root,
-            body: BlindedBeaconBlockBody {
-                execution_payload_header: body.execution_payload.to_header(&shape),
-                randao_reveal: body.randao_reveal,
-                eth1_data: body.eth1_data,
-                graffiti: body.graffiti,
-                proposer_slashings: body.proposer_slashings,
-                attester_slashings: body.attester_slashings,
-                attestations: body.attestations,
-                deposits: body.deposits,
-                voluntary_exits: body.voluntary_exits,
-                sync_aggregate: body.sync_aggregate,
-                bls_to_execution_changes: body.bls_to_execution_changes,
-                blob_kzg_commitments: body.blob_kzg_commitments,
-                execution_requests: body.execution_requests,
-            },
-        };
-        blinded.to_json(&shape)
-    };
-    tree.main.iter().map(blinded).collect()
+    tree.main.iter().map(|root| blinded(&tree.spec, &tree.blocks[root])).collect()
 }
 
 #[tokio::test]

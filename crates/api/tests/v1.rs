@@ -90,6 +90,7 @@ async fn blocks_are_listed_by_filters_and_pages() {
     assert_eq!(back["blocks"], first["blocks"]);
     for (query, expected) in [
         ("start_slot=198&end_slot=202", vec![201, 200, 200, 199, 198]),
+        ("start%5Fslot=198&end_slot=202", vec![201, 200, 200, 199, 198]),
         ("state=orphaned", vec![200]),
         ("start_epoch=6&end_slot=195", vec![194, 193, 192]),
         ("start_slot=390&entity=two-co", vec![396, 395]),

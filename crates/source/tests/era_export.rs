@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use consensus::Slot;
-use consensus::containers::{BlindedBeaconBlock, BlindedBeaconBlockBody};
 use consensus::rewards::{Attestations, Scale};
 use consensus::spec::{Config, Fork, Preset, Spec};
-use consensus::ssz::{Json, Ssz};
+use consensus::ssz::Ssz;
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, state_transition};
 use serde_json::json;
@@ -177,28 +176,6 @@ fn a_recording_becomes_era_files_that_are_the_same_chain() {
     assert_eq!(files(&out), before);
 }
 
-/// A block as a proposal that nobody signed.
-fn unsigned(spec: &Spec, block: &ChainBlock) -> Proposal {
-    let (shape, message) = (spec.shape(block.fork), &block.block.message);
-    let body = message.body.clone();
-    let blinded = BlindedBeaconBlock {
-        slot: message.slot,
-        proposer_index: message.proposer_index,
-        parent_root: message.parent_root,
-        state_root: message.state_root,
-        body: BlindedBeaconBlockBody {
-            execution_payload_header: body.execution_payload.to_header(&shape),
-            randao_reveal: body.randao_reveal,
-            eth1_data: body.eth1_data,
-            graffiti: body.graffiti,
-            attestations: body.attestations,
-            sync_aggregate: body.sync_aggregate,
-            ..BlindedBeaconBlockBody::default()
-        },
-    };
-    Proposal::read(spec, &blinded.to_json(&shape)).expect("a blinded block")
-}
-
 #[test]
 fn unsigned_blocks_on_parents_in_era_files_earn_what_signed_ones_do() {
     let chain = Grown::get();
@@ -216,7 +193,8 @@ fn unsigned_blocks_on_parents_in_era_files_earn_what_signed_ones_do() {
     let parents = ArchivedParents::default();
     let scattered = rewards.iter().rev().step_by(23);
     for (block, signed) in rewards.iter().chain(scattered) {
-        let proposal = unsigned(&chain.spec, block);
+        let proposal =
+            Proposal::read(&chain.spec, &testkit::blinded(&chain.spec, block)).expect("a blinded block");
         let earned = parents.preview(&eras, proposal, Scale::Spec);
         // Its root is that of the signed block only where its body is complete, which these are.
         assert_eq!(earned.as_ref().ok(), Some(signed), "slot {}: {:?}", block.slot(), earned.as_ref().err());

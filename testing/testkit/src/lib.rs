@@ -7,10 +7,12 @@
 //! Everything here panics where something is not as it should be: it is for tests.
 
 mod answers;
+mod blinded;
 mod node;
 mod schedule;
 mod tree;
 
+pub use blinded::blinded;
 pub use node::{DevNode, Network};
 pub use schedule::{Disorder, Disturbance, Step, schedule};
 pub use tree::{Tree, TreePlan};

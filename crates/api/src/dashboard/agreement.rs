@@ -42,6 +42,7 @@ impl Agreement {
             .clamp(1, MAX_GROUPED_SLOTS);
         let count = (MAX_GROUPED_SLOTS / week).min(WEEKS);
         let period = match clock {
+            Some(_) if count == 1 => format!("1{NBSP}week"),
             Some(_) => format!("{count}{NBSP}weeks"),
             None => format!("{}{NBSP}slots", format::count(week * count)),
         };

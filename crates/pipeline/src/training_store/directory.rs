@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fingerprint::features::FeatureError;
 use fingerprint::{BlockObservation, Client, DataOrigin, FeatureSet, LabelSource, TrainingSet};
 use rayon::prelude::*;
 use source::{Limits, RewardReader};
@@ -26,11 +27,19 @@ pub(super) fn read(
         WantedFeatures::Tested(features) => with_dividing(features, |_| true),
         WantedFeatures::Present => FeatureSet::everything(),
     };
+    let trained_on = || match wanted {
+        WantedFeatures::Tested(features) => Some(features.clone()),
+        WantedFeatures::Only(_) | WantedFeatures::Present => None,
+    };
     progress.start("Computing features", Some(files.len() as u64), "blocks");
     let read = files
         .par_iter()
         .map_init(
-            || RowMaker::new(features.clone()),
+            || Rows {
+                all: RowMaker::new(features.clone()),
+                width: features.len(),
+                trained_on: trained_on().map(RowMaker::new),
+            },
             |rows, (label, file)| {
                 let row = row(file, rows, wanted);
                 progress.advance(1);
@@ -85,9 +94,32 @@ fn complete(
     super::training_set(kept.map_err(|error| set_error(error.to_string()))?, columns).map_err(set_error)
 }
 
+/// Makes the rows of blocks, of all features that are looked for.
+struct Rows {
+    all: RowMaker,
+    /// The length of a row.
+    width: usize,
+    /// The first features of a row alone: some blocks lack only what a test is divided by.
+    trained_on: Option<RowMaker>,
+}
+
+impl Rows {
+    fn of(&mut self, block: &BlockObservation) -> Result<Vec<f64>, FeatureError> {
+        let mut values = Vec::new();
+        let whole = self.all.append(block, &mut values);
+        if let (Err(_), Some(trained_on)) = (&whole, &mut self.trained_on) {
+            values.clear();
+            trained_on.append(block, &mut values)?;
+            values.resize(self.width, f64::NAN);
+            return Ok(values);
+        }
+        whole.map(|()| values)
+    }
+}
+
 fn row(
     file: &Path,
-    rows: &mut RowMaker,
+    rows: &mut Rows,
     wanted: WantedFeatures<'_>,
 ) -> Result<(BlockObservation, Vec<f64>), String> {
     let reader = RewardReader::open_path(file, Limits::default()).map_err(|error| error.to_string())?;
@@ -96,8 +128,7 @@ fn row(
     if blocks.next().is_some() {
         return Err("a file of a training directory holds one block, this one holds more".to_owned());
     }
-    let mut values = Vec::new();
-    rows.append(&block, &mut values).map_err(|error| error.to_string())?;
+    let values = rows.of(&block).map_err(|error| error.to_string())?;
     if let WantedFeatures::Only(features) | WantedFeatures::Tested(features) = wanted
         && let Some(missing) = features.names().zip(&values).find(|(_, value)| value.is_nan())
     {

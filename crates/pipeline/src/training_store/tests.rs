@@ -188,3 +188,47 @@ fn rows_are_put_in_order_and_repeated_roots_go() {
     assert!(columns.labels.windows(2).all(|pair| pair[0] <= pair[1]));
     assert_eq!(columns.canonicalise(), 0);
 }
+
+/// A file of a training directory, of a block that builds on the slot `distance` before it.
+fn put_block(dir: &Path, client: &str, slot: u64, distance: u64) {
+    let root = Root([u8::try_from(slot).expect("a small slot"); 32]);
+    let block = serde_json::json!({
+        "total": 12,
+        "block_root": root.to_string(),
+        "meta": {
+            "slot": slot.to_string(), "parent_slot": (slot - distance).to_string(),
+            "proposer_index": 3, "graffiti": ""
+        },
+        "attestation_rewards": {
+            "total": 10, "prev_epoch_total": 0, "curr_epoch_total": 10,
+            "per_attestation_rewards": [{ "7": 6, "9": 4 }]
+        },
+        "sync_committee_rewards": 2
+    });
+    fs::create_dir_all(dir.join(client)).expect("a folder");
+    fs::write(dir.join(client).join(format!("{root}.json")), block.to_string()).expect("a file");
+}
+
+#[test]
+fn blocks_of_a_directory_that_lack_what_tests_are_divided_by_are_trained_and_tested_on() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    put_block(dir.path(), "Prysm", 9, 1);
+    put_block(dir.path(), "Teku", 10, 1);
+    let load = |wanted| super::read_training_set(dir.path(), wanted, &crate::Silent).expect("it loads");
+    let features = fingerprint::FeatureSet::from_names(["reward", "norm_reward"]).expect("features");
+    let divided = load(super::WantedFeatures::Tested(&features));
+    assert!(divided.set.column("norm_reward_per_slot").is_some());
+    // One whose parent is not before it has no reward per slot.
+    put_block(dir.path(), "Teku", 11, 0);
+    let trained = load(super::WantedFeatures::Only(&features));
+    let tested = load(super::WantedFeatures::Tested(&features));
+    assert_eq!((trained.set.len(), trained.bad.len()), (3, 0));
+    assert_eq!((tested.set.len(), tested.bad.len()), (3, 0));
+    assert_eq!(tested.set.block_roots, trained.set.block_roots);
+    assert_eq!(tested.set.column("reward"), trained.set.column("reward"));
+    assert_eq!(tested.set.column("norm_reward_per_slot"), None);
+    // Nobody trains on what a block lacks.
+    let lacking = fingerprint::FeatureSet::from_names(["norm_reward_per_slot"]).expect("a feature");
+    let tested = load(super::WantedFeatures::Tested(&lacking));
+    assert_eq!((tested.set.len(), tested.bad.len()), (2, 1));
+}

@@ -22,6 +22,8 @@ pub fn check_links(
     below: &[BlockPlace],
 ) -> Result<(), ChunkError> {
     let wrong = |detail: String| Err(ChunkError { cause: GapCause::Contradicted, detail });
+    // Who has no block where there is one has lost it; that is no other chain.
+    let lost = |detail: String| Err(ChunkError { cause: GapCause::Pruned, detail });
     let mut before: Option<&BlockRow> = None;
     for row in rows {
         if !(chunk.start..=chunk.end).contains(&row.slot) {
@@ -48,12 +50,15 @@ pub fn check_links(
             ));
         }
         (Above::Block(above), None) if above.parent_slot >= chunk.start => {
-            return wrong(format!(
+            return lost(format!(
                 "no block came for slot {}, where the parent of the block of slot {} is",
                 above.parent_slot, above.slot
             ));
         }
-        (Above::Root(root), last) if last.is_none_or(|last| last.block_root != root) => {
+        (Above::Root(root), None) => {
+            return lost(format!("no block came, and {root} is final for slot {}", chunk.end));
+        }
+        (Above::Root(root), Some(last)) if last.block_root != root => {
             return wrong(format!(
                 "the last block that came is not {root}, which is final for slot {}",
                 chunk.end
@@ -63,7 +68,7 @@ pub fn check_links(
     }
     let Some(first) = rows.first() else { return Ok(()) };
     if first.parent_slot >= chunk.start {
-        return wrong(format!(
+        return lost(format!(
             "no block came for slot {}, on which slot {} builds",
             first.parent_slot, first.slot
         ));
@@ -120,16 +125,20 @@ mod tests {
         let above = block(21, 19);
         assert_eq!(check(&whole, &above), Ok(()));
         assert_eq!(check(&[], &block(21, 8)), Ok(()), "an empty stretch that the block above confirms");
-        assert!(check(&[], &block(21, 12)).is_err(), "the parent is missing");
-        assert!(check(&whole, &block(21, 18)).is_err(), "another parent");
-        assert!(check(&whole[1..], &above).is_err(), "the first is missing");
-        assert!(check(&[block(10, 9), block(19, 12)], &above).is_err(), "one in the middle is missing");
+        let cause = |rows: &[BlockRow], above: &BlockRow| check(rows, above).map_err(|error| error.cause);
+        assert_eq!(cause(&[], &block(21, 12)), Err(GapCause::Pruned), "the parent is missing");
+        assert_eq!(cause(&whole, &block(21, 18)), Err(GapCause::Contradicted), "another parent");
+        assert_eq!(cause(&whole[1..], &above), Err(GapCause::Pruned), "the first is missing");
+        let holed = [block(10, 9), block(19, 12)];
+        assert_eq!(cause(&holed, &above), Err(GapCause::Contradicted), "one in the middle is missing");
         assert!(check(&[block(10, 9), block(21, 10)], &block(22, 21)).is_err(), "outside");
         let first = |parent_root| [BlockRow { parent_root, ..block(10, 9) }, block(19, 10)];
         assert!(check(&first(Some(Root([77; 32]))), &above).is_err(), "another block is stored below");
         assert_eq!(check(&first(None), &above), Ok(()), "no word on the parent");
         let ends = |rows: &[BlockRow], root| check_links(rows, chunk, Above::Root(root), &below);
         assert_eq!(ends(&whole, whole[2].block_root), Ok(()));
-        assert!(ends(&whole, whole[1].block_root).is_err() && ends(&[], whole[2].block_root).is_err());
+        let cause = |rows: &[BlockRow], root| ends(rows, root).map_err(|error| error.cause);
+        assert_eq!(cause(&whole, whole[1].block_root), Err(GapCause::Contradicted));
+        assert_eq!(cause(&[], whole[2].block_root), Err(GapCause::Pruned));
     }
 }
