@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -23,6 +24,11 @@ where
             .map_err(|rejection| ApiError::BadParameter(sentence(&rejection.body_text())))
     }
 }
+
+/// For addresses that take no parameters: any is refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParams {}
 
 /// Parameters that several addresses take beside their own.
 pub(crate) trait QueryPart {
@@ -79,6 +85,11 @@ fn sentence(text: &str) -> String {
     let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
     if let Some(name) = reason.split_once("duplicate field ").map(|(_, name)| name) {
         return format!("the parameter {} is given twice; give it once", name.replace('`', ""));
+    }
+    if let Some(name) =
+        reason.split_once("unknown field ").and_then(|(_, rest)| rest.strip_suffix(", there are no fields"))
+    {
+        return format!("{NO_SUCH}{}; this address takes none", name.replace('`', ""));
     }
     // The name of the parameter may stand before it.
     if let Some((name, allowed)) =

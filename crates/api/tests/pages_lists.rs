@@ -396,3 +396,85 @@ async fn filling_is_told_while_it_goes_on() {
         page.text
     );
 }
+
+/// The addresses of the data behind a page.
+fn data_links(page: &Answer) -> Vec<String> {
+    page.text
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|href| href.starts_with("/api/v1/"))
+        .map(|href| href.replace("&#38;", "&").replace("&amp;", "&"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_data_of_a_page_have_its_filters_and_its_place_in_the_list() {
+    let server = server(settings()).await;
+    for filters in [
+        "",
+        "client=prysm&p_min=0.5",
+        "client=unknown",
+        "state=orphaned",
+        "state=final&slots=100..180",
+        "proposer=7",
+        "entity=Kiln+%26+Sons",
+        "graffiti=teku",
+        "conflict=1",
+        "slots=1900..",
+    ] {
+        let mut page = server.get(&format!("/blocks?missed=hide&{filters}")).await;
+        for _ in 0..2 {
+            is_page(&page, 200);
+            let links = data_links(&page);
+            assert_eq!(links.len(), 3, "{filters}: {links:?}");
+            let data = server.get(&links[0]).await;
+            assert_eq!(data.status.as_u16(), 200, "{}: {}", links[0], data.text);
+            let data = data.json();
+            let found: Vec<u64> = data["blocks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|block| block["slot"].as_u64().unwrap())
+                .collect();
+            assert_eq!(found, slots(&page), "{filters}: {}", links[0]);
+            let csv = server.get(&links[1]).await;
+            assert_eq!(csv.text.lines().count(), found.len() + 1, "{}", links[1]);
+            assert_eq!(server.get(&links[2]).await.content_type(), "application/vnd.apache.parquet");
+            let Some(older) = page.text.split("rel=\"next\" href=\"").nth(1) else { break };
+            let older = older.split('"').next().unwrap().replace("&#38;", "&");
+            page = server.get(&older).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_list_leads_to_its_data_and_entities_keep_period_and_method() {
+    let server = server(settings()).await;
+    for (path, data) in [
+        (
+            "/validators?entity=kiln-sons&from=3",
+            "/api/v1/validators?limit=50&entity=kiln-sons&cursor=after-2",
+        ),
+        ("/validators?client=prysm", "/api/v1/validators?limit=50&client=prysm"),
+        ("/validators/7", "/api/v1/validators/7/blocks?since_slot=0"),
+        ("/entities", "/api/v1/entities?start_slot="),
+        ("/entities/kiln-sons", "/api/v1/entities/kiln-sons?start_slot="),
+        ("/reorgs", "/api/v1/reorgs?start_slot="),
+        ("/reorgs", "/api/v1/orphans?start_epoch="),
+        ("/sync", "/api/v1/gaps?limit=1000"),
+    ] {
+        let page = server.get(path).await;
+        is_page(&page, 200);
+        let links = data_links(&page);
+        assert!(links.iter().any(|link| link.starts_with(data)), "{path}: {links:?}");
+        for link in links {
+            let answer = server.get(&link).await;
+            assert_eq!(answer.status.as_u16(), 200, "{path}: {link}: {}", answer.text);
+        }
+    }
+    let weighed = server.get("/validators?changed=30d").await;
+    assert!(data_links(&weighed).is_empty(), "the API has no such filter");
+    let list = server.get("/entities?period=1d&method=counted").await;
+    assert!(list.text.contains("href=\"/entities/kiln-sons?period=1d&#38;method=counted\""), "{}", list.text);
+}

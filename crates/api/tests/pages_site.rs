@@ -461,3 +461,51 @@ async fn the_script_is_small_and_asks_this_server_only() {
     let rows = server.get("/latest").await;
     assert!(rows.text.contains("data-rows") && rows.text.contains("data-slot=\"1999\""), "{}", rows.text);
 }
+
+#[tokio::test]
+async fn readers_without_a_token_see_epochs_where_others_see_blocks() {
+    let server = server(guarded()).await;
+    for path in ["/", "/wall"] {
+        let closed = server.get(path).await.text;
+        assert!(closed.contains("Latest epochs") && !closed.contains("Latest blocks"), "{path}");
+        // Slots 1,984 to 1,999 are of epoch 62; none of them was missed.
+        assert!(
+            closed.contains("<th scope=\"row\">62</th><td class=\"num\">16</td>")
+                || closed.contains("<th scope=\"row\" class=\"nowrap\">62</th><td class=\"num\">16</td>"),
+            "{path}: {closed}"
+        );
+        let open = server.send_with("GET", path, "", &[("authorization", "Bearer secret")]).await.text;
+        assert!(open.contains("Latest blocks") && !open.contains("Latest epochs"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn clients_are_chosen_by_the_address_and_stay_chosen() {
+    let server = server(live()).await;
+    let page = server.get("/?clients=prysm&method=counted&history=7d").await;
+    is_page(&page, 200);
+    assert!(page.text.contains("</span>Only Prysm <span"), "{}", page.text);
+    assert!(
+        page.text.contains("href=\"/?period=7d&#38;history=7d&#38;method=counted\""),
+        "nothing shows all again"
+    );
+    let now = page.text.split("id=\"now-heading\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(now.contains("Prysm") && !now.contains("Lighthouse"), "{now}");
+    assert!(now.contains("/embed/shares.svg?period=7d&#38;method=counted&#38;clients=prysm"), "{now}");
+    for link in [
+        "/?period=1d&#38;history=7d&#38;method=counted&#38;clients=prysm",
+        "method=estimated&#38;clients=prysm",
+    ] {
+        assert!(page.text.contains(link), "{link} is not kept: {}", page.text);
+    }
+    // The answer is about all of them.
+    assert_eq!(title(&page.text), title(&server.get("/?method=counted").await.text));
+    is_page(&server.get("/?clients=geth").await, 400);
+}
+
+#[tokio::test]
+async fn names_of_clients_lead_to_their_blocks_for_those_who_may_see_them() {
+    let link = "<a href=\"/blocks?client=lighthouse\">Lighthouse</a>";
+    assert!(server(live()).await.get("/").await.text.contains(link));
+    assert!(!server(guarded()).await.get("/").await.text.contains("/blocks?client="));
+}

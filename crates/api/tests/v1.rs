@@ -430,3 +430,33 @@ async fn the_description_is_complete_and_its_examples_are_like_answers() {
         assert_eq!(wanted, found, "{path}");
     }
 }
+
+#[tokio::test]
+async fn pictures_of_final_slots_between_two_ends_may_be_kept() {
+    let server = filled(settings()).await;
+    for (address, expected) in [
+        ("/embed/shares.svg?period=4..9&method=counted", "public, max-age=31536000, immutable"),
+        ("/embed/timeline.svg?period=4..9&method=counted", "public, max-age=31536000, immutable"),
+        ("/embed/badge.svg?period=4..9&method=counted", "public, max-age=31536000, immutable"),
+        // The last epoch is not final, the first has a gap.
+        ("/embed/shares.svg?period=4..10&method=counted", "public, max-age=60"),
+        ("/embed/shares.svg?period=3..9&method=counted", "public, max-age=60"),
+        ("/embed/shares.svg", "public, max-age=60"),
+    ] {
+        let answer = server.get(address).await;
+        assert_eq!(answer.status.as_u16(), 200, "{address}: {}", answer.text);
+        assert_eq!(header(&answer, "cache-control"), expected, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_without_parameters_refuse_all() {
+    let server = filled(settings()).await;
+    for address in ["/api/v1/sync", "/api/v1/validators/7", "/api/v1/blocks/300"] {
+        assert_eq!(server.get(address).await.status.as_u16(), 200, "{address}");
+        let answer = server.get(&format!("{address}?slots=5")).await;
+        assert_eq!(answer.status.as_u16(), 400, "{address}");
+        let said = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(said, "there is no parameter slots; this address takes none", "{address}");
+    }
+}

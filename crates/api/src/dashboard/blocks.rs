@@ -14,7 +14,7 @@ use super::latest::LatestRow;
 use super::names;
 use super::page::{self, Frame, Section};
 use super::rows::{Between, rows};
-use super::slots::SlotRange;
+use super::slots::{MAX_SLOT, SlotRange};
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
@@ -62,7 +62,8 @@ struct BlocksPage {
     older: Option<String>,
     /// Where new rows come from, for script; empty where none are wanted.
     live: String,
-    json: String,
+    /// Where the API has the same rows.
+    data: String,
 }
 
 /// What stands in the fields.
@@ -310,8 +311,40 @@ async fn build(state: &AppState, query: Query) -> Result<BlocksPage, ApiError> {
         } else {
             String::new()
         },
-        json: format!("/api/v1/blocks?start_slot={}&end_slot={}", slots.start, slots.end),
+        data: data_address(state, &query, &filter),
     })
+}
+
+/// The address of the API for the rows of a page: the same filters, slots and place in the list.
+fn data_address(state: &AppState, query: &Query, filter: &BlockFilter) -> String {
+    let mut pairs: Vec<(&str, String)> = vec![("limit", BLOCKS.to_string())];
+    let mut add = |name: &'static str, value: Option<String>| pairs.extend(value.map(|value| (name, value)));
+    add("client", query.client.clone());
+    if let Some(between) = &filter.probability {
+        add("min_probability", query.p_min.as_ref().map(|_| between.start().to_string()));
+        add("max_probability", query.p_max.as_ref().map(|_| between.end().to_string()));
+    }
+    add("proposer", query.proposer.as_ref().map(|text| text.replace([',', ' '], "")));
+    let entity = query.entity.as_ref().and_then(|name| names::entity_named(state, name).ok());
+    add("entity", entity.map(|entity| entity.slug.clone()));
+    add("graffiti", query.graffiti.clone());
+    add(
+        "state",
+        query.state.as_ref().map(|state| match state.as_str() {
+            "final" => "finalized".to_owned(),
+            "seen" => "unknown".to_owned(),
+            same => same.to_owned(),
+        }),
+    );
+    add("conflict", filter.conflict.then(|| "true".to_owned()));
+    if let Some(slots) = &filter.slots {
+        add("start_slot", Some(slots.start.0.to_string()));
+        add("end_slot", Some(slots.end.0).filter(|end| *end <= MAX_SLOT).map(|end| end.to_string()));
+        add("partial", Some("true".to_owned()));
+    }
+    add("cursor", query.cursor.clone());
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    format::address("/api/v1/blocks", &pairs)
 }
 
 fn headline(

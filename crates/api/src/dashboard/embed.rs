@@ -5,7 +5,7 @@ use std::fmt::Write;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fingerprint::Client;
+use consensus::Epoch;
 use serde::Deserialize;
 
 use super::assets;
@@ -16,10 +16,11 @@ use super::method::Method;
 use super::model;
 use super::period::Period;
 use super::reliability;
-use super::shares::{Counted, Extent, in_words};
+use super::shares::{Counted, Extent, Only, in_words, named_client};
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
+use crate::v1::{self, Validity};
 
 /// A picture is a document of its own: inline styles are its only ones.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *";
@@ -56,8 +57,9 @@ pub(super) struct EmbedCode {
 }
 
 impl EmbedCode {
-    fn new(kind: &str, period: Period, method: Method, alt: &str, height: u32) -> Self {
-        let href = format!("/embed/{kind}.svg?period={}&method={}", period.code(), method.code());
+    fn new(kind: &str, period: Period, method: Method, only: &Only, alt: &str, height: u32) -> Self {
+        let clients = only.parameter();
+        let href = format!("/embed/{kind}.svg?period={}&method={}{clients}", period.code(), method.code());
         Self::of(href, alt, height)
     }
 
@@ -71,15 +73,17 @@ impl EmbedCode {
     }
 
     /// The picture of shares now.
-    pub(super) fn shares(period: Period, counted: &Counted) -> Self {
-        let alt = format!("Share of blocks by consensus client. {}", in_words(&counted.rows));
-        Self::new("shares", period, counted.basis.method(), &alt, 420)
+    pub(super) fn shares(period: Period, counted: &Counted, only: &Only) -> Self {
+        let rows: Vec<IntervalRow> =
+            counted.rows.iter().filter(|row| only.has(row.series)).copied().collect();
+        let alt = format!("Share of blocks by consensus client. {}", in_words(&rows));
+        Self::new("shares", period, counted.basis.method(), only, &alt, 420)
     }
 
     /// The picture of shares over time.
-    pub(super) fn timeline(period: Period, method: Method, history: &History) -> Self {
+    pub(super) fn timeline(period: Period, method: Method, only: &Only, history: &History) -> Self {
         let alt = format!("Share of blocks by consensus client over time. {}", history.description);
-        Self::new("timeline", period, method, &alt, 430)
+        Self::new("timeline", period, method, only, &alt, 430)
     }
 
     /// The picture of how often stated probabilities are right, which is of no period.
@@ -122,13 +126,30 @@ pub(super) async fn embed(
         ([(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], svg).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    let keep = match validity(&state, &file, &query).await? {
+        Validity::Final => "public, max-age=31536000, immutable",
+        Validity::Changing => "public, max-age=60",
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// Whether a picture will ever be another one: those of final slots between two ends will not.
+async fn validity(state: &AppState, file: &str, query: &Query) -> Result<Validity, ApiError> {
+    let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
+    match period {
+        Period::Between(span) if matches!(file, "shares.svg" | "timeline.svg" | "badge.svg") => {
+            let epochs = span.epochs(state.settings().clock)?;
+            let slots = Epoch(epochs.start).start_slot()..Epoch(epochs.end).start_slot();
+            v1::validity_of(state, slots).await
+        }
+        _ => Ok(Validity::Changing),
+    }
 }
 
 /// A choice of words; an unknown one is refused with those allowed.
@@ -165,12 +186,12 @@ async fn build(state: &AppState, file: &str, query: &Query) -> Result<String, Ap
     let drawn = width.clamp(DRAWN.0, DRAWN.1);
     let inner = Layout::Exact(drawn - (2.0 * PADDING) as u16);
     let extent = Extent::read(state).await?;
-    let wanted = clients(query.clients.as_deref())?;
+    let only = Only::parse(query.clients.as_deref())?;
     let kind = file.strip_suffix(".svg").unwrap_or_default();
     let picture = match kind {
         "badge" => return badge(state, &extent, query, theme).await,
-        "shares" => shares(state, &extent, query, &wanted, inner).await?,
-        "timeline" => timeline(state, &extent, query, &wanted, inner).await?,
+        "shares" => shares(state, &extent, query, &only, inner).await?,
+        "timeline" => timeline(state, &extent, query, &only, inner).await?,
         "confusion" => confusion_picture(state, inner)?,
         "calibration" => calibration_picture(state, inner)?,
         _ => {
@@ -184,38 +205,17 @@ async fn build(state: &AppState, file: &str, query: &Query) -> Result<String, Ap
     Ok(document(&picture, &source, drawn, (width, height), theme, ground, has_title))
 }
 
-fn clients(list: Option<&str>) -> Result<Vec<Client>, ApiError> {
-    let Some(list) = list.filter(|list| *list != "all") else {
-        return Ok(Vec::new());
-    };
-    list.split(',').take(Client::ALL.len() + 1).map(client).collect()
-}
-
-fn client(name: &str) -> Result<Client, ApiError> {
-    Client::NAMED.into_iter().find(|client| client.name().eq_ignore_ascii_case(name.trim())).ok_or_else(
-        || {
-            let allowed: Vec<_> = Client::NAMED.iter().map(|client| client.name().to_lowercase()).collect();
-            ApiError::BadParameter(format!("{name:?} is no client; allowed are {}", allowed.join(", ")))
-        },
-    )
-}
-
-fn is_wanted(wanted: &[Client], series: super::charts::Series) -> bool {
-    wanted.is_empty() || wanted.iter().any(|client| series == super::charts::Series::Client(*client))
-}
-
 async fn shares(
     state: &AppState,
     extent: &Extent,
     query: &Query,
-    wanted: &[Client],
+    only: &Only,
     layout: Layout,
 ) -> Result<Picture, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
     let method = Method::parse(query.method.as_deref())?;
     let counted = Counted::read(state, extent, period, method).await?;
-    let rows: Vec<IntervalRow> =
-        counted.rows.iter().filter(|row| is_wanted(wanted, row.series)).copied().collect();
+    let rows: Vec<IntervalRow> = counted.rows.iter().filter(|row| only.has(row.series)).copied().collect();
     let description = in_words(&rows);
     Ok(Picture {
         title: "Share of blocks by consensus client".to_owned(),
@@ -231,14 +231,13 @@ async fn timeline(
     state: &AppState,
     extent: &Extent,
     query: &Query,
-    wanted: &[Client],
+    only: &Only,
     layout: Layout,
 ) -> Result<Picture, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), default_history(extent))?;
     let method = Method::parse(query.method.as_deref())?;
     let counted = Counted::read(state, extent, period, method).await?;
-    let mut history = History::read(state, extent, period, &counted.basis).await?;
-    history.timeline.series.retain(|line| is_wanted(wanted, line.series));
+    let history = History::read(state, extent, period, &counted.basis).await?.only(only);
     Ok(Picture {
         title: "Share of blocks by consensus client over time".to_owned(),
         subtitle: format!("{}. {}", counted.basis.about(), history.subtitle()),
@@ -413,7 +412,7 @@ fn document(
 /// One client's interval in a line: `Lighthouse 43–46 %`.
 async fn badge(state: &AppState, extent: &Extent, query: &Query, theme: &str) -> Result<String, ApiError> {
     let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
-    let wanted = query.client.as_deref().map(client).transpose()?;
+    let wanted = query.client.as_deref().map(named_client).transpose()?;
     let method = Method::parse(query.method.as_deref())?;
     let counted = Counted::read(state, extent, period, method).await?;
     let row = counted.rows.iter().find(|row| match wanted {

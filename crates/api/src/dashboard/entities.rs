@@ -44,6 +44,8 @@ struct EntitiesPage {
     rows: Vec<Row>,
     note: String,
     empty: String,
+    /// Where the API has the blocks counted.
+    data: String,
 }
 
 struct Row {
@@ -91,6 +93,16 @@ impl Asked {
 
     fn href(&self, period: Period, method: Option<Method>) -> String {
         format!("{}?period={}{}", self.path, period.code(), Method::parameter(method))
+    }
+
+    /// The page of an entity, with the same period and method.
+    fn of_entity(&self, slug: &str) -> String {
+        format!("/entities/{slug}?period={}{}", self.period.code(), Method::parameter(self.method))
+    }
+
+    /// The end of an address of the API that has the same slots.
+    pub(super) fn slots(&self) -> String {
+        format!("start_slot={}&end_slot={}&partial=true", self.stretch.slots.start, self.stretch.slots.end)
     }
 
     pub(super) fn periods(&self) -> Vec<Choice<String>> {
@@ -142,6 +154,7 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
             rows: Vec::new(),
             note: String::new(),
             empty: "Without such a file blocks belong to validators only.".to_owned(),
+            data: String::new(),
         });
     }
     let counts = counts(state, &asked.stretch).await?;
@@ -190,7 +203,7 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
         .enumerate()
         .map(|(at, ((entity, counts), shares))| Row {
             name: format::visible(&entity.name),
-            href: format!("/entities/{}", entity.slug),
+            href: asked.of_entity(&entity.slug),
             blocks: format::count(counts.total()),
             share: format!("{:.1}", counts.total() as f64 * 100.0 / all.max(1) as f64),
             bar: bar(at, &entity.name, shares, &order),
@@ -214,6 +227,7 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
             format::visible(known.source())
         ),
         empty: "No block of a listed entity in this period.".to_owned(),
+        data: format!("/api/v1/entities?{}", asked.slots()),
     })
 }
 

@@ -46,6 +46,8 @@ struct EntityPage {
     wide: String,
     narrow: String,
     rows: Vec<EntityRow>,
+    /// Where the API has the blocks counted.
+    data: String,
     note: String,
     time: TimeCard,
     validators: String,
@@ -128,6 +130,7 @@ async fn build(
         wide: interval_bars("entity", Layout::Wide, &rows, &words),
         narrow: interval_bars("entity", Layout::Narrow, &rows, &words),
         rows: rows.iter().map(table_row).collect(),
+        data: format!("/api/v1/entities/{}?{}", entity.slug, asked.slots()),
         note: format!(
             "Solid part: 95{NBSP}% interval. Upright tick: share. n{NBSP}={NBSP}{}.",
             format::counted(n, "block")

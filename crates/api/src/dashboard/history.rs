@@ -7,7 +7,7 @@ use super::charts::{Estimate, IntervalRow, Layout, Multiple, Series, Timeline, T
 use super::format::{self, NBSP, Precision};
 use super::method::Basis;
 use super::period::Period;
-use super::shares::{Choice, Extent};
+use super::shares::{Choice, Extent, Only};
 use super::time_axis::TimeAxis;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -32,8 +32,8 @@ pub(super) struct TimeCard {
     pub(super) bucket_head: &'static str,
     pub(super) heads: Vec<&'static str>,
     pub(super) rows: Vec<BucketRow>,
-    pub(super) json: String,
-    pub(super) csv: String,
+    /// Where the API has the same.
+    pub(super) data: String,
 }
 
 /// A row of a table by time.
@@ -109,12 +109,15 @@ impl History {
         let bucket = |((start, counts), rows)| Bucket { start, counts, rows };
         let buckets: Vec<Bucket> = counted.into_iter().zip(rows).map(bucket).collect();
         let timeline = timeline(&axis, &buckets, extent, &order);
-        let last_known = timeline.series.iter().filter_map(|series| {
-            let last = series.points.iter().rev().flatten().next()?;
-            Some(format!("{} {}", series.series.name(), format::share(last.share, last.low, last.high)))
-        });
-        let description = format!("Newest values: {}", last_known.collect::<Vec<_>>().join("; "));
+        let description = newest_values(&timeline);
         Ok(Self { axis, buckets, timeline, description, empty })
+    }
+
+    /// The same with the lines of some clients alone.
+    pub(super) fn only(mut self, only: &Only) -> Self {
+        self.timeline.series.retain(|line| only.has(line.series));
+        self.description = newest_values(&self.timeline);
+        self
     }
 
     /// Blocks counted.
@@ -126,6 +129,14 @@ impl History {
     pub(super) fn subtitle(&self) -> String {
         format!("{}, with 95{NBSP}% bands", sentence_start(&self.axis.steps()))
     }
+}
+
+fn newest_values(timeline: &Timeline) -> String {
+    let last_known = timeline.series.iter().filter_map(|series| {
+        let last = series.points.iter().rev().flatten().next()?;
+        Some(format!("{} {}", series.series.name(), format::share(last.share, last.low, last.high)))
+    });
+    format!("Newest values: {}", last_known.collect::<Vec<_>>().join("; "))
 }
 
 /// The card of shares over time.
@@ -157,8 +168,7 @@ pub(super) fn time_card(
         bucket_head: if state.settings().clock.is_some() { "From (UTC)" } else { "From slot" },
         heads: shown.iter().map(|series| series.name()).collect(),
         rows: buckets.iter().rev().map(table_row).collect(),
-        csv: format!("{query}&format=csv"),
-        json: query,
+        data: query,
     }
 }
 

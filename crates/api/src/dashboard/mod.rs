@@ -9,6 +9,7 @@ mod confusion_table;
 mod embed;
 mod entities;
 mod entity;
+mod epochs;
 mod errors;
 mod find;
 mod format;

@@ -4,21 +4,19 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use consensus::primitives::SLOTS_PER_EPOCH;
-use consensus::{Epoch, Slot};
+use consensus::Slot;
 use serde::Deserialize;
-use store::ClientCounts;
 
-use super::charts::Series;
 use super::embed::EmbedCode;
+use super::epochs::LatestEpochs;
 use super::format::{self, NBSP, Utc};
 use super::headline;
-use super::history::{BucketRow, History, TimeCard, default_history, time_card};
+use super::history::{History, TimeCard, default_history, time_card};
 use super::latest::{self, LatestRow};
 use super::method::Method;
 use super::page::{self, Frame, Section};
 use super::period::Period;
-use super::shares::{Choice, Counted, Extent, NowCard, blocks_of, now_card};
+use super::shares::{Choice, Counted, Extent, Links as NameLinks, NowCard, Only, now_card};
 use crate::auth;
 use crate::error::ApiError;
 use crate::freshness::Freshness;
@@ -38,6 +36,7 @@ pub(super) struct Query {
     method: Option<String>,
     period: Option<String>,
     history: Option<String>,
+    clients: Option<String>,
     theme: Option<String>,
 }
 
@@ -57,8 +56,10 @@ struct OverviewPage {
     methods: Vec<Choice>,
     now_embed: EmbedCode,
     time_embed: EmbedCode,
-    epoch_heads: Vec<&'static str>,
-    epochs: Vec<BucketRow>,
+    /// What readers who may not see single blocks see instead.
+    epochs: LatestEpochs,
+    /// The clients that alone are drawn, and the address with all of them.
+    only: Option<(String, String)>,
 }
 
 /// The overview.
@@ -83,14 +84,19 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
     let clock = state.settings().clock;
     let counted = Counted::read(state, &extent, period, method).await?;
     let answer = headline_of(state, &extent, &counted);
-    let links = Links { period, history, method, theme };
-    let now = now_card(&extent, &counted, links.now());
-    let drawn = History::read(state, &extent, history, &counted.basis).await?;
-    let time = time_card(state, &extent, &drawn, links.history(), &counted.basis);
+    let only = Only::parse(query.clients.as_deref())?;
     let allowed = auth::is_allowed(&state.settings().private, headers);
+    let links = Links { period, history, method, only: only.clone(), theme };
+    let names = if allowed { NameLinks::ToBlocks } else { NameLinks::None };
+    let now = now_card(&extent, &counted, &only, links.now(), names);
+    let drawn = History::read(state, &extent, history, &counted.basis).await?.only(&only);
+    let time = time_card(state, &extent, &drawn, links.history(), &counted.basis);
     let latest = if allowed { Some(latest::rows(state, LATEST_BLOCKS).await?) } else { None };
-    let (epoch_heads, epochs) =
-        if allowed { (Vec::new(), Vec::new()) } else { epochs(state, &extent).await? };
+    let epochs = if allowed {
+        LatestEpochs::default()
+    } else {
+        LatestEpochs::read(state, &extent, LATEST_EPOCHS).await?
+    };
     Ok(OverviewPage {
         frame: Frame {
             filling: filling(state, &extent).await?,
@@ -104,13 +110,16 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
         methods: counted
             .basis
             .choices(state, &counted.counts, |method| links.with(period, history, Some(method))),
-        now_embed: EmbedCode::shares(period, &counted),
-        time_embed: EmbedCode::timeline(history, counted.basis.method(), &drawn),
+        now_embed: EmbedCode::shares(period, &counted, &only),
+        time_embed: EmbedCode::timeline(history, counted.basis.method(), &only, &drawn),
         latest,
         has_clock: clock.is_some(),
         reload: links.href(period, history),
-        epoch_heads,
         epochs,
+        only: only.names().map(|names| {
+            let all = Links { only: Only::default(), ..links };
+            (names, all.href(period, history))
+        }),
     })
 }
 
@@ -184,6 +193,7 @@ struct Links {
     period: Period,
     history: Period,
     method: Option<Method>,
+    only: Only,
     theme: Option<&'static str>,
 }
 
@@ -195,7 +205,8 @@ impl Links {
     fn with(&self, period: Period, history: Period, method: Option<Method>) -> String {
         let theme = self.theme.map_or_else(String::new, |theme| format!("&theme={theme}"));
         let method = Method::parameter(method);
-        format!("/?period={}&history={}{method}{theme}", period.code(), history.code())
+        let clients = self.only.parameter();
+        format!("/?period={}&history={}{method}{clients}{theme}", period.code(), history.code())
     }
 
     fn now(&self) -> Vec<Choice<String>> {
@@ -218,18 +229,4 @@ fn over_text(state: &AppState, extent: &Extent) -> String {
         }
         None => format!("Consensus clients, to slot{NBSP}{}", format::count(extent.newest.0)),
     }
-}
-
-async fn epochs(state: &AppState, extent: &Extent) -> Result<(Vec<&'static str>, Vec<BucketRow>), ApiError> {
-    let end = extent.end_epoch();
-    let range = Epoch(end.saturating_sub(LATEST_EPOCHS)).start_slot()..Epoch(end).start_slot();
-    let counts = state.store().shares(range, SLOTS_PER_EPOCH).await?;
-    let shown: Vec<_> =
-        Series::all().filter(|series| series.is_named() || *series == Series::Unknown).collect();
-    let row = |(slot, counts): &(Slot, ClientCounts)| BucketRow {
-        start: format::count(slot.epoch().0),
-        n: format::count(counts.total()),
-        cells: shown.iter().map(|series| format::count(blocks_of(counts, *series))).collect(),
-    };
-    Ok((shown.iter().map(|series| series.name()).collect(), counts.iter().rev().map(row).collect()))
 }

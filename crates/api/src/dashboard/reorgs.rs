@@ -46,12 +46,15 @@ struct ReorgsPage {
     rows: Vec<Row>,
     more: String,
     empty: String,
+    /// Where the API has the same.
+    data: String,
 }
 
 struct Rates {
     wide: String,
     narrow: String,
     says: String,
+    data: String,
     rows: Vec<(String, String, String)>,
 }
 
@@ -104,6 +107,10 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<R
             .enumerate()
             .map(|(at, reorg)| row(state, at, reorg, sees_blocks))
             .collect(),
+        data: format!(
+            "/api/v1/reorgs?start_slot={}&end_slot={}&partial=true&limit={LISTED}",
+            range.start.0, range.end.0
+        ),
         more: match found.items.len().saturating_sub(LISTED) {
             0 => String::new(),
             more => format!("{} older ones are not listed here.", format::count(more as u64)),
@@ -177,6 +184,10 @@ async fn orphan_rates(state: &AppState, stretch: &Stretch) -> Result<Rates, ApiE
             .concat(),
         narrow: rates("orphans", Layout::Narrow, axis, &narrow, &words.join("; ")),
         says: says.to_owned(),
+        data: format!(
+            "/api/v1/orphans?start_epoch={}&end_epoch={}&partial=true",
+            stretch.epochs.start, stretch.epochs.end
+        ),
         rows: rows
             .iter()
             .zip(&counted)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use consensus::primitives::SLOTS_PER_EPOCH;
 use consensus::{Epoch, Slot};
+use fingerprint::Client;
 use fingerprint::score::wilson;
 use store::{ClientCounts, Gap};
 
@@ -163,8 +164,8 @@ pub(super) struct NowCard {
     pub(super) empty: String,
     pub(super) note: String,
     pub(super) caption: String,
-    pub(super) json: String,
-    pub(super) csv: String,
+    /// Where the API has the same.
+    pub(super) data: String,
 }
 
 /// A row of its table.
@@ -192,9 +193,68 @@ pub(super) fn in_words(rows: &[IntervalRow]) -> String {
     rows.iter().map(sentence).collect::<Vec<_>>().join("; ")
 }
 
+/// Whether names of clients lead to their blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Links {
+    /// For readers who may see single blocks.
+    ToBlocks,
+    None,
+}
+
+/// The clients that are drawn; all of them if none is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Only(Vec<Client>);
+
+impl Only {
+    /// `lighthouse,prysm`, or `all`; an unknown name is refused with those allowed.
+    pub(super) fn parse(list: Option<&str>) -> Result<Self, ApiError> {
+        let Some(list) = list.filter(|list| *list != "all") else {
+            return Ok(Self::default());
+        };
+        list.split(',').take(Client::ALL.len() + 1).map(named_client).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a series is drawn.
+    pub(super) fn has(&self, series: Series) -> bool {
+        self.0.is_empty() || self.0.iter().any(|client| series == Series::Client(*client))
+    }
+
+    /// `Lighthouse, Prysm`, where only some are drawn.
+    pub(super) fn names(&self) -> Option<String> {
+        let names: Vec<_> = self.0.iter().map(|client| client.name()).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// `&clients=lighthouse,prysm`: the end of an address that has parameters already.
+    pub(super) fn parameter(&self) -> String {
+        match self.names() {
+            Some(names) => format!("&clients={}", names.to_lowercase().replace(' ', "")),
+            None => String::new(),
+        }
+    }
+}
+
+/// The client of a name; one that names none is refused with those allowed.
+pub(super) fn named_client(name: &str) -> Result<Client, ApiError> {
+    Client::NAMED.into_iter().find(|client| client.name().eq_ignore_ascii_case(name.trim())).ok_or_else(
+        || {
+            let allowed: Vec<_> = Client::NAMED.iter().map(|client| client.name().to_lowercase()).collect();
+            ApiError::BadParameter(format!("{name:?} is no client; allowed are {}", allowed.join(", ")))
+        },
+    )
+}
+
 /// The card of shares now.
-pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice<String>>) -> NowCard {
+pub(super) fn now_card(
+    extent: &Extent,
+    counted: &Counted,
+    only: &Only,
+    choices: Vec<Choice<String>>,
+    links: Links,
+) -> NowCard {
     let Counted { stretch, counts, basis, rows } = counted;
+    let rows: Vec<IntervalRow> = rows.iter().filter(|row| only.has(row.series)).copied().collect();
+    let rows = rows.as_slice();
     let n = counts.total();
     let description = in_words(rows);
     let range = stretch.range();
@@ -217,7 +277,10 @@ pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice<S
     let table_row = |row: &IntervalRow| {
         let (third, two_thirds) = headline::against(row);
         NowRow {
-            label: row.series.label(),
+            label: match links {
+                Links::ToBlocks => row.series.link(),
+                Links::None => row.series.label(),
+            },
             share: precision.share(row.share),
             low: precision.number(row.low),
             high: precision.number(row.high),
@@ -245,7 +308,6 @@ pub(super) fn now_card(extent: &Extent, counted: &Counted, choices: Vec<Choice<S
         },
         note,
         caption: format!("Share of {} by consensus client", format::counted(n, "block")),
-        csv: format!("{address}&format=csv"),
-        json: address,
+        data: address,
     }
 }

@@ -48,7 +48,8 @@ struct ValidatorPage {
     latest: Vec<LatestRow>,
     has_clock: bool,
     more: String,
-    json: String,
+    /// Where the API has the same blocks.
+    data: String,
 }
 
 /// The page.
@@ -111,7 +112,7 @@ async fn build(state: &AppState, index: &str, query: &Query) -> Result<Validator
         } else {
             String::new()
         },
-        json: format!("/api/v1/validators/{index}/blocks"),
+        data: format!("/api/v1/validators/{index}/blocks?since_slot=0"),
     })
 }
 

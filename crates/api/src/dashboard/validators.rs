@@ -58,6 +58,8 @@ struct ValidatorsPage {
     from: String,
     rows: Vec<Row>,
     empty: String,
+    /// Where the API has the same rows; it does not know all filters.
+    data: Option<String>,
     start: Option<String>,
     next: Option<String>,
 }
@@ -218,9 +220,28 @@ async fn build(state: &AppState, query: &Query) -> Result<ValidatorsPage, ApiErr
             Some(next) => format!("None so far. Next goes on from validator {}.", format::count(next)),
             None => "Nothing to list.".to_owned(),
         },
+        data: data_address(state, query, from),
         start: (from > 0).then(|| link(None)),
         next: next.map(|next| link(Some(next))),
     })
+}
+
+/// The address of the API for the rows of a page, where it has the filters in use.
+fn data_address(state: &AppState, query: &Query, from: u64) -> Option<String> {
+    let mut pairs = vec![("limit", VALIDATORS.to_string())];
+    for (name, value) in query.pairs() {
+        match name {
+            "client" => pairs.push((name, value.to_owned())),
+            "entity" => pairs.push((name, names::entity_named(state, value).ok()?.slug.clone())),
+            "q" if !value.starts_with(|c: char| c.is_ascii_digit()) => {
+                pairs.push(("entity", names::entity_like(state, value).ok()?.slug.clone()));
+            }
+            _ => return None,
+        }
+    }
+    pairs.extend(from.checked_sub(1).map(|last| ("cursor", format!("after-{last}"))));
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Some(format::address("/api/v1/validators", &pairs))
 }
 
 fn headline(rows: &[Row], extent: &Extent, has_more: bool) -> String {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::assets;
 use super::charts::{Layout, interval_bars};
 use super::confusion_table::{ConfusionTable, View};
+use super::epochs::LatestEpochs;
 use super::history::{History, default_history};
 use super::latest::{self, LatestRow};
 use super::method::Method;
@@ -54,6 +55,8 @@ struct WallPage {
     time: String,
     time_subtitle: String,
     latest: Option<Vec<LatestRow>>,
+    /// What readers who may not see single blocks see instead.
+    epochs: LatestEpochs,
     confusion: Option<ConfusionTable>,
     is_overview: bool,
     /// `60;url=…`
@@ -155,6 +158,11 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<W
         time: history.timeline.wide("time", Layout::Wall, &history.description),
         time_subtitle: history.subtitle(),
         latest: if allowed { Some(latest::rows(state, ROWS).await?) } else { None },
+        epochs: if allowed {
+            LatestEpochs::default()
+        } else {
+            LatestEpochs::read(state, &extent, ROWS as u64).await?
+        },
         confusion,
         is_overview: shown != Shown::Model,
         refresh,

@@ -14,7 +14,7 @@ use super::range::{RangeQuery, refuse_gaps, validity, with_cursor};
 use super::shapes::{Block, ClientParam, FormParam, Searched};
 use crate::compat::number;
 use crate::error::ApiError;
-use crate::query::With;
+use crate::query::{NoParams, Params, With};
 use crate::state::AppState;
 
 /// Items of a page, where the request does not say.
@@ -240,6 +240,7 @@ pub(crate) async fn block(
     State(state): State<AppState>,
     Path(id): Path<String>,
     _: JsonOnly,
+    _: Params<NoParams>,
 ) -> Result<Answer, ApiError> {
     let rows = find(&state, &id).await?;
     let is_final = rows.iter().all(|row| row.canonical == CanonicalState::Finalized) && id.starts_with("0x");

@@ -20,8 +20,9 @@ mod sync;
 mod table;
 mod validators;
 
-pub(crate) use answer::not_modified;
+pub(crate) use answer::{Validity, not_modified};
 pub(crate) use blocks::find;
+pub(crate) use range::validity_of;
 pub(crate) use shares::{Labels, matrices, missing};
 
 use axum::middleware::from_fn;

@@ -144,7 +144,12 @@ pub(crate) async fn refuse_gaps(
 /// Whether an answer about a range can change: slots with both ends given that are final and have no gap do not.
 pub(crate) async fn validity(state: &AppState, wanted: Wanted) -> Result<Validity, ApiError> {
     let (Some(start), Some(end)) = (wanted.start, wanted.end) else { return Ok(Validity::Changing) };
-    let range = Slot(start)..Slot(end);
+    validity_of(state, Slot(start)..Slot(end)).await
+}
+
+/// Whether an answer about slots, the end left out, will ever be another one.
+pub(crate) async fn validity_of(state: &AppState, range: Range<Slot>) -> Result<Validity, ApiError> {
+    let end = range.end.0;
     let last_final = state.store().chain_marks().await?.finalized.map(|place| place.slot);
     let is_final = last_final.is_some_and(|last| end <= last.0.saturating_add(1)) && !range.is_empty();
     if is_final && state.store().first_gap_touching(range).await?.is_none() {

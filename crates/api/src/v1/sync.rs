@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::answer::{Answer, JsonOnly, Validity};
 use crate::error::ApiError;
 use crate::freshness::Freshness;
+use crate::query::{NoParams, Params};
 use crate::state::AppState;
 
 /// How complete the database is.
@@ -34,7 +35,11 @@ pub(crate) struct SyncGap {
 
 /// How far the database goes, what is missing, and how old it is.
 #[utoipa::path(get, path = "/api/v1/sync", tag = "v1", responses((status = 200, body = Sync)))]
-pub(crate) async fn sync(State(state): State<AppState>, _: JsonOnly) -> Result<Answer, ApiError> {
+pub(crate) async fn sync(
+    State(state): State<AppState>,
+    _: JsonOnly,
+    _: Params<NoParams>,
+) -> Result<Answer, ApiError> {
     let status = state.store().sync_status().await?;
     let gaps: Vec<_> = state
         .store()

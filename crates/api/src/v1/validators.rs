@@ -18,7 +18,7 @@ use super::shapes::{Block, ClientParam, FormParam, client_name};
 use super::table::{Cell, Kind, Table};
 use crate::compat::number;
 use crate::error::ApiError;
-use crate::query::Params;
+use crate::query::{NoParams, Params};
 use crate::state::AppState;
 
 /// Blocks that a history shows, at most.
@@ -210,6 +210,7 @@ pub(crate) async fn history(
     State(state): State<AppState>,
     Path(index): Path<String>,
     _: JsonOnly,
+    _: Params<NoParams>,
 ) -> Result<Answer, ApiError> {
     let index = ValidatorIndex(number("index", &index)?);
     let mut rows = newest(&state, index, HISTORY_BLOCKS).await?;

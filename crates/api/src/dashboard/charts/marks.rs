@@ -64,6 +64,16 @@ impl Series {
         )
     }
 
+    /// Mark and name, which leads to its blocks.
+    pub(crate) fn link(self) -> String {
+        format!(
+            "<span class=\"series\">{}<a href=\"/blocks?client={}\">{}</a></span>",
+            self.icon(),
+            self.name().to_lowercase(),
+            self.name()
+        )
+    }
+
     /// Mark and name, kept on one line.
     pub(crate) fn label(self) -> String {
         format!("<span class=\"series\">{}{}</span>", self.icon(), self.name())
