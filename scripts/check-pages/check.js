@@ -67,6 +67,12 @@ const open = async (path, { width, height, script = true }) => {
     if (url.origin !== new URL(base).origin && url.protocol !== "data:") fault(where, `asks ${url.origin}`);
   });
   const answer = await page.goto(base + path, { waitUntil: "load" });
+  if (script) {
+    // Charts that script draws come after their data.
+    await page.waitForFunction(() => [...document.querySelectorAll("[data-plot]")]
+      .every((figure) => figure.clientWidth < 524 || "drawn" in figure.dataset), { timeout: 30_000 })
+      .catch(() => fault(where, "a time chart was not drawn within 30 s"));
+  }
   return { page, answer, where };
 };
 
@@ -160,6 +166,82 @@ for (const path of paths) {
   if (ring === "none") fault(where, "the third stop of the Tab key has no ring");
   if (pictures) await page.screenshot({ path: join(pictures, "focus.png") });
   await page.close();
+}
+
+// Time charts are drawn by script where there is room: as large as the picture, which stays for those who do not see;
+// read off and zoomed by keys and by the pointer; the period stands in the address.
+{
+  const { page, where } = await open("/?history=90d", { width: 1280, height: 900 });
+  const figure = "figure[data-plot]";
+  if (!(await page.$(`${figure}.enhanced`))) fault(where, "no time chart is drawn by script");
+  else {
+    const found = await page.evaluate((figure) => {
+      const element = document.querySelector(figure);
+      const canvas = element.querySelector("canvas");
+      const picture = element.querySelector("svg.wide");
+      const box = canvas.getBoundingClientRect();
+      const drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+      return {
+        hidden: canvas.getAttribute("aria-hidden"),
+        named: picture.getAttribute("role") === "img" && getComputedStyle(picture).display !== "none",
+        ratio: box.width / box.height / (picture.viewBox.baseVal.width / picture.viewBox.baseVal.height),
+        colours: new Set(drawn.filter((_, at) => at % 4 === 0)).size,
+      };
+    }, figure);
+    if (found.hidden !== "true") fault(where, "the canvas is not hidden from assistive technology");
+    if (!found.named) fault(where, "the picture of the time chart is gone");
+    if (Math.abs(found.ratio - 1) > 0.02) fault(where, `the canvas has another shape than the picture (${found.ratio})`);
+    if (found.colours < 8) fault(where, "the canvas is empty");
+    const history = () => new URL(page.url()).searchParams.get("history");
+    const settled = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    const box = await (await page.$(`${figure} .u-over`)).boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await settled();
+    const tip = () => page.$eval(`${figure} .tip`, (tip) => (tip.hidden ? "" : tip.textContent));
+    const names = await page.$$eval(`${figure} .multiples .name`, (all) => all.map((name) => name.textContent.trim()));
+    const told = await tip();
+    for (const name of names) if (!told.includes(name)) fault(where, `the box of the time chart does not tell ${name}: ${told}`);
+    if (!/\d\u00a0% ?\d/.test(told) || !told.includes("n\u00a0=")) fault(where, `the box tells no intervals: ${told}`);
+    if (pictures) await page.screenshot({ path: join(pictures, "time-chart.png") });
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 50);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await settled();
+    if (!/^\d+\.\.\d+$/.test(history() ?? "")) fault(where, `a drag leaves ${history()} in the address`);
+    await page.mouse.click(box.x + box.width / 2, box.y + 80, { count: 2 });
+    await settled();
+    if (history() !== "90d") fault(where, `a double click leaves ${history()} in the address`);
+    await page.mouse.move(0, 0);
+    await page.focus(`${figure} .plot`);
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowLeft");
+    const spoken = await page.$eval(`${figure} [aria-live]`, (element) => element.textContent);
+    if (!names.every((name) => spoken.includes(name))) fault(where, `keys read off “${spoken}”`);
+    await page.keyboard.press("+");
+    await settled();
+    const zoomed = history();
+    if (!/^\d+\.\.\d+$/.test(zoomed ?? "")) fault(where, `the key + leaves ${zoomed} in the address`);
+    else {
+      const again = await open(`/?history=${zoomed}`, { width: 1280, height: 900 });
+      if (again.answer.status() !== 200) fault(where, `the zoomed period ${zoomed} is no address`);
+      await again.page.close();
+    }
+    await page.keyboard.press("-");
+    await settled();
+    if (history() !== "90d") fault(where, `the key − leaves ${history()} in the address`);
+    await page.emulateMediaType("print");
+    const printed = await page.evaluate((figure) => {
+      const element = document.querySelector(figure);
+      return [".plot", ".plot-tools", "svg.wide"].map((part) => getComputedStyle(element.querySelector(part)).display);
+    }, figure);
+    if (printed.join() !== "none,none,block") fault(where, `on paper the parts of the time chart are ${printed.join()}`);
+  }
+  await page.close();
+  const phone = await open("/", { width: 390, height: 844 });
+  const loaded = await phone.page.evaluate(() => performance.getEntriesByType("resource").filter((one) => one.name.includes("uplot")).length);
+  if (loaded > 0) fault(phone.where, "loads the plotting library without room for it");
+  await phone.page.close();
 }
 
 // Rows come by themselves, and stop when asked to.

@@ -10,6 +10,11 @@
   if (!root.hasAttribute("data-theme") && (choice === "light" || choice === "dark")) {
     root.setAttribute("data-theme", choice);
   }
+  // Paper says where it came from.
+  addEventListener("beforeprint", function () {
+    var address = document.getElementById("address");
+    if (address) { address.textContent = ", " + location.href; }
+  });
   document.addEventListener("DOMContentLoaded", function () {
     var current = document.querySelector("nav [aria-current]");
     if (current && current.parentNode.scrollWidth > current.parentNode.clientWidth) {

@@ -8,6 +8,9 @@ use axum::response::IntoResponse;
 pub(crate) const STYLE: &str = include_str!("../../static/style.css");
 const THEME: &str = include_str!("../../static/theme.js");
 const LIVE: &str = include_str!("../../static/live.js");
+const TIME: &str = include_str!("../../static/time.js");
+const PLOT: &str = include_str!("../../static/uplot/uPlot.iife.min.js");
+const PLOT_STYLE: &str = include_str!("../../static/uplot/uPlot.min.css");
 const ICON: &str = include_str!("../../static/favicon.svg");
 
 /// Changes with the files, so that their addresses may be kept for a year.
@@ -15,7 +18,9 @@ pub(crate) fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(STYLE.as_bytes()).update(THEME.as_bytes()).update(LIVE.as_bytes());
+        for file in [STYLE, THEME, LIVE, TIME, PLOT, PLOT_STYLE] {
+            hasher.update(file.as_bytes());
+        }
         hasher.finalize().to_hex().chars().take(8).collect()
     })
 }
@@ -38,6 +43,20 @@ pub(crate) async fn icon() -> impl IntoResponse {
 
 pub(crate) async fn live() -> impl IntoResponse {
     asset("text/javascript; charset=utf-8", LIVE)
+}
+
+/// Time charts that a reader can zoom into.
+pub(crate) async fn time() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", TIME)
+}
+
+/// The library that [`time`] loads.
+pub(crate) async fn plot() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", PLOT)
+}
+
+pub(crate) async fn plot_style() -> impl IntoResponse {
+    asset("text/css; charset=utf-8", PLOT_STYLE)
 }
 
 /// The part of the style sheet that pictures outside of pages need: tokens and charts.

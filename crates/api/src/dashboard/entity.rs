@@ -137,7 +137,8 @@ async fn build(
         ),
         time: {
             let history = History::draw(found.axis, found.buckets, &extent, &basis).await?;
-            time_card(state, &extent, &history, Vec::new(), &basis)
+            // The API has no shares of one entity by day.
+            TimeCard { plot: None, ..time_card(state, &extent, &history, Vec::new(), &basis) }
         },
         validators: format::counted(entity.validators.len(), "validator"),
         blocks: if allowed { format!("/blocks?entity={}", entity.slug) } else { String::new() },

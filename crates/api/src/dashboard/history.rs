@@ -1,6 +1,7 @@
 //! Shares over time: the stretch, its buckets, the chart and its table.
 
 use consensus::Slot;
+use consensus::primitives::SLOTS_PER_EPOCH;
 use store::{ClientCounts, Gap};
 
 use super::charts::{Estimate, IntervalRow, Layout, Multiple, Series, Timeline, TimelineSeries};
@@ -10,6 +11,7 @@ use super::period::Period;
 use super::shares::{Choice, Extent, Only};
 use super::time_axis::TimeAxis;
 use crate::error::ApiError;
+use crate::settings::ChainClock;
 use crate::state::AppState;
 use crate::v1::missing;
 
@@ -34,6 +36,43 @@ pub(super) struct TimeCard {
     pub(super) rows: Vec<BucketRow>,
     /// Where the API has the same.
     pub(super) data: String,
+    /// What script needs to draw the same from that; nothing where the API has other blocks.
+    pub(super) plot: Option<Plot>,
+}
+
+/// A chart as script draws it.
+pub(super) struct Plot {
+    /// The first slot.
+    pub(super) start: u64,
+    /// The slot after the last.
+    pub(super) end: u64,
+    /// Slots of a bucket.
+    pub(super) bucket: u64,
+    /// Slots of an epoch.
+    pub(super) epoch: u64,
+    pub(super) clock: Option<ChainClock>,
+    /// Hatched slots: `100-200 300-400`, ends left out.
+    pub(super) gaps: String,
+    /// Whether the newest bucket is still being filled.
+    pub(super) is_open: bool,
+}
+
+impl Plot {
+    fn of(axis: &TimeAxis, timeline: &Timeline, clock: Option<ChainClock>) -> Option<Self> {
+        let (start, end) = (axis.start_slot(), axis.end_slot());
+        let slot = |at: f64| start + (at * (end - start) as f64).round() as u64;
+        let gaps: Vec<String> =
+            timeline.gaps.iter().map(|(from, to)| format!("{}-{}", slot(*from), slot(*to))).collect();
+        timeline.series.iter().any(|line| line.points.iter().flatten().count() > 1).then(|| Self {
+            start,
+            end,
+            bucket: axis.bucket_slots(),
+            epoch: SLOTS_PER_EPOCH,
+            clock,
+            gaps: gaps.join(" "),
+            is_open: timeline.incomplete,
+        })
+    }
 }
 
 /// A row of a table by time.
@@ -169,6 +208,7 @@ pub(super) fn time_card(
         heads: shown.iter().map(|series| series.name()).collect(),
         rows: buckets.iter().rev().map(table_row).collect(),
         data: query,
+        plot: Plot::of(axis, timeline, state.settings().clock),
     }
 }
 

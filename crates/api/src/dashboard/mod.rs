@@ -62,5 +62,8 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/assets/style.css", get(assets::style))
         .route("/assets/theme.js", get(assets::theme))
         .route("/assets/live.js", get(assets::live))
+        .route("/assets/time.js", get(assets::time))
+        .route("/assets/uplot.js", get(assets::plot))
+        .route("/assets/uplot.css", get(assets::plot_style))
         .route("/assets/favicon.svg", get(assets::icon))
 }

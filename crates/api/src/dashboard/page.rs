@@ -28,6 +28,8 @@ pub(super) struct Frame {
     /// That history is being filled.
     pub(super) filling: Option<String>,
     pub(super) version: &'static str,
+    /// When the page was made.
+    pub(super) made: String,
     pub(super) model: String,
 }
 
@@ -102,6 +104,7 @@ impl Frame {
             stale: stale_text(freshness, newest_slot),
             filling: None,
             version: env!("CARGO_PKG_VERSION"),
+            made: Utc::from_unix(state.now()).full(),
             model: model_text(state),
         }
     }
