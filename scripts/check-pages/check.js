@@ -131,6 +131,8 @@ for (const path of paths) {
         for (const text of document.querySelectorAll("svg text, p, td, th, a, span, dt, dd, summary, label")) {
           const box = text.getBoundingClientRect();
           if (!box.width || !text.textContent.trim()) continue;
+          // Behind a chart that script draws the picture is for those who do not see.
+          if (text.closest(".enhanced svg.wide")) continue;
           const matrix = text.getScreenCTM?.();
           const size = parseFloat(getComputedStyle(text).fontSize) * (matrix ? matrix.a : 1);
           if (size < smallest) small.push(`${size.toFixed(1)} px “${text.textContent.trim().slice(0, 20)}”`);

@@ -364,7 +364,7 @@ const draw = (uPlot, figure, plot, series, data) => {
     for (const [text, label, press] of [
       ["+", "Zoom in", () => zoom(0.5)],
       ["\u2212", "Zoom out", () => zoom(2)],
-      ["All", "The whole time", () => zoomTo(...full)],
+      ["All", "All of the time", () => zoomTo(...full)],
     ]) {
       const button = made("button", "", text);
       button.type = "button";
