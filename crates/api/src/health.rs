@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use consensus::spec::UnknownFork;
 use serde::Serialize;
 use source::follow::{Follower, Phase, Place};
 use utoipa::ToSchema;
@@ -41,10 +42,33 @@ pub(crate) struct ChainHealth {
     oldest_slot: Option<u64>,
     /// The slot of the node's head when it was last asked.
     pub(crate) node_head_slot: Option<u64>,
+    /// A fork that the network plans and this program has no rules for: it has to be upgraded before.
+    pub(crate) unknown_fork: Option<PlannedFork>,
     /// How old the head is.
     freshness: Freshness,
     /// What went wrong last, if nothing went well since.
     pub(crate) error: Option<String>,
+}
+
+/// A fork that is to come.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlannedFork {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its first epoch.
+    pub(crate) epoch: u64,
+    /// When that begins, in seconds of Unix time.
+    pub(crate) time: Option<u64>,
+}
+
+impl PlannedFork {
+    /// The first fork without rules here in the plans of a chain that is followed.
+    pub(crate) fn unknown(follower: &Follower) -> Option<Self> {
+        let UnknownFork { name, epoch } = follower.status().unknown_fork?;
+        let slot = follower.view(|view| view.spec().start_slot(epoch));
+        let time = ChainClock::of_followed(follower).zip(slot).map(|(clock, slot)| clock.start_of(slot));
+        Some(Self { name, epoch, time })
+    }
 }
 
 impl ChainHealth {
@@ -58,6 +82,7 @@ impl ChainHealth {
             finalized_slot: slot(status.anchor),
             oldest_slot: status.oldest_slot.map(|slot| slot.0),
             node_head_slot: status.node_head.map(|slot| slot.0),
+            unknown_fork: PlannedFork::unknown(follower),
             freshness: Freshness::of(slot(status.head).unwrap_or_default(), clock, now),
             error: status.error,
         }

@@ -13,6 +13,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::error::ApiError;
+use crate::health::PlannedFork;
 use crate::settings::ChainClock;
 use crate::state::AppState;
 
@@ -95,6 +96,10 @@ pub(crate) fn install() {
         describe_gauge!("blockmark_head_slot", "The head that is followed.");
         describe_gauge!("blockmark_finalized_slot", "The newest final block that is followed.");
         describe_gauge!("blockmark_node_head_slot", "The node's head when it was last asked.");
+        describe_gauge!(
+            "blockmark_unknown_fork_timestamp_seconds",
+            "When a fork begins that the network plans and this program has no rules for; infinite without any."
+        );
         Some(handle)
     });
 }
@@ -201,6 +206,8 @@ pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoRes
                 gauge!(name).set(slot.0 as f64);
             }
         }
+        let unknown = PlannedFork::unknown(follower).and_then(|fork| fork.time);
+        gauge!("blockmark_unknown_fork_timestamp_seconds").set(unknown.map_or(f64::INFINITY, |at| at as f64));
         let clock = ChainClock::of_followed(follower).or(state.settings().clock);
         if let (Some(clock), Some(head)) = (clock, status.head) {
             gauge!(SLOT_LAG).set(clock.slot_at(state.now()).saturating_sub(head.slot.0) as f64);

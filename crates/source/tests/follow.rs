@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use captures::pacing::options;
 use consensus::rewards::{Attestations, Scale};
+use consensus::spec::{Fork, Spec, UnknownFork};
 use consensus::{Root, Slot};
+use simulate::chain::Upgrade;
 use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi, EventOptions};
 use source::follow::{
@@ -338,4 +340,83 @@ async fn the_state_to_begin_with_may_be_given_and_must_fit() {
     assert!(matches!(error, FollowError::State(_)), "{error}");
     let missing = Start::read(&directory.path().join("none.ssz"), 1).expect_err("no file");
     assert!(missing.contains("none.ssz"), "{missing}");
+}
+
+/// A chain that comes to Fulu, and its network before anybody had planned that.
+fn forking(seed: u64) -> (Tree, Spec) {
+    let upgrade = Upgrade { fork: Fork::Fulu, epoch: 5 };
+    let plan = TreePlan { slots: 72, seed, branch_percent: 0, upgrade: Some(upgrade), ..TreePlan::default() };
+    let tree = Tree::grow(plan);
+    let mut before = (*tree.spec).clone();
+    before.config.set_fork_epoch(Fork::Fulu, u64::MAX);
+    (tree, before)
+}
+
+#[tokio::test]
+async fn a_fork_that_is_planned_while_the_chain_is_followed_is_followed() {
+    let (tree, before) = forking(21);
+    let at = |slot| tree.main.iter().rev().find(|root| tree.slot(root).0 < slot).copied().expect("a block");
+    // By the stream of events, which ends when the node is upgraded, and by asking from time to time.
+    for by_events in [true, false] {
+        let node = node(&tree).await;
+        node.set_config(&before);
+        node.takes_streams(by_events);
+        know_all(&node, &tree);
+        node.set_head(at(38));
+        let plans = if by_events { NEVER } else { OFTEN };
+        let mut run = Run::start(&[&node], Start::Finalized, FollowOptions { plans, ..following(OFTEN) });
+        run.head(at(38)).await;
+        // The node was upgraded.
+        node.set_config(&tree.spec);
+        node.cut();
+        node.set_head(tree.head());
+        run.head(tree.head()).await;
+        assert_eq!(run.follower.view(rewards), Some(expected(&tree)));
+        assert_eq!(run.follower.status().error, None);
+        // Whoever knows less of the future says nothing new.
+        node.set_config(&before);
+        node.cut();
+        let asked = node.count("/eth/v1/config/spec");
+        while node.count("/eth/v1/config/spec") < asked + 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(run.follower.view(rewards), Some(expected(&tree)));
+        run.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_node_that_plans_most_tells_the_forks() {
+    let (tree, before) = forking(22);
+    let nodes = [node(&tree).await, node(&tree).await];
+    nodes[0].set_config(&before);
+    for node in &nodes {
+        know_all(node, &tree);
+        node.set_head(tree.head());
+    }
+    let mut run = Run::start(&[&nodes[0], &nodes[1]], Start::Finalized, following(OFTEN));
+    run.head(tree.head()).await;
+    assert_eq!(run.follower.view(rewards), Some(expected(&tree)));
+    run.stop().await;
+}
+
+#[tokio::test]
+async fn a_planned_fork_without_rules_is_told() {
+    let tree = Tree::grow(TreePlan { slots: 12, seed: 23, branch_percent: 0, ..TreePlan::default() });
+    let node = node(&tree).await;
+    know_all(&node, &tree);
+    node.set_head(tree.head());
+    let mut run = Run::start(&[&node], Start::Finalized, FollowOptions { plans: OFTEN, ..following(OFTEN) });
+    run.head(tree.head()).await;
+    assert_eq!(run.follower.status().unknown_fork, None);
+    let heze = UnknownFork { name: "heze".to_owned(), epoch: 9_000 };
+    let mut planned = (*tree.spec).clone();
+    planned.config.unknown_forks.push(heze.clone());
+    node.set_config(&planned);
+    while run.follower.status().unknown_fork.is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(run.follower.status().unknown_fork, Some(heze));
+    assert_eq!(run.follower.view(rewards), Some(expected(&tree)), "nothing began anew");
+    run.stop().await;
 }

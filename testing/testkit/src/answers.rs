@@ -16,7 +16,7 @@ pub(crate) const SSZ: &str = "application/octet-stream";
 pub(crate) fn find(network: &Network, know: &Knowledge, path: &str, wants_ssz: bool) -> Option<Response> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts.as_slice() {
-        ["eth", "v1", "config", "spec"] => Some(json_answer(&network.config)),
+        ["eth", "v1", "config", "spec"] => Some(json_answer(&know.config)),
         ["eth", "v1", "beacon", "genesis"] => Some(json_answer(&network.genesis)),
         ["eth", "v1", "node", "version"] => Some(json_answer(&json!({"data": {"version": "testkit"}}))),
         ["eth", "v1", "node", "health"] => Some(StatusCode::OK.into_response()),

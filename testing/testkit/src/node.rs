@@ -64,6 +64,8 @@ pub(crate) struct Knowledge {
     /// Encoded states by the id in the address, with their fork.
     pub(crate) states: HashMap<String, (String, Bytes)>,
     pub(crate) gives_ssz: bool,
+    /// The body of `/eth/v1/config/spec`.
+    pub(crate) config: Value,
     /// Whether it answers at all.
     pub(crate) is_up: bool,
     takes_streams: bool,
@@ -103,6 +105,7 @@ impl DevNode {
             finalized: (0, base),
             states: HashMap::new(),
             gives_ssz: true,
+            config: network.config.clone(),
             is_up: true,
             takes_streams: true,
             tells_head: true,
@@ -116,6 +119,11 @@ impl DevNode {
             axum::serve(listener, router).await.expect("it serves");
         });
         Self { url, inner, server }
+    }
+
+    /// Changes what it says of its network, as an upgrade does.
+    pub fn set_config(&self, spec: &Spec) {
+        self.know().config = json!({ "data": spec.to_values() });
     }
 
     /// Lets the node know a block.

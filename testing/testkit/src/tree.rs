@@ -10,7 +10,7 @@ use consensus::transition::FromScratch;
 use consensus::{Root, Slot};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use simulate::chain::{Chain, ChainPlan, Signing};
+use simulate::chain::{Chain, ChainPlan, Signing, Upgrade};
 use source::chain::{ChainBlock, Genesis};
 
 use crate::schedule::Step;
@@ -18,8 +18,10 @@ use crate::schedule::Step;
 /// What a tree is made of. The same plan makes the same tree.
 #[derive(Clone, Copy, Debug)]
 pub struct TreePlan {
-    /// The fork of the whole chain.
+    /// The fork that the chain begins with.
     pub fork: Fork,
+    /// A fork that begins in the middle.
+    pub upgrade: Option<Upgrade>,
     /// Active validators.
     pub validators: u32,
     /// Slots of the main chain.
@@ -38,6 +40,7 @@ impl Default for TreePlan {
     fn default() -> Self {
         Self {
             fork: Fork::Electra,
+            upgrade: None,
             validators: 64,
             slots: 72,
             longest_branch: 6,
@@ -112,7 +115,7 @@ impl Tree {
         let chain_plan = ChainPlan {
             spec,
             fork: plan.fork,
-            upgrades: Vec::new(),
+            upgrades: plan.upgrade.into_iter().collect(),
             validators: plan.validators,
             seed: plan.seed,
             signing: Signing::Unsigned,
@@ -155,7 +158,7 @@ impl Tree {
             self.growth.forked_at = self.growth.last.map_or(0, |root| self.slot(&root).0);
         }
         let block = self.growth.chain.advance(&mut FromScratch).expect("a slot");
-        let ours = block.map(|block| self.add(plan.fork, block));
+        let ours = block.map(|block| self.add(block));
         if let Some(root) = ours {
             self.growth.last = Some(root);
             self.main.push(root);
@@ -168,7 +171,7 @@ impl Tree {
         let mut head = ours;
         if let Some(mut side) = self.growth.branch.take() {
             if let Some(block) = side.chain.advance(&mut FromScratch).expect("a slot") {
-                let root = self.add(plan.fork, block);
+                let root = self.add(block);
                 side.tip = Some(root);
                 self.steps.push(Step::Block(root));
             }
@@ -243,7 +246,8 @@ impl Tree {
         self.blocks.get(root).map_or(Slot(0), ChainBlock::slot)
     }
 
-    fn add(&mut self, fork: Fork, block: Arc<consensus::containers::SignedBeaconBlock>) -> Root {
+    fn add(&mut self, block: Arc<consensus::containers::SignedBeaconBlock>) -> Root {
+        let fork = self.spec.fork_at_slot(block.message.slot);
         let root = Root(block.message.hash_tree_root(&self.spec.shape(fork)));
         self.blocks.insert(root, ChainBlock { fork, block });
         root

@@ -327,6 +327,14 @@ fn node(state: &AppState) -> Vec<(&'static str, String)> {
         ("Newest final block", slot(health.finalized_slot)),
         ("The node’s head", slot(health.node_head_slot)),
     ];
+    if let Some(fork) = &health.unknown_fork {
+        let epoch = format::count(fork.epoch);
+        let name = format::visible(&fork.name);
+        facts.push((
+            "Unknown fork",
+            format!("{name}, from epoch {epoch} on: Blockmark has no rules for it, upgrade before"),
+        ));
+    }
     if let Some(error) = &health.error {
         facts.push(("Last error", format::visible(error)));
     }

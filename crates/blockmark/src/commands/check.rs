@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use api::{ChainClock, Entities};
 use consensus::Root;
+use consensus::spec::{FAR_FUTURE_EPOCH, Fork};
 use serde::Serialize;
 use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
 use store::{OpenMode, Store, StoreError, StoreUrl};
@@ -213,11 +214,37 @@ async fn node(settings: &ServiceConfig, url: &str, items: &mut Vec<Item>) {
         Err(error) => return items.push(item("network", State::Fail, format!("{name}: {error}"))),
     };
     items.push(item("network", State::Ok, format!("{name}: {}", settings.network)));
+    items.push(forks(&api, &name, network.clock, unix_time()).await);
     items.push(match api.header(BlockId::Head).await {
         Ok(Some(head)) => clock(&name, head.slot.0, network.clock, unix_time()),
         Ok(None) => item("clock", State::Fail, format!("{name} has no head")),
         Err(error) => item("clock", State::Fail, error),
     });
+}
+
+/// The next fork that a node plans, and whether there are rules for all of them.
+async fn forks(api: &BeaconApi, name: &str, clock: ChainClock, now: u64) -> Item {
+    let spec = match api.spec().await {
+        Ok((spec, _)) => spec,
+        Err(error) => return item("forks", State::Fail, error),
+    };
+    let epoch = spec.epoch_at(clock.slot_at(now));
+    if let Some(fork) = spec.config.unknown_forks.first() {
+        let text = format!(
+            "{name} plans {} for epoch {}, {} epochs from now, and this version has no rules for it; upgrade before",
+            fork.name,
+            fork.epoch,
+            fork.epoch.saturating_sub(epoch)
+        );
+        return item("forks", State::Warn, text);
+    }
+    let planned = Fork::ALL.into_iter().map(|fork| (spec.config.fork_epoch(fork), fork));
+    let next = planned.filter(|(at, _)| *at > epoch && *at != FAR_FUTURE_EPOCH).min();
+    let said = next.map_or_else(
+        || "no other is planned".to_owned(),
+        |(at, fork)| format!("{fork} is planned for epoch {at}, {} epochs from now", at - epoch),
+    );
+    item("forks", State::Ok, format!("{name}: {} holds, {said}", spec.config.fork_at(epoch)))
 }
 
 /// Whether the clock of this machine fits the head of a node.

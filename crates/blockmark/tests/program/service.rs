@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
+use consensus::spec::UnknownFork;
 use consensus::{Epoch, Slot};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -293,11 +294,16 @@ fn check_looks_at_everything_and_run_refuses_another_network() {
         let found = checks.iter().find(|item| item["check"] == check);
         found.unwrap_or_else(|| panic!("no {check}: {report}"))["state"].clone()
     };
-    for check in ["settings", "node", "network", "database", "model", "listen"] {
+    for check in ["settings", "node", "network", "forks", "database", "model", "listen"] {
         assert_eq!(state(report, check), "ok", "{report}");
     }
     // The chain of the test ended years ago.
     assert_eq!(state(report, "clock"), "warn");
+    let mut planned = (*tree.spec).clone();
+    planned.config.unknown_forks.push(UnknownFork { name: "heze".to_owned(), epoch: u64::MAX / 2 });
+    node.set_config(&planned);
+    run(&words("check", "simulated"), &[]).exits(0).prints("warn  forks").prints("heze");
+    node.set_config(&tree.spec);
     let wrong = run(&words("check", "mainnet"), &["--json"]).exits(1);
     assert_eq!(
         (state(&wrong.json()[0], "network"), wrong.json()[0]["ok"].clone()),

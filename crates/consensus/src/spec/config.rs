@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{FAR_FUTURE_EPOCH, Fork, Preset, Spec};
+use super::{FAR_FUTURE_EPOCH, Fork, Preset, Spec, UnknownFork};
 use crate::ssz::Bytes;
 
 /// A limit of blobs that holds from an epoch on (EIP-7892).
@@ -65,6 +65,8 @@ macro_rules! config {
             pub forks: [(Bytes<4>, u64); 8],
             /// Blob limits by epoch, ascending, from Fulu on.
             pub blob_schedule: Vec<BlobParameters>,
+            /// Forks that the network has planned and this program does not know, the first one first.
+            pub unknown_forks: Vec<UnknownFork>,
             /// The address of the deposit contract.
             pub deposit_contract_address: Bytes<20>,
             /// The execution block at which the merge happens, zero where difficulty decides.
@@ -78,6 +80,7 @@ macro_rules! config {
                     config_name: String::new(),
                     forks: [(Bytes([0; 4]), FAR_FUTURE_EPOCH); 8],
                     blob_schedule: Vec::new(),
+                    unknown_forks: Vec::new(),
                     deposit_contract_address: Bytes([0; 20]),
                     terminal_block_hash: Bytes([0; 32]),
                     $( $field: $default, )*
@@ -246,10 +249,11 @@ impl Spec {
                 _ => {
                     if let Some(fork) = key.strip_suffix("_FORK_VERSION").and_then(|name| name.parse().ok()) {
                         set_version(&mut config, fork, bytes(key, value)?);
-                    } else if let Some(fork) =
-                        key.strip_suffix("_FORK_EPOCH").and_then(|name| name.parse().ok())
-                    {
-                        config.set_fork_epoch(fork, number(key, value)?);
+                    } else if let Some(name) = key.strip_suffix("_FORK_EPOCH") {
+                        match name.parse() {
+                            Ok(fork) => config.set_fork_epoch(fork, number(key, value)?),
+                            Err(_) => config.note_unknown_fork(name, value),
+                        }
                     } else if let Ok(number) = number(key, value) {
                         let _ = config.set(key, number) || preset.set(key, number);
                     } else if config.set(key, 0) || preset.set(key, 0) {
@@ -263,6 +267,7 @@ impl Spec {
                 }
             }
         }
+        config.unknown_forks.sort_by(|a, b| (a.epoch, &a.name).cmp(&(b.epoch, &b.name)));
         let spec = Self { preset, config };
         spec.check()?;
         Ok(spec)
@@ -296,6 +301,10 @@ impl Spec {
                 values.insert(format!("{name}_FORK_VERSION"), version.to_string().into());
                 values.insert(format!("{name}_FORK_EPOCH"), epoch.to_string().into());
             }
+        }
+        for fork in &self.config.unknown_forks {
+            let name = fork.name.to_ascii_uppercase();
+            values.insert(format!("{name}_FORK_EPOCH"), fork.epoch.to_string().into());
         }
         values.insert(
             "DEPOSIT_CONTRACT_ADDRESS".to_owned(),
@@ -354,7 +363,7 @@ fn shown(value: &Value) -> String {
     text.chars().take(80).collect()
 }
 
-fn number(key: &str, value: &Value) -> Result<u64, ConfigError> {
+pub(super) fn number(key: &str, value: &Value) -> Result<u64, ConfigError> {
     value
         .as_u64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()))

@@ -4,6 +4,7 @@ mod config;
 mod constants;
 mod fork;
 mod network;
+mod plans;
 mod preset;
 pub mod sizes;
 
@@ -11,6 +12,7 @@ pub use config::{BlobParameters, Config, ConfigError};
 pub use constants::*;
 pub use fork::{Fork, ParseForkError};
 pub use network::Network;
+pub use plans::UnknownFork;
 pub use preset::Preset;
 
 /// The preset and fork that decide the sizes and fields of containers.

@@ -134,7 +134,13 @@ fn agreed_fork(spec: &Spec, slot: u64, named: &[(&'static str, Option<&str>)]) -
     let fork = spec.fork_at_slot(slot);
     for (field, name) in named {
         if let Some(name) = name.filter(|name| !name.eq_ignore_ascii_case(fork.name())) {
-            let expected = format!("{fork}, which holds at this slot");
+            let expected = match name.parse::<Fork>() {
+                Ok(_) => format!("{fork}, which holds at this slot"),
+                Err(_) => format!(
+                    "{fork}, which holds at this slot (this program has no rules for {}; a newer one may)",
+                    crate::http::shortened(name)
+                ),
+            };
             return Err(ApiProblem::wrong(Some(slot), field, expected, name));
         }
     }

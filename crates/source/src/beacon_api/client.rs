@@ -76,6 +76,11 @@ impl BeaconApi {
         list.iter().enumerate().filter_map(|(index, node)| health.record(index, &node.name, now)).collect()
     }
 
+    /// Time since some moment that stays the same.
+    pub(crate) fn now(&self) -> Duration {
+        self.nodes.pacing.now()
+    }
+
     /// How patient the nodes are treated.
     pub fn options(&self) -> &ApiOptions {
         &self.nodes.options
@@ -98,15 +103,15 @@ impl BeaconApi {
 
     /// The network, and the answer itself as it may be kept.
     pub async fn spec(&self) -> Result<(Spec, String), ApiError> {
-        let question = self.small("the configuration", "eth/v1/config/spec");
-        let read = |answer: &Answer| {
-            let text = String::from_utf8(answer.body.to_vec()).map_err(ApiProblem::unreadable)?;
-            // What is cut short is another thing than what is wrong.
-            answer.json()?;
-            let spec = Spec::parse(&text).map_err(ApiProblem::unreadable)?;
-            Ok((spec, text))
-        };
-        self.nodes.ask(&question, read).await
+        self.nodes.ask(&self.spec_question(), read_spec).await
+    }
+
+    /// The network as each node knows it, in the order of [`Self::names`], all asked at the same time and once.
+    pub async fn spec_of_each(&self) -> Vec<Result<Spec, ApiProblem>> {
+        let question = self.spec_question();
+        let specs = self.nodes.list.iter().map(|node| self.nodes.ask_one(node, &question, read_spec));
+        let specs = futures::future::join_all(specs).await;
+        specs.into_iter().map(|answer| answer.map(|(spec, _)| spec)).collect()
     }
 
     /// What each node says of itself, all at the same time and each asked once. One that says nothing holds this up no
@@ -271,6 +276,10 @@ impl BeaconApi {
         self.small("the sync status", "eth/v1/node/syncing")
     }
 
+    fn spec_question(&self) -> Question {
+        self.small("the configuration", "eth/v1/config/spec")
+    }
+
     fn genesis_question(&self) -> Question {
         self.small("the genesis", "eth/v1/beacon/genesis")
     }
@@ -291,6 +300,15 @@ pub(super) fn read_version(answer: &Answer) -> Result<String, ApiProblem> {
     let body = answer.json()?;
     let version = At::new(&body).field("data")?.field("version")?.text()?;
     Ok(crate::http::shortened(version))
+}
+
+/// The network, and the answer itself.
+fn read_spec(answer: &Answer) -> Result<(Spec, String), ApiProblem> {
+    let text = String::from_utf8(answer.body.to_vec()).map_err(ApiProblem::unreadable)?;
+    // What is cut short is another thing than what is wrong.
+    answer.json()?;
+    let spec = Spec::parse(&text).map_err(ApiProblem::unreadable)?;
+    Ok((spec, text))
 }
 
 pub(super) fn read_genesis(answer: &Answer) -> Result<Genesis, ApiProblem> {

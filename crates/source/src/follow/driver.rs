@@ -1,8 +1,11 @@
 //! Keeps a view up with the nodes: from a state up to the head, then by events, and by asking where they are silent.
 
+use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use consensus::spec::{Config, UnknownFork};
 use futures::future::{Either, select};
 use tokio::sync::broadcast;
 
@@ -10,6 +13,7 @@ use super::error::FollowError;
 use super::event::FollowEvent;
 use super::follower::{Follower, Phase};
 use super::limits::ViewLimits;
+use super::plans::{self, Plans};
 use super::start::{self, Start};
 use crate::StopSwitch;
 use crate::beacon_api::{BeaconApi, ChainEvent, EventItem, EventOptions, Events, Topic};
@@ -23,6 +27,8 @@ pub struct FollowOptions {
     pub events: EventOptions,
     /// The head is asked for after so long a silence: a slot of mainnet.
     pub poll: Duration,
+    /// The forks to come are asked for so often, and where a stream of events begins: the node may have been upgraded.
+    pub plans: Duration,
     /// Ancestors that are fetched for a block at most.
     pub ancestors: usize,
     /// Blocks fetched at a time while catching up.
@@ -37,12 +43,16 @@ impl Default for FollowOptions {
             limits: ViewLimits::default(),
             events: EventOptions::default(),
             poll: Duration::from_secs(12),
+            plans: Duration::from_secs(600),
             ancestors: 64,
             parallel: 4,
             queue: 256,
         }
     }
 }
+
+/// Plans of forks that are remembered after they were given up.
+const GIVEN_UP: usize = 8;
 
 /// Feeds a [`Follower`]. The events end when it is dropped.
 #[derive(Debug)]
@@ -51,6 +61,9 @@ pub struct Driver {
     pub(super) follower: Follower,
     pub(super) options: FollowOptions,
     start: Start,
+    /// Plans of forks that were replaced by others.
+    given_up: VecDeque<Config>,
+    plans_asked: Duration,
     events: broadcast::Sender<FollowEvent>,
 }
 
@@ -67,7 +80,8 @@ impl Driver {
     pub fn new(api: BeaconApi, start: Start, options: FollowOptions) -> (Follower, Self) {
         let (events, _) = broadcast::channel(options.queue.max(1));
         let follower = Follower::new(&events, api.clone());
-        (follower.clone(), Self { api, follower, options, start, events })
+        let (given_up, plans_asked) = (VecDeque::new(), api.now());
+        (follower.clone(), Self { api, follower, options, start, given_up, plans_asked, events })
     }
 
     /// Follows until it is stopped. An error means that the state to begin with does not fit the node; everything
@@ -88,6 +102,7 @@ impl Driver {
                 Ok(view) => {
                     let anchor = view.anchor();
                     tracing::info!(slot = anchor.slot.0, root = %anchor.root, "Following begins behind a block");
+                    self.note_unknown(view.spec().config.unknown_forks.first());
                     self.follower.install(view);
                     self.follower.note(|status| status.phase = Phase::CatchingUp);
                     if begun {
@@ -95,8 +110,12 @@ impl Driver {
                     }
                     begun = true;
                     let error = self.keep_up().await;
-                    tracing::warn!(%error, "The chain is lost and followed anew from the finalized state");
-                    self.failed(&error);
+                    if let FollowError::Rescheduled { epoch } = error {
+                        tracing::info!(epoch, "The nodes plan other forks; following begins anew with them");
+                    } else {
+                        tracing::warn!(%error, "The chain is lost and followed anew from the finalized state");
+                        self.failed(&error);
+                    }
                     // The state that was given is behind by now.
                     self.start = Start::Finalized;
                 }
@@ -126,7 +145,15 @@ impl Driver {
                     }
                 },
             }
-            done = match self.next(&mut events).await {
+            let item = self.next(&mut events).await;
+            let begins = matches!(item, Some(EventItem::Connected { .. }));
+            if begins || self.api.now().saturating_sub(self.plans_asked) >= self.options.plans {
+                done = self.check_plans().await;
+                if done.is_err() {
+                    break;
+                }
+            }
+            done = match item {
                 None | Some(EventItem::Connected { .. }) => self.look_up().await,
                 Some(EventItem::Event(event)) => self.on_event(event).await,
                 Some(EventItem::Unreadable { node, event, problem }) => {
@@ -151,6 +178,50 @@ impl Driver {
             Either::Left((item, _)) => Some(item),
             Either::Right(_) => None,
         }
+    }
+
+    /// Asks for the forks to come. An error means that following has to begin anew with them.
+    async fn check_plans(&mut self) -> Result<(), FollowError> {
+        self.plans_asked = self.api.now();
+        let Ok(theirs) = plans::asked(&self.api).await else { return Ok(()) };
+        self.note_unknown(theirs.config.unknown_forks.first());
+        let known = self.follower.view(|view| {
+            let spec = view.spec();
+            (Arc::clone(spec), spec.epoch_at(view.anchor().slot.0))
+        });
+        let Some((ours, final_epoch)) = known else { return Ok(()) };
+        let given_up = self.given_up.make_contiguous();
+        match plans::judge(&ours.config, &theirs.config, final_epoch, given_up) {
+            Plans::Same => Ok(()),
+            Plans::Strange(epoch) => {
+                tracing::warn!(
+                    epoch,
+                    "Plans of other forks are not taken over: they change what is final, or come and go"
+                );
+                Ok(())
+            }
+            Plans::Changed(epoch) => {
+                if self.given_up.len() >= GIVEN_UP {
+                    self.given_up.pop_front();
+                }
+                self.given_up.push_back(ours.config.clone());
+                Err(FollowError::Rescheduled { epoch })
+            }
+        }
+    }
+
+    /// Takes note of the next fork that has no rules here, and says so once.
+    fn note_unknown(&self, fork: Option<&UnknownFork>) {
+        if let Some(UnknownFork { name, epoch }) = fork
+            && self.follower.status().unknown_fork.as_ref() != fork
+        {
+            tracing::warn!(
+                name,
+                epoch,
+                "The network plans a fork that this program has no rules for: upgrade it before"
+            );
+        }
+        self.follower.note(|status| status.unknown_fork = fork.cloned());
     }
 
     async fn on_event(&self, event: ChainEvent) -> Result<(), FollowError> {
@@ -186,7 +257,9 @@ impl Driver {
 
 fn after(error: &FollowError) -> After {
     match error {
-        FollowError::Lost { .. } | FollowError::Full { .. } => After::BeginAnew,
+        FollowError::Lost { .. } | FollowError::Full { .. } | FollowError::Rescheduled { .. } => {
+            After::BeginAnew
+        }
         _ => After::GoOn,
     }
 }

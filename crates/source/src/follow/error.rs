@@ -72,6 +72,12 @@ pub enum FollowError {
         /// The block.
         root: Root,
     },
+    /// The nodes plan other forks than those that are followed.
+    #[error("the beacon nodes plan other forks from epoch {epoch} on: they were upgraded")]
+    Rescheduled {
+        /// The first epoch that differs.
+        epoch: u64,
+    },
     /// No node tells its head.
     #[error("no beacon node tells its head: it is at the start of its synchronisation, or broken")]
     NoHead,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use consensus::rewards::{BlockReward, Scale};
+use consensus::spec::UnknownFork;
 use consensus::{Root, Slot};
 use tokio::sync::broadcast;
 
@@ -79,6 +80,8 @@ pub struct FollowStatus {
     pub blocks: usize,
     /// States in memory.
     pub states: usize,
+    /// The first fork that the network plans and this program has no rules for.
+    pub unknown_fork: Option<UnknownFork>,
     /// What went wrong last, if nothing went well since.
     pub error: Option<String>,
 }

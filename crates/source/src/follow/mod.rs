@@ -17,6 +17,7 @@ mod fetching;
 mod follower;
 mod keep;
 mod limits;
+mod plans;
 mod preview;
 mod start;
 mod view;

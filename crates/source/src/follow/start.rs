@@ -10,6 +10,7 @@ use consensus::{Root, Slot};
 
 use super::error::FollowError;
 use super::limits::ViewLimits;
+use super::plans;
 use super::view::{ChainView, Place};
 use crate::beacon_api::{BeaconApi, BlockId, StateId};
 use crate::compression::Compression;
@@ -45,8 +46,7 @@ pub(super) async fn begin(
     start: &Start,
     limits: ViewLimits,
 ) -> Result<ChainView, FollowError> {
-    let (spec, _) = api.spec().await?;
-    let spec = Arc::new(spec);
+    let spec = Arc::new(plans::asked(api).await?);
     let network = api.genesis().await?.validators_root;
     let state = match start {
         Start::Finalized => api.state(StateId::Finalized, &spec).await?.state,
