@@ -157,9 +157,10 @@ const follow = (section) => {
 /* Copying */
 
 const addCopyButton = (block) => {
-  const button = element("button", "Copy", { type: "button", class: "copy" });
+  const what = block.closest("dd")?.previousElementSibling?.textContent;
+  const button = element("button", "Copy", { type: "button", class: "copy", ...(what && { "aria-label": `Copy ${what}` }) });
   button.addEventListener("click", async () => {
-    const text = block.textContent.trim().replace('src="/', `src="${location.origin}/`);
+    const text = block.dataset.copy || block.textContent.trim().replace('src="/', `src="${location.origin}/`);
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";

@@ -142,6 +142,12 @@ const draw = (uPlot, figure, plot, series, data) => {
       context.stroke();
       context.restore();
     }
+    for (const [slot] of plot.forks) {
+      context.beginPath();
+      context.moveTo(place(plot.time(slot), "x"), y);
+      context.lineTo(place(plot.time(slot), "x"), y + height);
+      context.stroke();
+    }
     context.globalAlpha = Number(token("--band"));
     columns.forEach((values, line) => {
       context.fillStyle = context.strokeStyle = token(series[line].color);
@@ -173,7 +179,17 @@ const draw = (uPlot, figure, plot, series, data) => {
     context.font = font("600").replace(/([\d.]+)px/, (_, size) => `${size * one}px`);
     context.textAlign = "right";
     context.textBaseline = "middle";
+    const from = chart.scales.x;
     for (const [limit, name] of THIRDS) context.fillText(name, left - 8 * scale() * one, place(limit, "y"));
+    context.fillStyle = token("--ink-2");
+    context.textAlign = "center";
+    context.font = context.font.replace("600 ", "");
+    for (const [slot, name] of plot.forks) {
+      const time = plot.time(slot);
+      const half = context.measureText(name).width / 2;
+      const middle = Math.min(Math.max(place(time, "x"), left + half), left + width - half);
+      if (time > from.min && time < from.max) context.fillText(name, middle, y - 7 * one);
+    }
     context.restore();
   };
 
@@ -420,7 +436,7 @@ const draw = (uPlot, figure, plot, series, data) => {
 };
 
 const enhance = async (figure) => {
-  const { plot: address, start, end, bucket, epoch, genesis, seconds, gaps, open, version } = figure.dataset;
+  const { plot: address, start, end, bucket, epoch, genesis, seconds, gaps, forks, open, version } = figure.dataset;
   const clock = genesis === undefined ? null : { genesis: Number(genesis), seconds: Number(seconds) };
   const plot = {
     start: Number(start),
@@ -431,6 +447,7 @@ const enhance = async (figure) => {
     isOpen: open !== undefined,
     bucketSeconds: Number(bucket) * (clock?.seconds ?? 0),
     gaps: gaps.split(" ").filter(Boolean).map((gap) => gap.split("-").map(Number)),
+    forks: forks.split(" ").filter(Boolean).map((fork) => fork.split("-")).map(([slot, name]) => [Number(slot), name]),
     time: (slot) => (clock ? clock.genesis + slot * clock.seconds : slot),
     slot: (time) => (clock ? (time - clock.genesis) / clock.seconds : time),
   };

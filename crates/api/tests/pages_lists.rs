@@ -395,6 +395,12 @@ async fn filling_is_told_while_it_goes_on() {
         "{}",
         page.text
     );
+    for path in ["/", "/blocks", "/sync", "/entities", "/validators", "/latest", "/wall"] {
+        let page = server.get(path).await.text;
+        assert!(page.contains("<span class=\"state\">↻ Filling, 90\u{a0}%</span>"), "{path}: {page}");
+    }
+    let lists = server.get("/blocks").await.text;
+    assert!(lists.contains("2,001 of 2,201\u{a0}slots are there. <a"), "{lists}");
 }
 
 /// The addresses of the data behind a page.

@@ -362,6 +362,11 @@ async fn stale_data_say_since_when() {
         assert!(title.starts_with("As of "), "{path}: {title}");
         assert!(page.contains("○ Stale since"), "{path}");
     }
+    assert!(server.get("/").await.text.contains("slots ago. Shares below are as of that time."));
+    for path in ["/sync", "/blocks", "/block/12"] {
+        let page = server.get(path).await.text;
+        assert!(page.contains("slots ago. What is shown is as of that time."), "{path}: {page}");
+    }
 }
 
 #[tokio::test]
@@ -508,4 +513,24 @@ async fn names_of_clients_lead_to_their_blocks_for_those_who_may_see_them() {
     let link = "<a href=\"/blocks?client=lighthouse\">Lighthouse</a>";
     assert!(server(live()).await.get("/").await.text.contains(link));
     assert!(!server(guarded()).await.get("/").await.text.contains("/blocks?client="));
+}
+
+#[tokio::test]
+async fn facts_of_a_block_name_its_fork_and_can_be_copied_as_machines_write_them() {
+    let server = server(live()).await;
+    let page = server.get("/block/1234").await.text;
+    assert!(page.contains("<dt>Fork</dt><dd>Phase0</dd>"), "{page}");
+    assert!(page.contains("<span data-copy=\"1234\">1,234</span>"), "{page}");
+    assert!(page.contains(&format!("<code data-copy>{}</code>", support::chain::root(1_234))), "{page}");
+    let elsewhere = self::server(Settings { network: "devnet-7".to_owned(), ..live() }).await;
+    assert!(!elsewhere.get("/block/1234").await.text.contains("<dt>Fork</dt>"));
+}
+
+#[tokio::test]
+async fn no_history_is_certain() {
+    let server = server(live()).await;
+    let rows: Vec<_> = (2_001..2_600).map(|slot| block(slot, slot - 1, Client::Prysm, 0.99)).collect();
+    server.store.insert_blocks(&rows).await.unwrap();
+    let page = server.get("/validators/7").await.text;
+    assert_eq!(title(&page), "Validator 7 almost certainly runs Prysm: &#62;\u{a0}0.99");
 }

@@ -113,3 +113,21 @@ async fn paper_gets_light_colours_open_details_and_the_time() {
     }
     assert!(css.split("@media print {").nth(1).unwrap().contains("details::details-content"));
 }
+
+#[tokio::test]
+async fn forks_stand_on_the_time_axis_of_networks_that_are_known() {
+    // Altair began on mainnet with this slot.
+    const ALTAIR: u64 = 74_240 * 32;
+    for (network, is_known) in [("mainnet", true), ("devnet-7", false)] {
+        let settings = Settings { network: network.to_owned(), ..Settings::default() };
+        let server = Server::start(None, settings).await;
+        let rows: Vec<_> =
+            (ALTAIR - 1_600..ALTAIR + 1_600).map(|slot| block(slot, slot - 1, Client::Prysm, 0.9)).collect();
+        server.store.insert_blocks(&rows).await.unwrap();
+        let page = server.get("/?history=all").await.text;
+        assert_eq!(given(&page, "forks").unwrap(), if is_known { "2375680-Altair" } else { "" });
+        assert_eq!(page.contains(">Altair</text>"), is_known, "{network}");
+        let later = server.get("/?history=74245..74280").await.text;
+        assert!(!later.contains("Altair"), "{network}");
+    }
+}

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use consensus::Slot;
+use consensus::spec::Network;
 use fingerprint::{Client, Model};
 use serde::Deserialize;
 use store::{BlockRow, CanonicalState, HISTORY_BLOCKS, RootOrigin};
@@ -17,6 +18,7 @@ use super::latest::{block_href, state_text};
 use super::names;
 use super::page::{self, Frame, Section};
 use super::reliability::tested;
+use super::shares::fork_name;
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
@@ -125,7 +127,7 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
     let siblings = state.store().blocks_at_slot(row.slot).await?;
     let newest = state.store().sync_status().await?.greatest_block_slot;
     let theme = page::theme_of(query.theme.as_deref())?;
-    let mut frame = Frame::new(state, Section::Blocks, newest.0, theme);
+    let mut frame = Frame::new(state, Section::Blocks, newest.0, theme).await;
     let slot = format::count(row.slot.0);
     frame.title = format!("Slot {slot}");
     frame.description = format!("Which consensus client built the block of slot {slot}.");
@@ -466,7 +468,7 @@ impl Evidence {
 }
 
 fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
-    let code = |text: String| format!("<code>{}</code>", format::escape(&text));
+    let code = |text: String| format!("<code data-copy>{}</code>", format::escape(&text));
     let text = |text: String| format::escape(&text);
     let mut facts = Vec::new();
     let mut add = |name, value| facts.push(Fact { name, value });
@@ -477,7 +479,11 @@ fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
             RootOrigin::Imported => text("not known: the imported file kept none".to_owned()),
         },
     );
-    add("Slot", text(format!("{}, epoch {}", format::count(row.slot.0), format::count(row.slot.epoch().0))));
+    add("Slot", format!("<span data-copy=\"{}\">{}</span>", row.slot.0, format::count(row.slot.0)));
+    add("Epoch", text(format::count(row.slot.epoch().0)));
+    if let Some(network) = Network::named(&state.settings().network) {
+        add("Fork", text(fork_name(network.spec().config.fork_at(row.slot.epoch().0))));
+    }
     if let Some(clock) = state.settings().clock {
         let time = Utc::from_unix(clock.start_of(row.slot.0));
         add("Slot began", format!("<time datetime=\"{}\">{}</time>", time.machine(), text(time.full())));

@@ -295,6 +295,7 @@ async fn build(state: &AppState, query: Query) -> Result<BlocksPage, ApiError> {
     let slots = found.searched.start.0..found.searched.end.0;
     Ok(BlocksPage {
         frame: Frame::new(state, Section::Blocks, newest.0, theme)
+            .await
             .titled("Blocks", "Blocks of the beacon chain with the client that likely built each."),
         headline,
         lede,

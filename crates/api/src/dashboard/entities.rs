@@ -141,6 +141,7 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
     let extent = Extent::read(state).await?;
     let asked = Asked::read(query, &extent, "/entities".to_owned())?;
     let frame = Frame::new(state, Section::Entities, extent.newest.0, theme)
+        .await
         .titled("Entities", "Which consensus clients those who run many validators build their blocks with.");
     let known = state.entities();
     if known.is_empty() {

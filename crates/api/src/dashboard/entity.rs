@@ -113,6 +113,7 @@ async fn build(
     let allowed = auth::is_allowed(&state.settings().private, headers);
     Ok(EntityPage {
         frame: Frame::new(state, Section::Entities, extent.newest.0, theme)
+            .await
             .titled(name.clone(), format!("Which consensus clients {name} builds its blocks with.")),
         headline: headline(&name, n, &rows, &basis),
         lede: format!(

@@ -85,6 +85,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<F
     }
     let extent = Extent::read(state).await?;
     let mut frame = Frame::new(state, Section::Other, extent.newest.0, theme)
+        .await
         .titled("Search", "Search for slots, epochs, roots, validators and graffiti.");
     frame.sought = text.to_owned();
     if text.is_empty() {

@@ -53,6 +53,8 @@ pub(super) struct Plot {
     pub(super) clock: Option<ChainClock>,
     /// Hatched slots: `100-200 300-400`, ends left out.
     pub(super) gaps: String,
+    /// Slots from which forks are in force: `13164544-Fulu`.
+    pub(super) forks: String,
     /// Whether the newest bucket is still being filled.
     pub(super) is_open: bool,
 }
@@ -63,6 +65,8 @@ impl Plot {
         let slot = |at: f64| start + (at * (end - start) as f64).round() as u64;
         let gaps: Vec<String> =
             timeline.gaps.iter().map(|(from, to)| format!("{}-{}", slot(*from), slot(*to))).collect();
+        let forks: Vec<String> =
+            timeline.forks.iter().map(|(at, name)| format!("{}-{name}", slot(*at))).collect();
         timeline.series.iter().any(|line| line.points.iter().flatten().count() > 1).then(|| Self {
             start,
             end,
@@ -70,6 +74,7 @@ impl Plot {
             epoch: SLOTS_PER_EPOCH,
             clock,
             gaps: gaps.join(" "),
+            forks: forks.join(" "),
             is_open: timeline.incomplete,
         })
     }
@@ -257,6 +262,12 @@ fn timeline(axis: &TimeAxis, buckets: &[Bucket], extent: &Extent, order: &[Serie
             .iter()
             .filter(shown_gap)
             .map(|gap| (axis.position(gap.start.0), axis.position(gap.end.0 + 1)))
+            .collect(),
+        forks: extent
+            .forks()
+            .into_iter()
+            .filter(|(slot, _)| (axis.start_slot() + 1..axis.end_slot()).contains(slot))
+            .map(|(slot, name)| (axis.position(slot), name))
             .collect(),
         incomplete: axis.end_slot() > extent.newest.0 + 1 && slots > 1,
     }

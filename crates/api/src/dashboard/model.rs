@@ -99,6 +99,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
     let theme = page::theme_of(query.theme.as_deref())?;
     let newest = state.store().sync_status().await?.greatest_block_slot;
     let frame = Frame::new(state, Section::Accuracy, newest.0, theme)
+        .await
         .titled("Accuracy", "How good the model is, and on what that was measured.");
     let model = state.model().map(AsRef::as_ref);
     let info = model.map(Model::info);
@@ -433,7 +434,9 @@ async fn build_feature(state: &AppState, name: &str, query: &FeatureQuery) -> Re
         )
     };
     Ok(FeaturePage {
-        frame: Frame::new(state, Section::Accuracy, newest.0, theme).titled(feature.name, feature.about),
+        frame: Frame::new(state, Section::Accuracy, newest.0, theme)
+            .await
+            .titled(feature.name, feature.about),
         name: feature.name,
         about: feature.about,
         picture: if ranges.is_empty() {

@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use consensus::Slot;
 use serde::Deserialize;
 
 use super::embed::EmbedCode;
@@ -22,7 +21,6 @@ use crate::error::ApiError;
 use crate::freshness::Freshness;
 use crate::query::Params;
 use crate::state::AppState;
-use crate::v1::missing;
 
 /// Rows of the table of blocks.
 const LATEST_BLOCKS: usize = 10;
@@ -98,10 +96,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
         LatestEpochs::read(state, &extent, LATEST_EPOCHS).await?
     };
     Ok(OverviewPage {
-        frame: Frame {
-            filling: filling(state, &extent).await?,
-            ..Frame::new(state, Section::Overview, extent.newest.0, theme)
-        },
+        frame: Frame::new(state, Section::Overview, extent.newest.0, theme).await,
         over: over_text(state, &extent),
         headline: answer.title,
         lede: answer.lede,
@@ -144,28 +139,10 @@ async fn build_latest(state: &AppState, headers: &HeaderMap) -> Result<LatestPag
     }
     let newest = state.store().sync_status().await?.greatest_block_slot;
     Ok(LatestPage {
-        frame: Frame::new(state, Section::Overview, newest.0, None),
+        frame: Frame::new(state, Section::Overview, newest.0, None).await,
         latest: latest::rows(state, LATEST_BLOCKS).await?,
         has_clock: state.settings().clock.is_some(),
     })
-}
-
-/// The notice while ranges of history wait to be filled, or are.
-async fn filling(state: &AppState, extent: &Extent) -> Result<Option<String>, ApiError> {
-    let work = state.store().work_status(state.now().saturating_mul(1_000)).await?;
-    if work.taken + work.waiting == 0 || !extent.has_blocks {
-        return Ok(None);
-    }
-    let after = extent.newest.0 + 1;
-    let slots = after.saturating_sub(extent.first);
-    let absent = missing(&extent.gaps, Slot(extent.first), Slot(after)).min(slots);
-    Ok((absent > 0).then(|| {
-        format!(
-            "History is being filled: {} of {} are there. Shares use what is there.",
-            format::count(slots - absent),
-            format::counted(slots, "slot")
-        )
-    }))
 }
 
 /// The answer for a period.

@@ -3,13 +3,17 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use consensus::Slot;
 use fingerprint::Model;
+use source::beacon_api::NodeRecord;
 
 use super::assets;
 use super::format::{self, NBSP, Utc};
+use super::shares::Extent;
 use crate::error::ApiError;
 use crate::freshness::Freshness;
 use crate::state::AppState;
+use crate::v1::missing;
 
 /// What the base template needs.
 pub(super) struct Frame {
@@ -72,6 +76,11 @@ impl Section {
         (Self::Reorgs, "Reorgs", "/reorgs"),
     ];
 
+    /// Whether its pages show shares of clients.
+    const fn shows_shares(self) -> bool {
+        matches!(self, Self::Overview | Self::Entities)
+    }
+
     /// Whether its pages show verdicts, and so the notice about the model.
     const fn shows_verdicts(self) -> bool {
         !matches!(self, Self::Sync | Self::Other)
@@ -80,13 +89,15 @@ impl Section {
 
 impl Frame {
     /// The frame of a page.
-    pub(super) fn new(
+    pub(super) async fn new(
         state: &AppState,
         section: Section,
         newest_slot: u64,
         theme: Option<&'static str>,
     ) -> Self {
         let freshness = state.freshness(newest_slot);
+        // A page is worth more than this notice.
+        let filling = Filling::read(state, newest_slot).await.unwrap_or_default();
         let network = &state.settings().network;
         let shows_verdicts = section.shows_verdicts() && newest_slot > 0;
         let link = |(of, name, href): (Section, _, _)| NavLink { name, href, current: of == section };
@@ -99,10 +110,10 @@ impl Frame {
             links: Section::LINKS.into_iter().map(link).collect(),
             sought: String::new(),
             network: network.clone(),
-            freshness: freshness_html(freshness, newest_slot, state.now()),
+            freshness: freshness_html(freshness, filling.as_ref(), newest_slot, state.now()),
             notice: if shows_verdicts { notice(state.model().map(AsRef::as_ref), network) } else { None },
-            stale: stale_text(freshness, newest_slot),
-            filling: None,
+            stale: stale_text(state, section, freshness, newest_slot),
+            filling: filling.filter(|_| section != Section::Other).map(|filling| filling.text(section)),
             version: env!("CARGO_PKG_VERSION"),
             made: Utc::from_unix(state.now()).full(),
             model: model_text(state),
@@ -117,7 +128,7 @@ impl Frame {
     /// The frame of a page that shows no verdict; works without a database.
     pub(super) async fn message(state: &AppState, title: &str) -> Self {
         let newest = state.store().sync_status().await.map_or(0, |status| status.greatest_block_slot.0);
-        Self { title: title.to_owned(), stale: None, ..Self::new(state, Section::Other, newest, None) }
+        Self { title: title.to_owned(), stale: None, ..Self::new(state, Section::Other, newest, None).await }
     }
 }
 
@@ -151,7 +162,51 @@ pub(super) fn model_text(state: &AppState) -> String {
     }
 }
 
-fn freshness_html(freshness: Freshness, newest_slot: u64, now: u64) -> String {
+/// How far the history is, while ranges of it wait to be filled, or are.
+struct Filling {
+    known: u64,
+    slots: u64,
+}
+
+impl Filling {
+    async fn read(state: &AppState, newest_slot: u64) -> Result<Option<Self>, ApiError> {
+        let work = state.store().work_status(state.now().saturating_mul(1_000)).await?;
+        if work.taken + work.waiting == 0 || newest_slot == 0 {
+            return Ok(None);
+        }
+        let extent = Extent::read(state).await?;
+        let after = extent.newest.0 + 1;
+        let slots = after.saturating_sub(extent.first);
+        let absent = missing(&extent.gaps, Slot(extent.first), Slot(after)).min(slots);
+        Ok((absent > 0).then_some(Self { known: slots - absent, slots }))
+    }
+
+    /// Never 100 before everything is there.
+    fn percent(&self) -> u64 {
+        self.known.saturating_mul(100) / self.slots.max(1)
+    }
+
+    fn text(&self, section: Section) -> String {
+        let use_of = if section.shows_shares() { " Shares use what is there." } else { "" };
+        format!(
+            "History is being filled: {} of {} are there.{use_of}",
+            format::count(self.known),
+            format::counted(self.slots, "slot")
+        )
+    }
+}
+
+fn freshness_html(freshness: Freshness, filling: Option<&Filling>, newest_slot: u64, now: u64) -> String {
+    if let Some(filling) = filling.filter(|_| !matches!(freshness, Freshness::Stale { .. })) {
+        let state = match freshness {
+            Freshness::Live { .. } => "<span class=\"state ok long\">● Live</span>".to_owned(),
+            Freshness::Behind { slots } => {
+                format!("<span class=\"state warn\">◐ {slots} slots behind</span>")
+            }
+            _ => String::new(),
+        };
+        return format!("{state}<span class=\"state\">↻ Filling, {}{NBSP}%</span>", filling.percent());
+    }
     let slot =
         format!("<span class=\"long\">slot{NBSP}<strong>{}</strong></span>", format::count(newest_slot));
     match freshness {
@@ -184,12 +239,25 @@ pub(super) fn since_text(unix: u64) -> String {
     format!("{} {}{NBSP}UTC", time.date(), time.hour_and_minute())
 }
 
-fn stale_text(freshness: Freshness, newest_slot: u64) -> Option<String> {
+fn stale_text(state: &AppState, section: Section, freshness: Freshness, newest_slot: u64) -> Option<String> {
     let Freshness::Stale { slots, since } = freshness else {
         return None;
     };
+    // The nodes that this process follows may say why.
+    let nodes =
+        state.settings().rewards.follower.as_ref().map(|follower| follower.nodes()).unwrap_or_default();
+    let silent = |node: &NodeRecord| {
+        node.answered.is_none_or(|ago| state.now().saturating_sub(ago.as_secs()) <= since)
+    };
+    let why = match nodes.as_slice() {
+        [] => "",
+        [one] if silent(one) => " The beacon node has not answered since then.",
+        all if all.iter().all(silent) => " No beacon node has answered since then.",
+        _ => "",
+    };
+    let what = if section.shows_shares() { "Shares below are" } else { "What is shown is" };
     Some(format!(
-        "No verdict since slot{NBSP}{} ({}), {} slots ago. Shares below are as of that time.",
+        "No verdict since slot{NBSP}{} ({}), {} slots ago.{why} {what} as of that time.",
         format::count(newest_slot),
         since_text(since),
         format::count(slots)
@@ -224,7 +292,7 @@ pub(super) fn theme_of(theme: Option<&str>) -> Result<Option<&'static str>, ApiE
 
 #[cfg(test)]
 mod tests {
-    use consensus::{Root, Slot};
+    use consensus::Root;
     use fingerprint::{
         Client, DataOrigin, FeatureSet, LabelSource, ModelOrigin, TrainingOptions, TrainingRow, TrainingSet,
     };

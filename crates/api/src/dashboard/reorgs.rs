@@ -93,7 +93,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<R
     let slots = range.end.0.saturating_sub(range.start.0);
     let rates = if found.items.is_empty() { None } else { Some(orphan_rates(state, &stretch).await?) };
     Ok(ReorgsPage {
-        frame: Frame::new(state, Section::Reorgs, extent.newest.0, theme)
+        frame: Frame::new(state, Section::Reorgs, extent.newest.0, theme).await
             .titled("Reorgs", "Blocks that the chain left behind, by the client that likely built them."),
         headline: headline(&extent, &found.items, found.older.is_some(), period, slots),
         lede: "A block is orphaned when the chain goes on without it. It is kept here, and not counted in shares."

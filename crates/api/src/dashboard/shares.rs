@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use consensus::primitives::SLOTS_PER_EPOCH;
+use consensus::spec::{Fork, Network};
 use consensus::{Epoch, Slot};
 use fingerprint::Client;
 use fingerprint::score::wilson;
@@ -29,6 +30,7 @@ pub(super) struct Extent {
     pub(super) first: u64,
     pub(super) has_blocks: bool,
     clock: Option<ChainClock>,
+    network: Option<Network>,
 }
 
 impl Extent {
@@ -36,11 +38,26 @@ impl Extent {
         let newest = state.store().sync_status().await?.greatest_block_slot;
         let gaps = state.store().gaps().await?;
         let first = gaps.first().filter(|gap| gap.start.0 <= 1).map_or(0, |gap| gap.end.0 + 1);
-        Ok(Self { newest, gaps, first, has_blocks: newest.0 > 0, clock: state.settings().clock })
+        Ok(Self {
+            newest,
+            gaps,
+            first,
+            has_blocks: newest.0 > 0,
+            clock: state.settings().clock,
+            network: Network::named(&state.settings().network),
+        })
     }
 
     pub(super) fn end_epoch(&self) -> u64 {
         self.newest.epoch().0 + 1
+    }
+
+    /// The first slots of the forks of this network, with their names; none where the network is not known.
+    pub(super) fn forks(&self) -> Vec<(u64, String)> {
+        let Some(network) = self.network else { return Vec::new() };
+        let config = network.spec().config;
+        let start = |fork: Fork| config.fork_epoch(fork).checked_mul(SLOTS_PER_EPOCH);
+        Fork::ALL.into_iter().filter_map(|fork| Some((start(fork)?, fork_name(fork)))).collect()
     }
 
     /// A period, cut where the database begins and ends.
@@ -67,6 +84,12 @@ impl Extent {
         let after = (epochs.end * SLOTS_PER_EPOCH).min(self.newest.0.saturating_add(1));
         Ok(Stretch { period, epochs, slots: first..after.max(first) })
     }
+}
+
+/// A fork as pages write it.
+pub(super) fn fork_name(fork: Fork) -> String {
+    let mut letters = fork.name().chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// A period as far as the database goes.

@@ -142,6 +142,7 @@ async fn build(state: &AppState, query: &Query) -> Result<SyncPage, ApiError> {
         state.store().blocks_per_client(consensus::Epoch(0)..consensus::Epoch(extent.end_epoch())).await?;
     Ok(SyncPage {
         frame: Frame::new(state, Section::Sync, extent.newest.0, theme)
+            .await
             .titled("Sync", "How complete the record of blocks is, and why slots are missing."),
         headline,
         lede,

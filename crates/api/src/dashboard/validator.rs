@@ -92,7 +92,7 @@ async fn build(state: &AppState, index: &str, query: &Query) -> Result<Validator
     let newest_first: Vec<BlockRow> = blocks.iter().rev().cloned().collect();
     let entity = names::entity_of(state, index);
     Ok(ValidatorPage {
-        frame: Frame::new(state, Section::Validators, newest.0, theme).titled(
+        frame: Frame::new(state, Section::Validators, newest.0, theme).await.titled(
             format!("Validator {name}"),
             format!("Which client validator {name} likely runs, judged by its blocks."),
         ),
@@ -145,7 +145,7 @@ fn headline(state: &AppState, name: &str, blocks: &[BlockRow], history: &History
                 "Validator {name} {} {}: {}",
                 likelihood_words(now.probability),
                 now.client,
-                format::probability_fine(now.probability)
+                format::probability(now.probability)
             ),
             format!("{from} Blocks are taken together: a validator that changes its client does so seldom."),
         ),

@@ -205,6 +205,7 @@ async fn build(state: &AppState, query: &Query) -> Result<ValidatorsPage, ApiErr
     let text = |value: &Option<String>| given(value.as_ref()).unwrap_or_default().to_owned();
     Ok(ValidatorsPage {
         frame: Frame::new(state, Section::Validators, extent.newest.0, theme)
+            .await
             .titled("Validators", "Which client each validator likely runs, judged by its blocks."),
         headline: headline(&rows, &extent, next.is_some()),
         lede: lede(&found, from),

@@ -147,7 +147,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<W
         .filter(|_| shown == Shown::Model)
         .map(|matrix| ConfusionTable::of(matrix, View::Rows, "built by", "taken for"));
     Ok(WallPage {
-        frame: Frame::new(state, Section::Overview, extent.newest.0, Some(theme)),
+        frame: Frame::new(state, Section::Overview, extent.newest.0, Some(theme)).await,
         assets: assets::version(),
         theme,
         headline: answer.title,

@@ -46,6 +46,8 @@ pub(crate) struct Timeline {
     pub(crate) ticks: Vec<Tick>,
     /// Where blocks are missing.
     pub(crate) gaps: Vec<Hatch>,
+    /// Where forks came into force, with their names.
+    pub(crate) forks: Vec<(f64, String)>,
     /// Whether the last bucket is still being filled: its piece of the line is dashed.
     pub(crate) incomplete: bool,
 }
@@ -109,6 +111,13 @@ impl Timeline {
             };
             svg.line("axis", [at, bottom, at, bottom + 4.0]);
             svg.label("t2", at, bottom + 19.0, 12.0, anchor, &tick.label);
+        }
+        for (at, name) in &self.forks {
+            let place = x(*at);
+            svg.line("axis", [place, top, place, bottom]);
+            let half = name.chars().count() as f64 * 11.5 * 0.58 * 1.1 / 2.0;
+            let middle = place.clamp(left + half, right - half);
+            svg.label("t2", middle, top - 3.0, 11.5, Anchor::Middle, name);
         }
         self.draw_gaps(&mut svg, id, x, top, bottom);
         for series in &self.series {
