@@ -195,6 +195,20 @@ impl ChainClock {
     /// Ethereum mainnet.
     pub const MAINNET: Self = Self { genesis_time: 1_606_824_023, seconds_per_slot: 12 };
 
+    /// The clock of a network that everybody knows.
+    pub fn named(network: &str) -> Option<Self> {
+        let (genesis_time, seconds_per_slot) = match network {
+            "mainnet" => return Some(Self::MAINNET),
+            "sepolia" => (1_655_733_600, 12),
+            "holesky" => (1_695_902_400, 12),
+            "hoodi" => (1_742_213_400, 12),
+            "gnosis" => (1_638_993_340, 5),
+            "chiado" => (1_665_396_300, 5),
+            _ => return None,
+        };
+        Some(Self { genesis_time, seconds_per_slot })
+    }
+
     /// The clock of a chain that is followed; nothing before there is a state.
     pub(crate) fn of_followed(follower: &Follower) -> Option<Self> {
         follower.view(|view| Self {
@@ -217,6 +231,19 @@ impl ChainClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_of_networks_are_those_of_their_rules() {
+        use consensus::spec::Network;
+        for network in [Network::Hoodi, Network::Sepolia] {
+            let config = network.spec().config;
+            let clock = ChainClock::named(network.name()).unwrap();
+            assert_eq!(clock.genesis_time, config.min_genesis_time + config.genesis_delay, "{network:?}");
+            assert_eq!(clock.seconds_per_slot * 1_000, config.slot_duration_ms, "{network:?}");
+        }
+        assert_eq!(ChainClock::named("mainnet"), Some(ChainClock::MAINNET));
+        assert_eq!(ChainClock::named("devnet-7"), None);
+    }
 
     #[test]
     fn origins_are_checked() {

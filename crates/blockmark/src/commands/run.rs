@@ -140,23 +140,10 @@ impl Nodes {
 
     /// The clock as nodes tell it. Without nodes it is the one that the name of the network tells, or that of mainnet.
     fn clock(&self) -> Option<ChainClock> {
-        let without = || self.api.is_none().then(|| clock_of(&self.network).unwrap_or(ChainClock::MAINNET));
+        let without =
+            || self.api.is_none().then(|| ChainClock::named(&self.network).unwrap_or(ChainClock::MAINNET));
         self.known.get().map(|network| network.clock).or_else(without)
     }
-}
-
-/// The clock of a network that everybody knows.
-fn clock_of(network: &str) -> Option<ChainClock> {
-    let (genesis_time, seconds_per_slot) = match network {
-        "mainnet" => return Some(ChainClock::MAINNET),
-        "sepolia" => (1_655_733_600, 12),
-        "holesky" => (1_695_902_400, 12),
-        "hoodi" => (1_742_213_400, 12),
-        "gnosis" => (1_638_993_340, 5),
-        "chiado" => (1_665_396_300, 5),
-        _ => return None,
-    };
-    Some(ChainClock { genesis_time, seconds_per_slot })
 }
 
 fn models(path: &Path) -> Result<Arc<ModelByRange>> {
@@ -308,7 +295,7 @@ impl Parts<'_> {
         let settings = Settings {
             rewards: RewardSettings { follower, ..RewardSettings::default() },
             network: self.settings.network.clone(),
-            clock: self.nodes.clock().or_else(|| clock_of(&self.settings.network)),
+            clock: self.nodes.clock().or_else(|| ChainClock::named(&self.settings.network)),
             ..Settings::default()
         };
         let state = AppState::new(self.store.clone(), self.newest_model(), settings);
@@ -338,7 +325,7 @@ impl Parts<'_> {
         let settings = Settings {
             rewards: RewardSettings { follower, archive, scale: serve.scale },
             network: self.settings.network.clone(),
-            clock: self.nodes.clock().or_else(|| clock_of(&self.settings.network)),
+            clock: self.nodes.clock().or_else(|| ChainClock::named(&self.settings.network)),
             entities: Arc::new(entities),
             ..serve.access.clone()
         };

@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
             Gaps::Partial => GapPolicy::Partial,
         },
         network: args.network.clone(),
-        clock: (args.network == "mainnet").then_some(ChainClock::MAINNET),
+        clock: ChainClock::named(&args.network),
         ..Settings::default()
     };
     runtime()?.block_on(async {
