@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use consensus::ValidatorIndex;
 use store::ValidatorSet;
@@ -49,6 +50,7 @@ pub struct Entities {
     /// First and last index of every run and the position of its entity, in order.
     runs: Vec<(u64, u64, usize)>,
     source: String,
+    changed: Option<u64>,
 }
 
 /// Why a file of entities can't be taken.
@@ -86,13 +88,15 @@ impl Entities {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, EntitiesError> {
         let io = |source| EntitiesError::Io { path: path.to_owned(), source };
-        let bytes = std::fs::metadata(path).map_err(io)?.len();
+        let about = std::fs::metadata(path).map_err(io)?;
+        let bytes = about.len();
         if bytes > MAX_BYTES {
             return Err(EntitiesError::TooLarge { path: path.to_owned(), bytes });
         }
         let text = std::fs::read_to_string(path).map_err(io)?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Self::parse(&name, &text)
+        let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Ok(Self { changed: changed.map(|since| since.as_secs()), ..Self::parse(&name, &text)? })
     }
 
     /// Reads a text; the name stands for it in errors and on pages.
@@ -125,6 +129,11 @@ impl Entities {
     /// Where they come from: the file's name, empty if there is none.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Unix time at which the file was changed last, where there is one that says so.
+    pub fn changed(&self) -> Option<u64> {
+        self.changed
     }
 
     /// Whether nobody has a name.
@@ -243,7 +252,7 @@ impl Reading {
             list.push(Entity { name, slug, validators });
         }
         runs.sort_unstable();
-        Ok(Entities { list, runs, source: source.to_owned() })
+        Ok(Entities { list, runs, source: source.to_owned(), changed: None })
     }
 }
 

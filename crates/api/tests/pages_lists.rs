@@ -484,3 +484,16 @@ async fn every_list_leads_to_its_data_and_entities_keep_period_and_method() {
     let list = server.get("/entities?period=1d&method=counted").await;
     assert!(list.text.contains("href=\"/entities/kiln-sons?period=1d&#38;method=counted\""), "{}", list.text);
 }
+
+#[tokio::test]
+async fn names_of_entities_say_how_old_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("names.csv");
+    std::fs::write(&path, "entity,first_index,last_index\nKiln,0,24\n").unwrap();
+    let day = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_793_491_200);
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(day).unwrap();
+    let entities = Arc::new(Entities::read(&path).unwrap());
+    let server = server(Settings { entities, ..settings() }).await;
+    let page = server.get("/entities").await.text;
+    assert!(page.contains("Names come from names.csv (1\u{a0}Nov\u{a0}2026)."), "{page}");
+}

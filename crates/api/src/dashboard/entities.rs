@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::ClientCounts;
 
 use super::charts::{IntervalRow, Series, parts};
-use super::format::{self, NBSP, Precision};
+use super::format::{self, NBSP, Precision, Utc};
 use super::headline::{ENOUGH_BLOCKS, against};
 use super::method::{Basis, Method};
 use super::page::{self, Frame, Section};
@@ -224,8 +224,9 @@ async fn build(state: &AppState, query: &Query) -> Result<EntitiesPage, ApiError
         choices: asked.periods(),
         rows,
         note: format!(
-            "Names come from {}. {percent:.0}{NBSP}% of blocks belong to no listed entity.",
-            format::visible(known.source())
+            "Names come from {}{}. {percent:.0}{NBSP}% of blocks belong to no listed entity.",
+            format::visible(known.source()),
+            known.changed().map_or_else(String::new, |unix| format!(" ({})", Utc::from_unix(unix).date()))
         ),
         empty: "No block of a listed entity in this period.".to_owned(),
         data: format!("/api/v1/entities?{}", asked.slots()),

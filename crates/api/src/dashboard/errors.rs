@@ -1,5 +1,7 @@
 //! Pages for what went wrong: a sentence that says why, and where to go on.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use askama::Template;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -14,6 +16,9 @@ use crate::state::AppState;
 
 /// Errors of addresses that are not pages are read up to this length to be put on a page.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// Pages that failed since the start: a number leads from a page to its line in the log.
+static FAILURES: AtomicU64 = AtomicU64::new(1);
 
 #[derive(Template)]
 #[template(path = "message.html")]
@@ -42,12 +47,14 @@ pub(super) async fn failure(state: &AppState, error: ApiError) -> Response {
             format!("{} Shares, accuracy and sync are open.", sentence(text)),
         ),
         _ => {
-            tracing::error!(%status, %error, "Page failed");
+            let number = FAILURES.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(number, %status, %error, "Page failed");
             (
                 "This page could not be made",
-                "The database did not answer as it should; the reason is in the server’s log. /health/ready tells \
-                 whether it does again. The other pages may still work."
-                    .to_owned(),
+                format!(
+                    "The database did not answer as it should; the reason is in the server’s log under failure \
+                     number {number}. /health/ready tells whether it does again. The other pages may still work."
+                ),
             )
         }
     };
@@ -137,4 +144,29 @@ pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use store::{OpenMode, Store};
+
+    #[tokio::test]
+    async fn a_failure_has_a_number_and_tells_nothing_of_the_inside() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("empty.sqlite"), OpenMode::Create).await.unwrap();
+        let state = AppState::new(store, None, Settings::default());
+        let mut numbers = Vec::new();
+        for _ in 0..2 {
+            let page = failure(&state, ApiError::Internal("table blocks is gone".to_owned())).await;
+            assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = to_bytes(page.into_body(), 1 << 20).await.unwrap();
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            assert!(!text.contains("blocks is gone") && text.contains("href=\"/health/ready\""), "{text}");
+            let rest = text.split("under failure number ").nth(1).unwrap();
+            numbers.push(rest.split('.').next().unwrap().parse::<u64>().unwrap());
+        }
+        assert_ne!(numbers[0], numbers[1]);
+    }
 }
