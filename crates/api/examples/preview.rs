@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use api::{AppState, ChainClock, Entities, PrivateAccess, Settings, router};
-use consensus::{Root, Slot, ValidatorIndex};
+use consensus::{Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::score::Slicing;
 use fingerprint::{
     Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions,
     TrainingRow, TrainingSet, examine,
 };
-use store::{BlockRow, CanonicalState, Gap, GapCause, GapNote, OpenMode, RootOrigin, Store};
+use store::{
+    AttestationRow, Attestations, BlockRow, CanonicalState, Gap, GapCause, GapNote, OpenMode, RootOrigin,
+    RowShape, Store,
+};
 
 /// Made-up shares of the clients that the model tells apart.
 const SHARES: [(Client, f64); 5] = [
@@ -224,7 +227,35 @@ fn made_up(
             let names = model.features().names().map(str::to_owned);
             names.zip(values(client, random, model.features().len())).collect()
         }),
+        attestations: attestations(slot, age, random),
     }
+}
+
+/// Attestations as mainnet's blocks may have them. Older blocks tell their number only, as after a retention.
+fn attestations(slot: u64, age: u64, random: &mut Random) -> Attestations {
+    let count = 1 + (random.next().powi(2) * 8.0) as usize;
+    if age >= 200 {
+        return Attestations::Counted(count.min(8) as u32);
+    }
+    let row = |position: usize, random: &mut Random| {
+        let wide = position == 0 || random.next() < 0.3;
+        let committees = if wide { u64::MAX } else { 1 << (random.next() * 64.0) as u32 };
+        let members = committees.count_ones() * 470;
+        let new = if position == 0 {
+            members - (random.next() * 300.0) as u32
+        } else {
+            (random.next() * 90.0) as u32
+        };
+        let shape = RowShape {
+            committees,
+            committees_of_slot: 64,
+            repeated: if position == 0 { 0 } else { members - new - (random.next() * 9.0) as u32 },
+            paid: Gwei(u64::from(new) * 1_040),
+        };
+        let delay = if position < 2 { 1 } else { 1 + (random.next().powi(3) * 20.0) as u64 };
+        AttestationRow { slot: Slot(slot - delay), new, shape: Some(shape) }
+    };
+    Attestations::Listed((0..count.min(8)).map(|position| row(position, random)).collect())
 }
 
 /// A block in every slot from now on.

@@ -176,7 +176,7 @@ impl Seen {
 mod tests {
     use consensus::ValidatorIndex;
     use fingerprint::Classification;
-    use store::RootOrigin;
+    use store::{Attestations, RootOrigin};
 
     use super::*;
 
@@ -193,6 +193,7 @@ mod tests {
             model_hash: None,
             canonical: state,
             features: None,
+            attestations: Attestations::NotRecorded,
         }
     }
 

@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use fingerprint::classifier::Model;
 use fingerprint::{BlockObservation, FeatureScratch};
 use source::rewards::{Limits, Reason, RewardError, parse_block_rewards};
-use store::{BlockRow, CanonicalState, RootOrigin};
+use store::{Attestations, BlockRow, CanonicalState, RootOrigin};
 
 use crate::body;
 use crate::error::ApiError;
@@ -65,6 +65,7 @@ fn row(
         model_hash: Some(model.hash()),
         canonical: CanonicalState::Unknown,
         features,
+        attestations: Attestations::of(&block),
     })
 }
 

@@ -16,7 +16,12 @@ pub(crate) fn example(path: &str) -> Option<Value> {
             "prev": null
         }),
         "/api/v1/blocks/{id}" => {
-            json!({ "blocks": [block(json!({ "difflib_slot": 0.25, "reward": 0.031 }))] })
+            let mut block = block(json!({ "difflib_slot": 0.25, "reward": 0.031 }));
+            block["attestations"] = json!([{
+                "slot": 12_345_677, "delay": 1, "committees": 64, "committees_of_slot": 64,
+                "votes": 30_112, "new": 30_098, "repeated": 14, "paid_gwei": 31_204_118
+            }]);
+            json!({ "blocks": [block] })
         }
         "/api/v1/shares" => json!({
             "start_epoch": 384_225, "end_epoch": 385_800, "start_slot": 12_295_200, "end_slot": 12_345_600,
@@ -142,7 +147,7 @@ fn block(features: Value) -> Value {
             "grandine": 0.004, "lighthouse": 0.94, "lodestar": 0.005, "nimbus": 0.01, "prysm": 0.031, "teku": 0.01
         },
         "graffiti": "Lighthouse/v8.0.0", "graffiti_client": "lighthouse", "state": "canonical", "model": MODEL,
-        "features": features
+        "attestation_count": 1, "attestations": null, "features": features
     })
 }
 

@@ -3,9 +3,9 @@
 mod support;
 
 use api::{ChainClock, Credential, PrivateAccess, Settings};
-use consensus::Slot;
+use consensus::{Gwei, Slot};
 use fingerprint::{Client, DataOrigin, LabelSource, Model, ModelScores};
-use store::{BlockRow, Gap, GapCause, GapNote};
+use store::{AttestationRow, Attestations, BlockRow, Gap, GapCause, GapNote, RowShape};
 use support::chain::{block, fill, model_of, small_model};
 use support::{Answer, Server};
 
@@ -533,4 +533,50 @@ async fn no_history_is_certain() {
     server.store.insert_blocks(&rows).await.unwrap();
     let page = server.get("/validators/7").await.text;
     assert_eq!(title(&page), "Validator 7 almost certainly runs Prysm: &#62;\u{a0}0.99");
+}
+
+#[tokio::test]
+async fn a_block_shows_its_attestations() {
+    let server = Server::start_at(None, live(), now).await;
+    let row = |delay: u64, committees: u64, new: u32| AttestationRow {
+        slot: Slot(10 - delay),
+        new,
+        shape: Some(RowShape { committees, committees_of_slot: 64, repeated: 17, paid: Gwei(new.into()) }),
+    };
+    let unshaped = AttestationRow { shape: None, ..row(1, 0, 400) };
+    let of = |slot: u64, attestations: Attestations| BlockRow {
+        attestations,
+        ..block(slot, slot - 1, Client::Prysm, 0.9)
+    };
+    let rows = [
+        of(10, Attestations::Listed(vec![row(1, u64::MAX, 30_000), row(3, 5, 1_200)])),
+        of(11, Attestations::Listed(vec![unshaped])),
+        of(12, Attestations::Counted(8)),
+        of(13, Attestations::NotRecorded),
+    ];
+    server.store.insert_blocks(&rows).await.unwrap();
+    let whole = server.get("/block/10").await.text;
+    let cells = |text: &str| -> Vec<String> {
+        let table =
+            text.split("<table class=\"attestations\">").nth(1).unwrap().split("</table>").next().unwrap();
+        let cells =
+            table.split("<tbody>").nth(1).unwrap().split("</t").filter_map(|cell| cell.rsplit('>').next());
+        cells.map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    };
+    let expected =
+        "1|9|1|64 / 64|30,017|30,000|17|30,000|2|7|3|2 / 64|1,217|1,200|17|1,200|All|31,234|31,200|34|31,200";
+    assert_eq!(cells(&whole).join("|"), expected);
+    assert!(whole.contains("Judged from how the block packs its 2\u{a0}attestations."), "{whole}");
+    assert!(!whole.contains("One attestation only") && !whole.contains("not recorded"), "{whole}");
+    let rewards = server.get("/block/11").await.text;
+    assert_eq!(cells(&rewards).join("|"), "1|9|2|–|–|400|–|–");
+    assert!(
+        rewards.contains("–: not recorded.") && rewards.contains("One attestation only. Several"),
+        "{rewards}"
+    );
+    let counted = server.get("/block/12").await.text;
+    assert!(counted.contains("8\u{a0}attestations. What they are made of was not recorded"), "{counted}");
+    assert!(server.get("/block/13").await.text.contains("<p class=\"empty\">Not recorded.</p>"));
+    let list = server.get("/blocks").await.text;
+    assert!(list.contains("<td class=\"num widest-only\">8</td>"), "{list}");
 }

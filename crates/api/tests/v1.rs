@@ -5,10 +5,13 @@ mod support;
 use std::sync::Arc;
 
 use api::{ChainClock, Credential, Entities, Limits, PrivateAccess, Settings};
-use consensus::{Root, Slot, ValidatorIndex};
+use consensus::{Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::{Classification, Client};
 use serde_json::{Value, json};
-use store::{BlockPlace, BlockRow, CanonicalState, ChainUpdate, Gap, GapCause, GapNote, RootOrigin};
+use store::{
+    AttestationRow, Attestations, BlockPlace, BlockRow, CanonicalState, ChainUpdate, Gap, GapCause, GapNote,
+    RootOrigin, RowShape,
+};
 use support::{Answer, Server};
 
 const ENTITIES: &str = "entity,first_index,last_index\nOne Pool,0,4\nTwo & Co.,5,6\n";
@@ -42,6 +45,16 @@ fn block(slot: u64, parent: u64, branch: u8) -> BlockRow {
         model_hash: None,
         canonical: CanonicalState::Unknown,
         features: None,
+        attestations: Attestations::Listed(vec![AttestationRow {
+            slot: Slot(slot - 1),
+            new: 300,
+            shape: Some(RowShape {
+                committees: 0b1011,
+                committees_of_slot: 4,
+                repeated: 20,
+                paid: Gwei(9_000),
+            }),
+        }]),
     }
 }
 
@@ -158,11 +171,12 @@ async fn lists_come_as_json_csv_and_parquet() {
     }
     let csv = server.get("/api/v1/blocks?limit=2&start_slot=395&end_slot=396&format=csv").await;
     let expected = "slot,block_root,parent_slot,parent_root,proposer_index,entity,client,probability,label,p_grandine,\
-                    p_lighthouse,p_lodestar,p_nimbus,p_other,p_prysm,p_teku,graffiti,graffiti_client,state,model";
+                    p_lighthouse,p_lodestar,p_nimbus,p_other,p_prysm,p_teku,graffiti,graffiti_client,state,model,\
+                    attestation_count";
     let lines: Vec<&str> = csv.text.lines().collect();
     assert_eq!((lines.len(), lines[0]), (2, expected), "{}", csv.text);
     let root = root(395, 0);
-    let (parent, end) = (crate::root(394, 0), "\"Hello, \"\"World\"\"\",,canonical,");
+    let (parent, end) = (crate::root(394, 0), "\"Hello, \"\"World\"\"\",,canonical,,1");
     let start = format!("395,{root},394,{parent},5,two-co,lodestar,0.95,Lodestar,,,0.95,,,,,{end}");
     assert_eq!(lines[1], start);
     let next = server.get("/api/v1/blocks?limit=2&format=csv").await;
@@ -459,4 +473,33 @@ async fn addresses_without_parameters_refuse_all() {
         let said = answer.json()["error"].as_str().unwrap().to_owned();
         assert_eq!(said, "there is no parameter slots; this address takes none", "{address}");
     }
+}
+
+#[tokio::test]
+async fn a_block_tells_what_its_attestations_are_made_of() {
+    let server = filled(settings()).await;
+    let listed = server.get("/api/v1/blocks?limit=1").await.json()["blocks"][0].clone();
+    assert_eq!((&listed["attestation_count"], &listed["attestations"]), (&json!(1), &Value::Null));
+    let slot = listed["slot"].as_u64().unwrap();
+    let single = server.get(&format!("/api/v1/blocks/{slot}")).await.json()["blocks"][0].clone();
+    let expected = json!([{
+        "slot": slot - 1, "delay": 1, "committees": 3, "committees_of_slot": 4,
+        "votes": 320, "new": 300, "repeated": 20, "paid_gwei": 9_000
+    }]);
+    assert_eq!((&single["attestation_count"], &single["attestations"]), (&json!(1), &expected));
+    let table = server.get("/api/v1/blocks?limit=1&format=csv").await.text;
+    assert!(table.lines().next().unwrap().ends_with(",attestation_count"), "{table}");
+    // From block rewards that name no votes only the number is known; from such that do, the votes beside it.
+    let row = AttestationRow { slot: Slot(slot + 8), new: 7, shape: None };
+    let told = BlockRow { attestations: Attestations::Listed(vec![row]), ..block(slot + 9, slot, 1) };
+    let counted = BlockRow { attestations: Attestations::Counted(5), ..block(slot + 10, slot + 9, 1) };
+    server.store.insert_blocks(&[told, counted]).await.unwrap();
+    let single = server.get(&format!("/api/v1/blocks/{}", slot + 9)).await.json()["blocks"][0].clone();
+    let expected = json!([{
+        "slot": slot + 8, "delay": 1, "committees": null, "committees_of_slot": null,
+        "votes": null, "new": 7, "repeated": null, "paid_gwei": null
+    }]);
+    assert_eq!(single["attestations"], expected);
+    let single = server.get(&format!("/api/v1/blocks/{}", slot + 10)).await.json()["blocks"][0].clone();
+    assert_eq!((&single["attestation_count"], &single["attestations"]), (&json!(5), &Value::Null));
 }

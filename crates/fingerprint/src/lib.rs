@@ -21,6 +21,6 @@ pub use classifier::{
 pub use client::{Client, ClientSet};
 pub use features::{FeatureError, FeatureScratch, FeatureSet};
 pub use graffiti::{GraffitiRules, RuleSet};
-pub use observation::{AttestationSummary, AttestationVote, BlockObservation};
+pub use observation::{AttestationShape, AttestationSummary, AttestationVote, BlockObservation};
 pub use score::{ConfusionMatrix, CvScores, Reliability, cross_validate, examine, wilson};
 pub use training::{TrainingRow, TrainingSet, TrainingSetError};

@@ -21,6 +21,8 @@ pub struct BlockObservation {
     pub rewards: Vec<AttestationSummary>,
     /// What the attestations voted for, in block order; empty when the source left it out.
     pub votes: Vec<AttestationVote>,
+    /// What the attestations are made of, in block order; empty unless the block itself was at hand.
+    pub shapes: Vec<AttestationShape>,
 }
 
 /// One attestation's reward map, condensed.
@@ -41,4 +43,19 @@ pub struct AttestationVote {
     pub index: u64,
     /// Head vote.
     pub beacon_block_root: Root,
+}
+
+/// What one attestation is made of, and what it paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttestationShape {
+    /// Its committees, a bit each: the lowest is committee 0. One until Electra.
+    pub committees: u64,
+    /// The committees of the slot voted for.
+    pub committees_of_slot: u64,
+    /// Votes of validators that no attestation before it, in this block or an earlier one, had earned anything.
+    pub new: u32,
+    /// Votes of validators that one before it had.
+    pub repeated: u32,
+    /// What it paid the proposer, gwei; 0 in phase 0, where nothing is paid on inclusion.
+    pub paid: Gwei,
 }

@@ -7,7 +7,7 @@ use fingerprint::features::FeatureError;
 use fingerprint::{BlockObservation, FeatureScratch};
 use serde::Serialize;
 use source::{InputError, Place};
-use store::{BlockRow, CanonicalState, InsertReport, RootOrigin, Store, StoreError};
+use store::{Attestations, BlockRow, CanonicalState, InsertReport, RootOrigin, Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::bad_input::BadInput;
@@ -25,13 +25,13 @@ pub enum KnownBlocks {
     Keep,
 }
 
-/// Whether feature values are stored with the verdicts.
+/// Whether what verdicts rest on is stored with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Evidence {
-    /// The values that the verdict rests on are stored.
+    /// Feature values and attestations are stored.
     #[default]
     Store,
-    /// Only the verdict is.
+    /// Only the verdict is, with the number of attestations.
     Omit,
 }
 
@@ -171,7 +171,16 @@ pub fn judge(
         model_hash: Some(model.hash()),
         canonical: CanonicalState::Unknown,
         features,
+        attestations: attestations(block, evidence),
     })
+}
+
+/// What is kept of the attestations of a block.
+pub(crate) fn attestations(block: &BlockObservation, evidence: Evidence) -> Attestations {
+    match evidence {
+        Evidence::Store => Attestations::of(block),
+        Evidence::Omit => Attestations::of(block).counted(),
+    }
 }
 
 /// A database being filled, a transaction at a time.

@@ -9,14 +9,15 @@ use std::iter;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use consensus::rewards::{Attestations, BlockContext, BlockReward, RewardLog, Scale};
+use consensus::containers::Attestation;
+use consensus::rewards::{AttestationLog, Attestations, BlockContext, BlockReward, RewardLog, Scale};
 use consensus::spec::Fork;
 use consensus::state::State;
 use consensus::transition::{
     Checks, FromScratch, TransitionError, apply_signed_block, process_slots_trusting,
 };
 use consensus::{Gwei, Root, Slot, ValidatorIndex};
-use fingerprint::{AttestationSummary, AttestationVote, BlockObservation};
+use fingerprint::{AttestationShape, AttestationSummary, AttestationVote, BlockObservation};
 
 use crate::chain::ChainBlock;
 use crate::recording;
@@ -363,6 +364,35 @@ impl ReplayedBlock {
                     beacon_block_root: attestation.data.beacon_block_root,
                 })
                 .collect(),
+            shapes: self.shapes(),
         }
+    }
+
+    /// What the attestations are made of; empty where the log leaves some of them out.
+    fn shapes(&self) -> Vec<AttestationShape> {
+        let included = &self.block.block.message.body.attestations;
+        let logged = &self.log.attestations;
+        if included.len() != logged.len() {
+            return Vec::new();
+        }
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let bit =
+            |committee: u64| 1_u64.checked_shl(u32::try_from(committee).unwrap_or(u32::MAX)).unwrap_or(0);
+        let shape = |(attestation, log): (&Attestation, &AttestationLog)| {
+            let committees = if self.block.fork >= Fork::Electra {
+                attestation.committee_bits.ones().fold(0, |set, committee| set | bit(committee as u64))
+            } else {
+                bit(attestation.data.index)
+            };
+            let (votes, new) = (attestation.aggregation_bits.count(), log.unseen());
+            AttestationShape {
+                committees,
+                committees_of_slot: log.committees_of_slot,
+                new: count(new),
+                repeated: count(votes.saturating_sub(new)),
+                paid: Gwei(log.paid),
+            }
+        };
+        included.iter().zip(logged).map(shape).collect()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use captures::fake_node::{Answers, FakeNode};
 use captures::pacing::{TestPacing, options};
+use consensus::rewards::{Attestations, Scale};
 use consensus::spec::{Config, Fork, Preset, Spec};
 use consensus::ssz::Json;
 use consensus::state::State;
@@ -20,6 +21,7 @@ use source::compression::Compression;
 use source::era::{BlockRoots, EraWriter};
 use source::record::{NoRecordProgress, RecordPlan, record};
 use source::recording::{Recording, RecordingLimits};
+use source::replay::{Links, Replay};
 
 const SLOTS: u64 = 64;
 
@@ -31,6 +33,10 @@ struct Simulated {
 }
 
 fn simulated(fork: Fork) -> Simulated {
+    simulated_of(fork, 32)
+}
+
+fn simulated_of(fork: Fork, validators: u32) -> Simulated {
     let mut spec = Spec {
         preset: Preset::MINIMAL,
         config: Config { config_name: "simulated".to_owned(), ..Config::default() },
@@ -42,7 +48,7 @@ fn simulated(fork: Fork) -> Simulated {
         spec,
         fork,
         upgrades: Vec::new(),
-        validators: 32,
+        validators,
         seed: 5,
         signing: Signing::Unsigned,
         missed_permille: 150,
@@ -141,5 +147,57 @@ async fn a_chain_goes_from_a_node_into_a_recording_and_an_era_file() {
         writer.finish().expect("a file");
         chain.check_replay(&eras, SLOTS - 1);
         assert_ne!(last.genesis_validators_root, Root::default());
+    }
+}
+
+#[test]
+fn attestations_tell_what_they_are_made_of() {
+    for fork in [Fork::Phase0, Fork::Altair, Fork::Deneb, Fork::Electra, Fork::Fulu, Fork::Gloas] {
+        // Four committees a slot.
+        let chain = simulated_of(fork, 128);
+        let [mut state, _] = chain.states.clone();
+        let blocks = chain.blocks.iter().cloned().map(Ok::<_, std::convert::Infallible>);
+        let mut voted = std::collections::HashSet::new();
+        let (mut several, mut repeated) = (0, 0);
+        for block in Replay::new(chain.states[0].clone(), blocks, Links::Check) {
+            let block = block.expect("a block");
+            state_transition(&mut state, &block.block.block, Checks::TRUST, &mut FromScratch, &mut ())
+                .expect("a valid block");
+            let seen = block.observation();
+            let included = &block.block.block.message.body.attestations;
+            assert_eq!((seen.shapes.len(), seen.votes.len()), (included.len(), included.len()));
+            let mut paid = 0;
+            for ((attestation, shape), reward) in included.iter().zip(&seen.shapes).zip(&seen.rewards) {
+                let data = &attestation.data;
+                let committees: Vec<u64> = if fork >= Fork::Electra {
+                    attestation.committee_bits.ones().map(|committee| committee as u64).collect()
+                } else {
+                    vec![data.index]
+                };
+                let members: Vec<u32> = committees
+                    .iter()
+                    .flat_map(|committee| state.beacon_committee(data.slot, *committee).expect("a committee"))
+                    .collect();
+                let votes = attestation.aggregation_bits.ones().map(|bit| (data.target.epoch, members[bit]));
+                let (new, known): (Vec<_>, Vec<_>) = votes.partition(|vote| !voted.contains(vote));
+                let place = format!("{fork:?} slot {} {attestation:?}", seen.slot);
+                assert_eq!(
+                    (shape.new as usize, shape.repeated as usize),
+                    (new.len(), known.len()),
+                    "{place}"
+                );
+                assert_eq!(shape.committees, committees.iter().map(|committee| 1 << committee).sum::<u64>());
+                assert_eq!(shape.committees_of_slot, 4, "{place}");
+                assert!(shape.new >= reward.fresh_validators, "{place}");
+                voted.extend(new);
+                several += usize::from(committees.len() > 1);
+                repeated += known.len();
+                paid += shape.paid.0;
+            }
+            let spec = block.reward(Scale::Spec, Attestations::Omit);
+            let expected = if fork == Fork::Phase0 { 0 } else { spec.attestation_rewards.total.0 };
+            assert_eq!(paid, expected, "{fork:?} slot {}", seen.slot);
+        }
+        assert!(repeated > 0 && (several > 0) == (fork >= Fork::Electra), "{fork:?}: {several}, {repeated}");
     }
 }

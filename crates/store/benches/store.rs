@@ -1,14 +1,14 @@
 //! Fills a database and times inserts and queries.
 //!
-//! `cargo bench -p store -- --rows 1000000 [--batch 65536] [--queries 2000] [--evidence] [--keep FILE]`
+//! `cargo bench -p store -- --rows 1000000 [--batch 65536] [--queries 2000] [--evidence] [--attestations] [--keep FILE]`
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use consensus::{Epoch, Root, Slot, ValidatorIndex};
+use consensus::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store};
+use store::{AttestationRow, Attestations, BlockRow, CanonicalState, OpenMode, RootOrigin, RowShape, Store};
 
 /// Validators that take turns at random.
 const VALIDATORS: u64 = 1_000_000;
@@ -20,11 +20,20 @@ struct Options {
     /// Queries of each kind.
     queries: u64,
     evidence: Option<usize>,
+    /// Whether eight attestations of each block are stored.
+    attestations: bool,
     keep: Option<PathBuf>,
 }
 
 fn options() -> Options {
-    let mut options = Options { rows: 1_000_000, batch: 65_536, queries: 2000, evidence: None, keep: None };
+    let mut options = Options {
+        rows: 1_000_000,
+        batch: 65_536,
+        queries: 2000,
+        evidence: None,
+        attestations: false,
+        keep: None,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -32,6 +41,7 @@ fn options() -> Options {
             "--batch" => options.batch = number(words.next()).max(1),
             "--queries" => options.queries = number(words.next()),
             "--evidence" => options.evidence = Some(24),
+            "--attestations" => options.attestations = true,
             "--keep" => options.keep = words.next().map(PathBuf::from),
             _ => {}
         }
@@ -60,7 +70,24 @@ fn root(slot: u64) -> Root {
     Root(bytes)
 }
 
-fn row(slot: u64, evidence: Option<usize>) -> BlockRow {
+/// The attestations of a full block as one of mainnet may have them: a wide one, and seven of a few committees.
+fn attestations(slot: u64) -> Attestations {
+    let row = |position: u64| {
+        let random = mixed(slot * 8 + position);
+        let few = (1 << (random % 64)) | (1 << (random / 64 % 64));
+        let (committees, new) = if position == 0 { (u64::MAX, 30_000) } else { (few, (random % 400) as u32) };
+        let shape = RowShape {
+            committees,
+            committees_of_slot: 64,
+            repeated: (random >> 32) as u32 % 900,
+            paid: Gwei(u64::from(new) * 1_000),
+        };
+        AttestationRow { slot: Slot(slot.saturating_sub(1 + position / 3)), new, shape: Some(shape) }
+    };
+    Attestations::Listed((0..8).map(row).collect())
+}
+
+fn row(slot: u64, options: &Options) -> BlockRow {
     let random = mixed(slot);
     let client = Client::ALL[(random % 7) as usize];
     let probabilities = Client::ALL
@@ -83,11 +110,12 @@ fn row(slot: u64, evidence: Option<usize>) -> BlockRow {
         },
         model_hash: Some([7; 32]),
         canonical: CanonicalState::Canonical,
-        features: evidence.map(|count| {
+        features: options.evidence.map(|count| {
             (0..count)
                 .map(|index| (format!("difflib_feature_{index}"), random as f64 / index as f64))
                 .collect()
         }),
+        attestations: if options.attestations { attestations(slot) } else { Attestations::Counted(8) },
     }
 }
 
@@ -111,7 +139,7 @@ async fn main() {
     let (mut inside, mut slot, mut lap, mut lap_rows) = (Duration::ZERO, known, Duration::ZERO, 0);
     while slot < options.rows {
         let end = (slot + options.batch).min(options.rows);
-        let rows: Vec<_> = (slot + 1..=end).map(|slot| row(slot, options.evidence)).collect();
+        let rows: Vec<_> = (slot + 1..=end).map(|slot| row(slot, &options)).collect();
         let started = Instant::now();
         store.insert_blocks(&rows).await.expect("an insert");
         inside += started.elapsed();
@@ -130,7 +158,7 @@ async fn main() {
             (slot - known) as f64 / inside.as_secs_f64()
         );
     }
-    let again: Vec<_> = (1..=8192.min(slot)).map(|slot| row(slot, options.evidence)).collect();
+    let again: Vec<_> = (1..=8192.min(slot)).map(|slot| row(slot, &options)).collect();
     let started = Instant::now();
     let outcome = store.insert_blocks(&again).await.expect("an insert");
     println!(

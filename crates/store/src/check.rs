@@ -7,12 +7,12 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::codes::ORPHANED;
-use crate::coverage_table;
 use crate::error::StoreError;
 use crate::record::root_of_bytes;
 use crate::rollup::EPOCHS_PER_BUCKET;
 use crate::row::{MAX_SLOT, first_id};
 use crate::sql::{Connection, Engine, query, script, to_u64};
+use crate::{attestations, coverage_table};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -67,7 +67,8 @@ async fn questions(connection: &mut Connection<'_>, report: &mut CheckReport) ->
     doubles(connection, report).await?;
     counts(connection, report).await?;
     coverage(connection, report).await?;
-    latest(connection, report).await
+    latest(connection, report).await?;
+    attestations::check(connection, |problem| report.problem(problem)).await
 }
 
 /// What a server sees to by itself: pages that can be read, references, the list of buckets.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use consensus::Root;
 
+use crate::attestations::{self, Attestations};
 use crate::chain;
 use crate::db::Database;
 use crate::error::StoreError;
@@ -13,6 +14,7 @@ use crate::gap_notes;
 use crate::insert;
 use crate::models;
 use crate::query;
+use crate::record::Record;
 use crate::row::{BlockRow, CanonicalState, RootOrigin};
 use crate::sql::{Connection, query, to_u64};
 
@@ -148,10 +150,12 @@ async fn batch(
     let records = query::records_after(connection, after, BATCH).await?;
     let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
     let mut features: HashMap<i64, _> = evidence::between(connection, first.id, last.id).await?;
-    let with = |record: crate::record::Record, features: &mut HashMap<i64, evidence::Features>| {
-        (record.id, BlockRow { features: features.remove(&record.id), ..record.row })
+    let mut listed = attestations::between(connection, first.id, last.id).await?;
+    let mut with = |Record { id, row }: Record| {
+        let attestations = listed.remove(&id).map_or(row.attestations, Attestations::Listed);
+        (id, BlockRow { features: features.remove(&id), attestations, ..row })
     };
-    Ok(records.into_iter().map(|record| with(record, &mut features)).collect())
+    Ok(records.into_iter().map(&mut with).collect())
 }
 
 /// Models, rows set aside, marks, notes on gaps, and what is known of imports, which are few.
@@ -307,6 +311,7 @@ fn encode(row: &BlockRow, bytes: &mut Vec<u8>) {
         model_hash,
         canonical,
         features,
+        attestations,
     } = row;
     root(Some(*block_root), bytes);
     bytes.push(u8::from(*root_known == RootOrigin::Imported));
@@ -334,4 +339,6 @@ fn encode(row: &BlockRow, bytes: &mut Vec<u8>) {
         text(Some(name), bytes);
         number(Some(value.to_bits()), bytes);
     }
+    number(attestations.count().map(u64::from), bytes);
+    bytes.extend(attestations.rows().map(|rows| attestations::pack(*slot, rows)).unwrap_or_default());
 }

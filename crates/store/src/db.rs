@@ -188,6 +188,7 @@ mod unit {
     use fingerprint::classifier::Classification;
 
     use super::*;
+    use crate::attestations::Attestations;
     use crate::row::{BlockRow, CanonicalState, RootOrigin};
 
     fn rows(slots: std::ops::Range<u64>) -> Vec<BlockRow> {
@@ -204,6 +205,7 @@ mod unit {
                 model_hash: None,
                 canonical: CanonicalState::Unknown,
                 features: None,
+                attestations: Attestations::NotRecorded,
             })
             .collect()
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use consensus::{Root, Slot};
 
+use crate::attestations::{self, AttestationRow, Attestations, MAX_LISTED};
 use crate::codes::verdict_code;
 use crate::coverage::Interval;
 use crate::db::Writer;
@@ -184,6 +185,7 @@ impl Changes {
         blocks: &[Placed<'_>],
     ) -> Result<(), StoreError> {
         let mut features: Vec<(i64, &[(String, f64)])> = Vec::new();
+        let mut listed: Vec<(i64, &[AttestationRow])> = Vec::new();
         for Placed { id, row, .. } in blocks {
             let verdict = verdict_code(row.classification.best_guess_single);
             let orphaned = row.canonical == CanonicalState::Orphaned;
@@ -196,8 +198,12 @@ impl Changes {
             if let Some(named) = &row.features {
                 features.push((*id, named));
             }
+            if let Some(rows) = row.attestations.rows() {
+                listed.push((*id, rows));
+            }
         }
-        evidence::write(connection, &features, &mut self.feature_sets).await
+        evidence::write(connection, &features, &mut self.feature_sets).await?;
+        attestations::write(connection, &listed).await
     }
 
     /// Writes everything that was gathered.
@@ -245,6 +251,9 @@ pub fn check_row(row: &BlockRow) -> Result<(), StoreError> {
         row.classification.probabilities.iter().find(|(_, value)| !value.is_finite())
     {
         return bad("probabilities", format!("give {value} for {client}"));
+    }
+    if row.attestations.rows().is_some_and(|rows| rows.len() > MAX_LISTED) {
+        return bad("attestations", format!("are more than {MAX_LISTED}"));
     }
     Ok(())
 }
@@ -323,13 +332,15 @@ async fn chunk(
                 merged.canonical = later_state(old.row.canonical, row.canonical);
                 merged.graffiti = merged.graffiti.or_else(|| old.row.graffiti.clone());
                 merged.parent_root = merged.parent_root.or(old.row.parent_root);
+                let listed = merge_attestations(connection, old, &mut merged).await?;
                 let features = match &merged.features {
                     Some(_) => evidence::read(connection, old.id).await?,
                     None => None,
                 };
                 if stand_in.is_none()
-                    && same_but_features(&old.row, &merged)
+                    && same_but_evidence(&old.row, &merged)
                     && same_bits(&features, &merged.features)
+                    && listed.as_deref() == merged.attestations.rows()
                 {
                     changes.report.unchanged += 1;
                     continue;
@@ -348,8 +359,31 @@ async fn chunk(
     write(connection, &mut fresh, &kept, changes).await
 }
 
-fn same_but_features(old: &BlockRow, new: &BlockRow) -> bool {
-    old == &BlockRow { features: None, ..new.clone() }
+/// Lets a known block keep what the new row does not tell of its attestations. Gives the stored list, where the new row
+/// has one too.
+async fn merge_attestations(
+    connection: &mut Connection<'_>,
+    old: &Record,
+    new: &mut BlockRow,
+) -> Result<Option<Vec<AttestationRow>>, StoreError> {
+    match &new.attestations {
+        Attestations::Listed(_) => return attestations::read(connection, old.id).await,
+        Attestations::NotRecorded => new.attestations = old.row.attestations.clone(),
+        // A list of another length belongs to the old number.
+        Attestations::Counted(_) if new.attestations != old.row.attestations => {
+            query("DELETE FROM block_attestations WHERE block_id = $1")
+                .bind(old.id)
+                .execute(connection)
+                .await?;
+        }
+        Attestations::Counted(_) => {}
+    }
+    Ok(None)
+}
+
+fn same_but_evidence(old: &BlockRow, new: &BlockRow) -> bool {
+    let attestations = new.attestations.counted();
+    old == &BlockRow { features: None, attestations, ..new.clone() }
 }
 
 /// Equality for which a value that is no number equals itself.

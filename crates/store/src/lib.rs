@@ -9,6 +9,7 @@
 //! One transaction changes all four, so that no answer ever needs to scan the blocks.
 
 pub mod affinity;
+mod attestations;
 mod backup;
 mod browse;
 mod chain;
@@ -47,6 +48,7 @@ mod validator_set;
 mod work;
 
 pub use affinity::{AffinityRule, Verdict, affinity};
+pub use attestations::{AttestationRow, Attestations, MAX_LISTED, RowShape};
 pub use backup::{BackupReport, unfinished};
 pub use browse::{
     BlockFilter, Found, HistoryFilter, MAX_GROUPED_SLOTS, MissedSlots, MissingSlots, Reorg, Seek,

@@ -10,6 +10,7 @@ use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use serde::{Deserialize, Serialize};
 
+use crate::attestations::{self, Attestations};
 use crate::codes::{client_code, verdict_of_code};
 use crate::counts::{ClientCounts, Confusion};
 use crate::error::StoreError;
@@ -137,7 +138,9 @@ pub(crate) async fn by_root(
         return Ok(None);
     };
     let features = crate::evidence::read(connection, record.id).await?;
-    Ok(Some(BlockRow { features, ..record.row }))
+    let listed = attestations::read(connection, record.id).await?;
+    let attestations = listed.map_or(record.row.attestations, Attestations::Listed);
+    Ok(Some(BlockRow { features, attestations, ..record.row }))
 }
 
 /// Blocks whose root begins with hexadecimal digits, oldest first.

@@ -4,6 +4,7 @@ use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
 
+use crate::attestations::Attestations;
 use crate::codes::{
     canonical_code, canonical_of_code, client_code, origin_code, origin_of_code, verdict_code,
     verdict_of_code,
@@ -14,7 +15,7 @@ use crate::row::BlockRow;
 use crate::sql::{Batch, Kind, Row, to_i64, to_u64};
 
 /// The columns, in the order of [`Record::bind`] and [`Record::read`].
-pub(crate) const COLUMNS: [&str; 20] = [
+pub(crate) const COLUMNS: [&str; 21] = [
     "id",
     "block_root",
     "root_origin",
@@ -35,6 +36,7 @@ pub(crate) const COLUMNS: [&str; 20] = [
     "pr_other",
     "pr_prysm",
     "pr_teku",
+    "attestation_count",
 ];
 
 /// The types of [`COLUMNS`].
@@ -59,6 +61,7 @@ pub(crate) const KINDS: [Kind; COLUMNS.len()] = [
     Kind::Real,
     Kind::Real,
     Kind::Real,
+    Kind::Integer,
 ];
 
 /// A row with its keys.
@@ -67,6 +70,9 @@ pub(crate) struct Record {
     pub(crate) id: i64,
     pub(crate) row: BlockRow,
 }
+
+/// The position of the number of attestations.
+const ATTESTATION_COUNT: usize = COLUMNS.len() - 1;
 
 /// The position of the model's hash, which a query brings along behind [`COLUMNS`].
 const MODEL_HASH: usize = COLUMNS.len();
@@ -108,7 +114,7 @@ pub(crate) fn bind(
         let known = verdict.probabilities.iter().find(|(known, _)| *known == client);
         values.push(known.map(|(_, probability)| *probability))?;
     }
-    Ok(())
+    values.push(row.attestations.count().map(i64::from))
 }
 
 impl Record {
@@ -131,6 +137,7 @@ impl Record {
             probabilities,
             graffiti_guess: graffiti_guess.map(verdict_of_code).transpose()?.flatten(),
         };
+        let attestations: Option<i64> = row.try_get(ATTESTATION_COUNT)?;
         let model_id: Option<i64> = row.try_get(12)?;
         let model_hash = match model_id {
             None => None,
@@ -154,6 +161,9 @@ impl Record {
                 model_hash,
                 canonical: canonical_of_code(row.try_get(11)?)?,
                 features: None,
+                attestations: attestations.map_or(Attestations::NotRecorded, |count| {
+                    Attestations::Counted(u32::try_from(count).unwrap_or(u32::MAX))
+                }),
             },
         })
     }

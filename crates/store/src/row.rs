@@ -4,6 +4,8 @@ use consensus::{Root, Slot, ValidatorIndex};
 use fingerprint::classifier::Classification;
 use serde::{Deserialize, Serialize};
 
+use crate::attestations::Attestations;
+
 /// Where the root of a row comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -56,6 +58,8 @@ pub struct BlockRow {
     /// The features the verdict rests on, by name. Lists of blocks leave them out; [`crate::Store::block_by_root`]
     /// reads them. Storing `None` over a known block keeps what is there.
     pub features: Option<Vec<(String, f64)>>,
+    /// What is known of its attestations.
+    pub attestations: Attestations,
 }
 
 /// Bits of an id below the slot.

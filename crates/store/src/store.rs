@@ -88,14 +88,14 @@ impl Store {
         backup::write(&self.database, target).await
     }
 
-    /// Deletes the features behind the verdicts of blocks before a slot, some of them in one short transaction. Gives
+    /// Deletes features and attestations of blocks before a slot, some of them in one short transaction. Gives
     /// how many, and whether there may be more. Blocks and verdicts stay.
     pub async fn forget_evidence(&self, before: Slot) -> Result<(u64, bool), StoreError> {
         retention::forget_evidence(&self.database, before).await
     }
 
     /// Stores blocks in one transaction: all of them or none. A known block is compared with what is there: the
-    /// verdict is replaced; a missing graffiti, parent root, state or evidence keeps the old one. A root that is stored
+    /// verdict is replaced; a missing graffiti, parent root, state, list of attestations or evidence keeps the old one. A root that is stored
     /// at another slot is a [`StoreError::BadRow`].
     pub async fn insert_blocks(&self, rows: &[BlockRow]) -> Result<InsertReport, StoreError> {
         if rows.is_empty() {

@@ -4,11 +4,15 @@ mod support;
 
 use consensus::{Epoch, Slot, ValidatorIndex};
 use fingerprint::Client;
-use store::{CanonicalState, ClientCounts, Confusion, Gap, InsertReport, OpenMode};
-use support::{Engine, Scratch, block, each_engine};
+use store::{
+    Attestations, BlockRow, CanonicalState, ClientCounts, Confusion, Gap, InsertReport, OpenMode, StoreError,
+};
+use support::{Engine, Scratch, attestations, block, each_engine};
 
 each_engine!(
     a_block_comes_back_as_it_went_in,
+    what_is_known_of_attestations_is_not_lost,
+    damaged_attestations_are_found,
     a_known_block_is_updated_and_counted_once,
     an_empty_database_has_no_gap,
     confusion_compares_verdict_and_graffiti
@@ -22,6 +26,7 @@ async fn a_block_comes_back_as_it_went_in(engine: Engine) {
     row.graffiti = Some("Teku \"x\", ü".to_owned());
     row.model_hash = Some([9; 32]);
     row.features = Some(vec![("difflib_slot".to_owned(), 0.25), ("reward".to_owned(), 3e7)]);
+    row.attestations = attestations(100, 8);
     row.classification.best_guess_multi = "Prysm or Teku".to_owned();
     row.classification.graffiti_guess = Some(Client::Teku);
     row.canonical = CanonicalState::Canonical;
@@ -35,10 +40,57 @@ async fn a_block_comes_back_as_it_went_in(engine: Engine) {
     let store = scratch.open(OpenMode::ReadOnly).await;
     assert_eq!(store.block_by_root(row.block_root).await.unwrap(), Some(row.clone()));
     row.features = None;
+    row.attestations = Attestations::Counted(8);
     assert_eq!(store.blocks_at_slot(Slot(100)).await.unwrap(), [row.clone()]);
     assert_eq!(store.recent(5).await.unwrap(), [row.clone()]);
     assert_eq!(store.validator_blocks(ValidatorIndex(7), Slot(100)).await.unwrap(), [row]);
     assert!(store.validator_blocks(ValidatorIndex(7), Slot(101)).await.unwrap().is_empty());
+}
+
+async fn what_is_known_of_attestations_is_not_lost(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    let root = block(64, 63, 7, None).block_root;
+    let store = async |attestations: Attestations| {
+        let row = BlockRow { attestations, ..block(64, 63, 7, None) };
+        kept.store.insert_blocks(&[row]).await.unwrap();
+        let found = kept.store.block_by_root(root).await.unwrap().unwrap().attestations;
+        assert_eq!(kept.store.recent(1).await.unwrap()[0].attestations, found.counted());
+        assert!(kept.store.check().await.unwrap().is_sound());
+        found
+    };
+    use Attestations::{Counted, NotRecorded};
+    assert_eq!(store(NotRecorded).await, NotRecorded);
+    assert_eq!(store(Counted(3)).await, Counted(3));
+    assert_eq!(store(NotRecorded).await, Counted(3));
+    for known in [attestations(64, 3), attestations(64, 0), attestations(64, 128), attestations(64, 5)] {
+        assert_eq!(store(known.clone()).await, known);
+        let row = BlockRow { attestations: known, ..block(64, 63, 7, None) };
+        let again = kept.store.insert_blocks(&[row]).await.unwrap();
+        assert_eq!(again, InsertReport { unchanged: 1, ..InsertReport::default() });
+    }
+    assert_eq!(store(NotRecorded).await, attestations(64, 5));
+    assert_eq!(store(Counted(5)).await, attestations(64, 5));
+    // Another number: the list was of something else.
+    assert_eq!(store(Counted(6)).await, Counted(6));
+    let most = BlockRow { attestations: attestations(64, 129), ..block(64, 63, 7, None) };
+    let error = kept.store.insert_blocks(&[most]).await.unwrap_err();
+    assert!(matches!(error, StoreError::BadRow { field: "attestations", .. }), "{error:?}");
+}
+
+async fn damaged_attestations_are_found(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    for slot in [5, 6, 7] {
+        let row = BlockRow { attestations: attestations(slot, 4), ..block(slot, slot - 1, 7, None) };
+        kept.store.insert_blocks(&[row]).await.unwrap();
+    }
+    kept.scratch.run("UPDATE blocks SET attestation_count = 3 WHERE slot = 5").await;
+    let newest = "WHERE block_id = (SELECT MAX(block_id) FROM block_attestations)";
+    let bytes = if engine == Engine::Sqlite { "x'0900'" } else { "decode('0900', 'hex')" };
+    kept.scratch.run(&format!("UPDATE block_attestations SET packed = {bytes} {newest}")).await;
+    let problems = kept.store.check().await.unwrap().problems;
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("4 attestations of a block at slot 5 are stored, and the block has 3"));
+    assert!(problems[1].contains("slot 7: an unknown version"), "{problems:?}");
 }
 
 async fn a_known_block_is_updated_and_counted_once(engine: Engine) {

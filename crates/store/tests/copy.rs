@@ -8,10 +8,10 @@ use consensus::{Epoch, Slot};
 use fingerprint::Client;
 use private_postgres::PrivatePostgres;
 use store::{
-    BlockPlace, BlockRow, CanonicalState, ChainUpdate, CopyProgress, Gap, GapCause, GapNote, OpenMode,
-    RootOrigin, Store, StoreError, surrogate_root,
+    Attestations, BlockPlace, BlockRow, CanonicalState, ChainUpdate, CopyProgress, Gap, GapCause, GapNote,
+    OpenMode, RootOrigin, Store, StoreError, surrogate_root,
 };
-use support::{Dice, Engine, Kept, Scratch, block, root};
+use support::{Dice, Engine, Kept, Scratch, attestations, block, root};
 
 /// More than one batch.
 const BLOCKS: u64 = 20_000;
@@ -30,6 +30,11 @@ fn rows() -> Vec<BlockRow> {
                 [dice.roll(3) as usize];
             row.features = (slot % 4 == 0)
                 .then(|| vec![(format!("f{}", slot % 3), slot as f64 / 7.0), ("nan".to_owned(), f64::NAN)]);
+            row.attestations = match slot % 4 {
+                0 | 1 => attestations(slot, slot % 9),
+                2 => Attestations::Counted(slot as u32),
+                _ => Attestations::NotRecorded,
+            };
             row
         })
         .collect();
@@ -72,6 +77,11 @@ async fn same(a: &Store, b: &Store) {
     assert_eq!(a.gaps().await.unwrap(), b.gaps().await.unwrap());
     let all = Epoch(0)..Epoch(u64::MAX);
     assert_eq!(a.blocks_per_client(all.clone()).await.unwrap(), b.blocks_per_client(all).await.unwrap());
+    for row in rows().iter().step_by(997) {
+        let (ours, theirs) = (a.block_by_root(row.block_root), b.block_by_root(row.block_root));
+        let (ours, theirs) = (ours.await.unwrap().unwrap(), theirs.await.unwrap().unwrap());
+        assert_eq!((&ours.attestations, &theirs.attestations), (&row.attestations, &row.attestations));
+    }
     for slot in [4, 500, 12_000, BLOCKS + 9] {
         let by_root = |mut rows: Vec<BlockRow>| {
             rows.sort_by_key(|row| row.block_root);
@@ -157,6 +167,8 @@ async fn what_differs_is_found() {
     from.store.copy_to(&to.store, &()).await.unwrap();
     for change in [
         "UPDATE evidence SET feature_values = decode(repeat('00', 16), 'hex') WHERE block_id = (SELECT MIN(block_id) FROM evidence)",
+        "UPDATE block_attestations SET packed = decode('010000', 'hex') WHERE block_id = (SELECT MAX(block_id) FROM block_attestations)",
+        "UPDATE blocks SET attestation_count = 9 WHERE slot = 2",
         "UPDATE models SET name = 'two'",
         "UPDATE imported_rows SET reason = 'another'",
     ] {

@@ -11,7 +11,7 @@ use fingerprint::Client;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use store::{AffinityRule, CanonicalState, CheckReport, Format, OpenMode, Store, StoreError};
-use support::{Dice, Scratch, block};
+use support::{Dice, Scratch, attestations, block};
 
 /// Cases of random bytes.
 const CASES: u64 = 400;
@@ -44,6 +44,7 @@ async fn sound(scratch: &Scratch) -> Vec<u8> {
             row.classification.graffiti_guess = dice.verdict();
             row.model_hash = Some([3; 32]);
             row.features = Some(vec![("share".to_owned(), slot as f64), ("gap".to_owned(), 0.5)]);
+            row.attestations = attestations(slot, slot % 9);
             row
         })
         .collect();

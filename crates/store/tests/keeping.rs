@@ -4,14 +4,18 @@ mod support;
 
 use consensus::Slot;
 use fingerprint::Client;
-use store::{BlockRow, OpenMode, Store, StoreError, StoreUrl, unfinished};
-use support::{Engine, Scratch, block, each_engine};
+use store::{Attestations, BlockRow, OpenMode, Store, StoreError, StoreUrl, unfinished};
+use support::{Engine, Scratch, attestations, block, each_engine};
 
-each_engine!(only_old_features_are_given_up);
+each_engine!(only_old_evidence_is_given_up);
 
-fn with_features(slot: u64) -> BlockRow {
+fn with_evidence(slot: u64) -> BlockRow {
     let mut row = block(slot, slot - 1, slot % 50, Some(Client::Prysm));
-    row.features = Some(vec![("difflib".to_owned(), slot as f64), ("n_attestations".to_owned(), 8.0)]);
+    // Some have features, some a list of attestations, some both.
+    row.features = (!slot.is_multiple_of(3))
+        .then(|| vec![("difflib".to_owned(), slot as f64), ("n_attestations".to_owned(), 8.0)]);
+    row.attestations =
+        if slot % 3 != 1 { attestations(slot, slot % 8 + 1) } else { Attestations::Counted(8) };
     row
 }
 
@@ -19,7 +23,7 @@ fn with_features(slot: u64) -> BlockRow {
 async fn a_backup_made_while_another_task_writes_is_one_moment_of_the_database() {
     const BATCH: u64 = 100;
     let kept = Scratch::new().create_kept().await;
-    let batch = |n: u64| (n * BATCH + 1..=(n + 1) * BATCH).map(with_features).collect::<Vec<_>>();
+    let batch = |n: u64| (n * BATCH + 1..=(n + 1) * BATCH).map(with_evidence).collect::<Vec<_>>();
     kept.store.insert_blocks(&batch(0)).await.unwrap();
     let writer = kept.store.clone();
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -27,7 +31,7 @@ async fn a_backup_made_while_another_task_writes_is_one_moment_of_the_database()
         let mut n = 1;
         while !*stopped.borrow() {
             writer
-                .insert_blocks(&(n * BATCH + 1..=(n + 1) * BATCH).map(with_features).collect::<Vec<_>>())
+                .insert_blocks(&(n * BATCH + 1..=(n + 1) * BATCH).map(with_evidence).collect::<Vec<_>>())
                 .await
                 .unwrap();
             n += 1;
@@ -54,7 +58,7 @@ async fn a_backup_made_while_another_task_writes_is_one_moment_of_the_database()
             newest
         );
         // It goes on as a database of its own.
-        copy.insert_blocks(&[with_features(newest + 1)]).await.unwrap();
+        copy.insert_blocks(&[with_evidence(newest + 1)]).await.unwrap();
     }
 }
 
@@ -75,13 +79,15 @@ async fn a_backup_takes_the_place_of_nothing() {
     assert!(target.exists() && !unfinished(&target).exists());
 }
 
-async fn only_old_features_are_given_up(engine: Engine) {
+async fn only_old_evidence_is_given_up(engine: Engine) {
     let kept = Scratch::on(engine).create_kept().await;
-    kept.store.insert_blocks(&(1..=50).map(with_features).collect::<Vec<_>>()).await.unwrap();
+    kept.store.insert_blocks(&(1..=50).map(with_evidence).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(kept.store.forget_evidence(Slot(31)).await.unwrap(), (30, false));
     for slot in 1..=50 {
-        let row = with_features(slot);
+        let row = with_evidence(slot);
         let found = kept.store.block_by_root(row.block_root).await.unwrap().unwrap();
+        let forgotten = Attestations::Counted(row.attestations.count().unwrap());
+        assert_eq!(found.attestations, if slot < 31 { forgotten } else { row.attestations });
         assert_eq!(found.features, if slot < 31 { None } else { row.features });
         assert_eq!(found.classification, row.classification);
     }

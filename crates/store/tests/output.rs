@@ -9,8 +9,8 @@ use fingerprint::Client;
 use fingerprint::classifier::Classification;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use store::{AffinityRule, CanonicalState, Format, StoreError, Verdict, affinity};
-use support::{Engine, Scratch, block, each_engine};
+use store::{AffinityRule, Attestations, CanonicalState, Format, StoreError, Verdict, affinity};
+use support::{Engine, Scratch, attestations, block, each_engine};
 
 each_engine!(
     an_export_has_every_column,
@@ -28,6 +28,7 @@ async fn an_export_has_every_column(engine: Engine) {
     first.parent_root = Some(first.block_root);
     first.canonical = CanonicalState::Finalized;
     first.classification.graffiti_guess = Some(Client::Prysm);
+    first.attestations = attestations(1, 3);
     let second = block(2, 1, 8, None);
     kept.store.insert_blocks(&[second.clone(), first.clone()]).await.unwrap();
     let mut text = Vec::new();
@@ -37,9 +38,9 @@ async fn an_export_has_every_column(engine: Engine) {
     let expected = format!(
         "slot,parent_slot,proposer_index,block_root,root_origin,parent_root,best_guess_single,best_guess_multi,\
          pr_grandine,pr_lighthouse,pr_lodestar,pr_nimbus,pr_other,pr_prysm,pr_teku,graffiti,graffiti_guess,canonical,\
-         model_hash\n\
-         1,0,7,{root},reported,{root},Teku,Teku,,,,,,,0.97,\"a, \"\"b\"\"\nc\",Prysm,finalized,{}\n\
-         2,1,8,{},reported,,Uncertain,Uncertain,,,,,,,,,,unknown,\n",
+         model_hash,attestations\n\
+         1,0,7,{root},reported,{root},Teku,Teku,,,,,,,0.97,\"a, \"\"b\"\"\nc\",Prysm,finalized,{},3\n\
+         2,1,8,{},reported,,Uncertain,Uncertain,,,,,,,,,,unknown,,\n",
         "ab".repeat(32),
         second.block_root
     );
@@ -57,6 +58,9 @@ async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
             row.parent_root = slot.is_multiple_of(2).then_some(row.block_root);
             row.model_hash = slot.is_multiple_of(5).then_some([slot as u8; 32]);
             row.classification.graffiti_guess = slot.is_multiple_of(7).then_some(Client::Prysm);
+            if slot.is_multiple_of(11) {
+                row.attestations = Attestations::Counted(slot as u32 % 129);
+            }
             row
         })
         .collect();
@@ -78,6 +82,7 @@ async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
         let verdict = &row.classification;
         for (name, expected) in [
             ("slot", Field::Long(row.slot.0 as i64)),
+            ("attestations", row.attestations.count().map_or(Field::Null, |count| Field::Long(count.into()))),
             ("parent_slot", Field::Long(row.parent_slot.0 as i64)),
             ("proposer_index", Field::Long(row.proposer_index.0 as i64)),
             ("block_root", bytes(Some(row.block_root.0))),
@@ -97,7 +102,7 @@ async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
             let expected = known.map_or(Field::Null, |(_, probability)| Field::Double(*probability));
             assert_eq!(cell(&format!("pr_{}", client.name().to_lowercase())), &expected);
         }
-        assert_eq!(cells.len(), 19);
+        assert_eq!(cells.len(), 20);
         read += 1;
     }
     assert_eq!(read, BLOCKS);

@@ -10,9 +10,10 @@ use fingerprint::{Client, Model};
 use serde::Deserialize;
 use store::{BlockRow, CanonicalState, HISTORY_BLOCKS, RootOrigin};
 
+use super::attestations::AttestationCard;
 use super::charts::{Layout, Series, Strip, StripRange, probability_bars, strip};
 use super::errors::sentence;
-use super::format::{self, NBSP, Utc};
+use super::format::{self, Utc};
 use super::headline;
 use super::latest::{block_href, state_text};
 use super::names;
@@ -59,11 +60,13 @@ struct BlockPage {
     history: String,
     history_note: String,
     why_subtitle: String,
+    why_note: &'static str,
     why_empty: String,
     why: Vec<Reason>,
     why_more: Vec<Reason>,
     strips: Vec<StripView>,
     strip_heads: Vec<&'static str>,
+    attestations: AttestationCard,
     facts: Vec<Fact>,
     json: String,
     previous: Option<String>,
@@ -168,11 +171,18 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
             "Each line: one number about how the block packs attestations, and which clients’ training \
                        blocks (middle 80\u{a0}%) have it too"
                 .to_owned(),
+        why_note: match (&verdict, row.attestations.count()) {
+            (Verdict::Packing, Some(1)) => {
+                "One attestation only. Several clients would build this same block, so it tells little of its builder."
+            }
+            _ => "",
+        },
         why_empty: evidence.as_ref().err().cloned().unwrap_or_default(),
         why,
         why_more,
         strip_heads: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.heads()),
         strips: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.strips()),
+        attestations: AttestationCard::of(row),
         facts: facts(state, row),
         json: match row.root_known {
             RootOrigin::Reported => format!("/api/v1/blocks/{}", row.block_root),
@@ -274,10 +284,9 @@ impl Agreement {
 fn lede(verdict: &Verdict, row: &BlockRow, state: &AppState) -> String {
     let mut lede = match verdict {
         Verdict::Packing => {
-            let attestations = row.features.iter().flatten().find(|(name, _)| name == "num_attestations");
-            let attestations = attestations.map_or_else(
+            let attestations = row.attestations.count().map_or_else(
                 || "attestations".to_owned(),
-                |(_, count)| format!("{}{NBSP}attestations", format::feature(*count)),
+                |count| format::counted(count.into(), "attestation"),
             );
             format!("Judged from how the block packs its {attestations}.")
         }
@@ -490,13 +499,6 @@ fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
     }
     let parent = row.parent_root.map_or_else(String::new, |root| format!(", {}", code(root.to_string())));
     add("Parent", format!("slot {}{parent}", format::count(row.parent_slot.0)));
-    let count = row.features.iter().flatten().find(|(name, _)| name == "num_attestations");
-    if let Some((_, count)) = count {
-        add(
-            "Attestations",
-            text(format!("{}; the record keeps numbers about them, not the votes", format::feature(*count))),
-        );
-    }
     add("Proposer", names::proposer(state, row.proposer_index));
     add("Label", text(row.classification.best_guess_multi.clone()));
     add("State", text(state_text(row.canonical).to_owned()));

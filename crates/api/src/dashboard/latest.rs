@@ -39,6 +39,8 @@ pub(super) struct LatestBlock {
     pub(super) runner_up: String,
     /// What the graffiti says, as HTML.
     pub(super) signed: String,
+    /// How many attestations it has.
+    pub(super) attestations: String,
     pub(super) state: &'static str,
     pub(super) orphaned: bool,
 }
@@ -93,6 +95,10 @@ pub(super) fn latest_block(state: &AppState, row: &BlockRow) -> LatestBlock {
         probability,
         runner_up: beside,
         signed,
+        attestations: row
+            .attestations
+            .count()
+            .map_or_else(|| "<span class=\"quiet\">–</span>".to_owned(), |count| format::count(count.into())),
         state: state_text(row.canonical),
         orphaned: row.canonical == CanonicalState::Orphaned,
     }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod assets;
+mod attestations;
 mod block;
 mod blocks;
 mod charts;

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use consensus::{Root, Slot, ValidatorIndex};
     use fingerprint::Classification;
-    use store::RootOrigin;
+    use store::{Attestations, RootOrigin};
 
     fn block(slot: u64, parent: u64, canonical: CanonicalState) -> BlockRow {
         BlockRow {
@@ -117,6 +117,7 @@ mod tests {
             model_hash: None,
             canonical,
             features: None,
+            attestations: Attestations::NotRecorded,
         }
     }
 

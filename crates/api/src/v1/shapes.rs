@@ -6,7 +6,7 @@ use consensus::Slot;
 use fingerprint::Client;
 use fingerprint::score::wilson;
 use serde::{Deserialize, Serialize};
-use store::{BlockRow, CanonicalState, ClientCounts, RootOrigin};
+use store::{AttestationRow, BlockRow, CanonicalState, ClientCounts, RootOrigin};
 use utoipa::ToSchema;
 
 use super::table::{Cell, Kind, Table};
@@ -49,14 +49,56 @@ pub(crate) struct Block {
     state: &'static str,
     /// The digest of the model that gave the verdict.
     model: Option<String>,
+    /// How many attestations it has; null where that was not recorded.
+    attestation_count: Option<u32>,
+    /// What each of them is made of, in block order, where it was kept. Only the address of a single block has it.
+    attestations: Option<Vec<Attestation>>,
     /// What the verdict rests on, where it was kept. Only the address of a single block has it.
     features: Option<BTreeMap<String, f64>>,
+}
+
+/// One attestation of a block. What its source did not tell is null.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Attestation {
+    /// The slot voted for.
+    slot: u64,
+    /// Slots from the vote to the block.
+    delay: Option<u64>,
+    /// How many committees it covers: one until Electra.
+    committees: Option<u32>,
+    /// The committees of the slot voted for.
+    committees_of_slot: Option<u8>,
+    /// All of its votes.
+    votes: Option<u64>,
+    /// Votes of validators that no attestation before it, in this block or an earlier one, had.
+    new: u32,
+    /// Votes of validators that one before it had.
+    repeated: Option<u32>,
+    /// What it paid the proposer, in gwei; 0 in phase 0, where nothing is paid on inclusion.
+    paid_gwei: Option<u64>,
+}
+
+impl Attestation {
+    fn of(block: Slot, row: &AttestationRow) -> Self {
+        Self {
+            slot: row.slot.0,
+            delay: block.0.checked_sub(row.slot.0),
+            committees: row.shape.map(|shape| shape.covered()),
+            committees_of_slot: row.shape.map(|shape| shape.committees_of_slot),
+            votes: row.votes(),
+            new: row.new,
+            repeated: row.shape.map(|shape| shape.repeated),
+            paid_gwei: row.shape.map(|shape| shape.paid.0),
+        }
+    }
 }
 
 impl Block {
     /// The block of a row, with who runs its proposer.
     pub(crate) fn of(row: BlockRow, entities: &Entities) -> Self {
         let entity = entities.of(row.proposer_index).map(|entity| entity.slug.clone());
+        let attestation = |listed: &AttestationRow| Attestation::of(row.slot, listed);
+        let attestations = row.attestations.rows().map(|rows| rows.iter().map(attestation).collect());
         let verdict = row.classification;
         let client = verdict.best_guess_single;
         Self {
@@ -74,11 +116,13 @@ impl Block {
             graffiti_client: verdict.graffiti_guess.map(client_name),
             state: state_name(row.canonical),
             model: row.model_hash.as_ref().map(hex),
+            attestation_count: row.attestations.count(),
+            attestations,
             features: row.features.map(|features| features.into_iter().collect()),
         }
     }
 
-    /// Blocks as a table: all but the features.
+    /// Blocks as a table: all but attestations and features.
     pub(crate) fn table<'b>(blocks: impl IntoIterator<Item = &'b Self>) -> Table {
         let text = |name: &str| (name.to_owned(), Kind::Text);
         let number = |name: &str| (name.to_owned(), Kind::Number);
@@ -95,6 +139,7 @@ impl Block {
         ];
         columns.extend(Client::ALL.map(|client| (format!("p_{}", client_name(client)), Kind::Real)));
         columns.extend(["graffiti", "graffiti_client", "state", "model"].map(text));
+        columns.push(number("attestation_count"));
         let mut table = Table::new(columns);
         for block in blocks {
             let mut row: Vec<Cell> = vec![
@@ -115,6 +160,7 @@ impl Block {
                 block.graffiti_client.clone().into(),
                 block.state.into(),
                 block.model.clone().into(),
+                block.attestation_count.map(u64::from).into(),
             ]);
             table.row(row);
         }

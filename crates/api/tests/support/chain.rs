@@ -6,7 +6,7 @@ use fingerprint::{
     Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions,
     TrainingRow, TrainingSet, examine,
 };
-use store::{BlockRow, CanonicalState, RootOrigin, Store};
+use store::{Attestations, BlockRow, CanonicalState, RootOrigin, Store};
 
 /// A model of three clients with measured scores, and what it was trained on.
 pub fn small_model(trained_on: DataOrigin) -> Model {
@@ -61,6 +61,7 @@ pub fn block(slot: u64, parent: u64, client: Client, probability: f64) -> BlockR
         model_hash: None,
         canonical: CanonicalState::Finalized,
         features: None,
+        attestations: Attestations::NotRecorded,
     }
 }
 

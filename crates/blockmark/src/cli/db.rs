@@ -51,7 +51,7 @@ pub(crate) enum DbCommand {
     },
     /// Give up the features behind old verdicts; blocks and verdicts stay.
     Prune {
-        /// Features of blocks before this slot go.
+        /// Features and attestations of blocks before this slot go.
         #[arg(long, value_name = "SLOT")]
         evidence_before: u64,
         /// The database.

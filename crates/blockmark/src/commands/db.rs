@@ -236,7 +236,7 @@ async fn prune(context: &Context, url: &StoreUrl, before: Slot) -> Result<Outcom
     }
     pipeline::Progress::finish(&progress, "");
     store.close().await?;
-    let text = format!("{url}: the features of {} blocks are gone.", thousands(pruned));
+    let text = format!("{url}: features and attestations of {} blocks are gone.", thousands(pruned));
     say(context.global.json, json!({ "pruned": pruned }), text)?;
     Ok(Outcome::Done)
 }

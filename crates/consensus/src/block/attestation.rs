@@ -50,6 +50,7 @@ pub fn process_attestation<R: Recorder>(
     recorder.attestation(inclusion.position, data);
     check_data(state, data)?;
     let shuffling = state.shuffling(data.target.epoch)?;
+    recorder.committees_of_slot(shuffling.committees_per_slot());
     let parts = parts(state.fork, attestation, &shuffling)?;
     if checks.signatures == Signatures::Verify {
         let mut members: Vec<u32> = attesters(&parts, attestation).collect();

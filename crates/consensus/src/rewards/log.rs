@@ -65,8 +65,12 @@ impl FromStr for Scale {
 pub struct AttestationLog {
     /// What it votes for.
     pub data: containers::AttestationData,
+    /// The committees of its slot.
+    pub committees_of_slot: u64,
     /// Attesters that gained a flag, in committee order.
     pub attesters: Vec<AttesterReward>,
+    /// Attesters that had no flag and gained none: the vote is too late to earn anything.
+    pub unseen_without_flag: u32,
     /// What they are worth.
     pub worth: Worth,
     /// What it paid the proposer, gwei.
@@ -94,10 +98,18 @@ impl Recorder for RewardLog {
         let attesters = self.spare.pop().unwrap_or_default();
         self.attestations.push(AttestationLog {
             data: data.clone(),
+            committees_of_slot: 0,
             attesters,
+            unseen_without_flag: 0,
             worth: Worth::Nothing,
             paid: 0,
         });
+    }
+
+    fn committees_of_slot(&mut self, committees: u64) {
+        if let Some(attestation) = self.attestations.last_mut() {
+            attestation.committees_of_slot = committees;
+        }
     }
 
     fn attesters_worth(&mut self, worth: Worth) {
@@ -112,6 +124,8 @@ impl Recorder for RewardLog {
             && let Some(attestation) = self.attestations.last_mut()
         {
             attestation.attesters.push(reward);
+        } else if reward.flags_before == 0 {
+            self.unseen_without_flag();
         }
     }
 
@@ -154,6 +168,14 @@ pub struct BlockContext<'a> {
 }
 
 impl RewardLog {
+    /// Notes an attester of a worthless vote. Rare, and kept out of the loop over attesters.
+    #[cold]
+    fn unseen_without_flag(&mut self) {
+        if let Some(attestation) = self.attestations.last_mut() {
+            attestation.unseen_without_flag = attestation.unseen_without_flag.saturating_add(1);
+        }
+    }
+
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.spare.extend(self.attestations.drain(..).map(|mut attestation| {
@@ -225,6 +247,12 @@ pub enum Attestations {
 }
 
 impl AttestationLog {
+    /// Attesters that had no flag for the epoch before.
+    pub fn unseen(&self) -> usize {
+        let gained = self.attesters.iter().filter(|attester| attester.flags_before == 0).count();
+        gained.saturating_add(usize::try_from(self.unseen_without_flag).unwrap_or(usize::MAX))
+    }
+
     /// The attesters with their value, and the value of the attestation.
     fn in_scale(&self, scale: Scale, phase0: bool) -> (RewardMap, u64) {
         let fresh = || self.attesters.iter().filter(|attester| attester.flags_before == 0);

@@ -98,6 +98,11 @@ pub trait Recorder {
         let _ = (index, data);
     }
 
+    /// The slot of the attestation that began last has so many committees.
+    fn committees_of_slot(&mut self, committees: u64) {
+        let _ = committees;
+    }
+
     /// What the attesters of the attestation that began last are worth.
     fn attesters_worth(&mut self, worth: Worth) {
         let _ = worth;

@@ -47,6 +47,7 @@ pub fn observe(reward: &Value) -> BlockObservation {
                     .expect("a root"),
             })
             .collect(),
+        shapes: Vec::new(),
     }
 }
 

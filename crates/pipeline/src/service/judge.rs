@@ -6,10 +6,10 @@ use consensus::Slot;
 use fingerprint::classifier::{Classification, Model};
 use fingerprint::{BlockObservation, FeatureScratch};
 use source::replay::ReplayedBlock;
-use store::{BlockRow, CanonicalState, RootOrigin};
+use store::{Attestations, BlockRow, CanonicalState, RootOrigin};
 
 use super::measure;
-use crate::build_db::{Evidence, judge};
+use crate::build_db::{Evidence, attestations, judge};
 use crate::models::ModelByRange;
 
 /// Judges blocks of a chain. Copies share the models.
@@ -34,7 +34,7 @@ impl ChainJudge {
             Ok(row) => BlockRow { parent_root, ..row },
             Err(reason) => {
                 measure::unjudged(block, &reason);
-                BlockRow { parent_root, ..uncertain(&observation) }
+                BlockRow { parent_root, ..self.uncertain(&observation) }
             }
         }
     }
@@ -49,13 +49,18 @@ impl ChainJudge {
         judge(model, block, self.evidence, scratch).map_err(|error| error.to_string())
     }
 
+    /// The row of a block that nobody judged.
+    pub(super) fn uncertain(&self, block: &BlockObservation) -> BlockRow {
+        uncertain(block, attestations(block, self.evidence))
+    }
+
     fn model(&self, slot: Slot) -> Result<&Model, String> {
         self.models.for_slot(slot).map_err(|error| error.to_string())
     }
 }
 
 /// The row of a block that nobody judged.
-pub(super) fn uncertain(block: &BlockObservation) -> BlockRow {
+pub(super) fn uncertain(block: &BlockObservation, attestations: Attestations) -> BlockRow {
     BlockRow {
         block_root: block.block_root,
         root_known: RootOrigin::Reported,
@@ -68,5 +73,6 @@ pub(super) fn uncertain(block: &BlockObservation) -> BlockRow {
         model_hash: None,
         canonical: CanonicalState::Unknown,
         features: None,
+        attestations,
     }
 }

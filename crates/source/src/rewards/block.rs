@@ -93,6 +93,7 @@ pub(super) fn block_reward(
         attestation_total,
         rewards,
         votes,
+        shapes: Vec::new(),
     })
 }
 

@@ -91,6 +91,7 @@ fn expected(value: &Value) -> BlockObservation {
                 beacon_block_root: root(&vote["beacon_block_root"]),
             })
             .collect(),
+        shapes: Vec::new(),
     }
 }
 

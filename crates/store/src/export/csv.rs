@@ -11,7 +11,7 @@ use crate::row::BlockRow;
 /// The columns before, between and after the probabilities.
 const HEADER: &str = "slot,parent_slot,proposer_index,block_root,root_origin,parent_root,best_guess_single,\
 best_guess_multi,pr_grandine,pr_lighthouse,pr_lodestar,pr_nimbus,pr_other,pr_prysm,pr_teku,graffiti,graffiti_guess,\
-canonical,model_hash";
+canonical,model_hash,attestations";
 
 /// Lines under a line of names.
 pub(super) struct Lines<'a> {
@@ -65,6 +65,10 @@ fn csv_line(row: &BlockRow, line: &mut String) {
     let _ = write!(line, ",{canonical},");
     if let Some(hash) = row.model_hash {
         let _ = hash.iter().try_for_each(|byte| write!(line, "{byte:02x}"));
+    }
+    line.push(',');
+    if let Some(count) = row.attestations.count() {
+        let _ = write!(line, "{count}");
     }
     line.push('\n');
 }

@@ -29,7 +29,7 @@ const PARENT_ROOT: &str = "parent_root";
 
 /// How the values of a column are found in a block.
 enum Values {
-    Number(fn(&BlockRow) -> u64),
+    Number(fn(&BlockRow) -> Option<u64>),
     Hash(fn(&BlockRow) -> Option<[u8; 32]>),
     Text(fn(&BlockRow) -> Option<&str>),
     Probability(Client),
@@ -46,9 +46,9 @@ fn columns() -> Vec<Column> {
     use Values::{Hash, Number, Probability, Text};
     let column = |name: &str, repetition, values| Column { name: name.to_owned(), repetition, values };
     let mut columns = vec![
-        column("slot", Repetition::REQUIRED, Number(|row| row.slot.0)),
-        column("parent_slot", Repetition::REQUIRED, Number(|row| row.parent_slot.0)),
-        column("proposer_index", Repetition::REQUIRED, Number(|row| row.proposer_index.0)),
+        column("slot", Repetition::REQUIRED, Number(|row| Some(row.slot.0))),
+        column("parent_slot", Repetition::REQUIRED, Number(|row| Some(row.parent_slot.0))),
+        column("proposer_index", Repetition::REQUIRED, Number(|row| Some(row.proposer_index.0))),
         column(BLOCK_ROOT, Repetition::REQUIRED, Hash(|row| Some(row.block_root.0))),
         column("root_origin", Repetition::REQUIRED, Text(|row| Some(origin_word(row.root_known)))),
         column(PARENT_ROOT, Repetition::OPTIONAL, Hash(|row| row.parent_root.map(|root| root.0))),
@@ -71,6 +71,7 @@ fn columns() -> Vec<Column> {
         ),
         column("canonical", Repetition::REQUIRED, Text(|row| Some(canonical_word(row.canonical)))),
         column("model_hash", Repetition::OPTIONAL, Hash(|row| row.model_hash)),
+        column("attestations", Repetition::OPTIONAL, Number(|row| row.attestations.count().map(u64::from))),
     ]);
     columns
 }
@@ -98,7 +99,7 @@ impl Column {
         rows: &[BlockRow],
     ) -> Result<(), ParquetError> {
         match self.values {
-            Values::Number(of) => self.put::<Int64Type, _>(group, rows, |row| Some(to_i64(of(row)))),
+            Values::Number(of) => self.put::<Int64Type, _>(group, rows, |row| of(row).map(to_i64)),
             Values::Hash(of) => self.put::<FixedLenByteArrayType, _>(group, rows, |row| {
                 of(row).map(|hash| FixedLenByteArray::from(hash.to_vec()))
             }),

@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, TypeInfo, ValueRef};
 
 use super::surrogate_root;
+use crate::attestations::Attestations;
 use crate::error::{StoreError, message};
 use crate::row::{BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin};
 
@@ -279,6 +280,7 @@ fn fit(cells: &Map<String, Value>) -> Fit {
         model_hash: None,
         canonical: CanonicalState::Unknown,
         features: None,
+        attestations: Attestations::NotRecorded,
     });
     if mended.is_empty() {
         return Fit::Whole(block);

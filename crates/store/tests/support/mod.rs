@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 
-use consensus::{Root, Slot, ValidatorIndex};
+use consensus::{Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
 use private_postgres::PrivatePostgres;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store, StoreUrl};
+use store::{
+    AttestationRow, Attestations, BlockRow, CanonicalState, OpenMode, RootOrigin, RowShape, Store, StoreUrl,
+};
 
 /// What keeps the database of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +158,23 @@ pub(crate) fn block(slot: u64, parent_slot: u64, proposer: u64, verdict: Option<
         model_hash: None,
         canonical: CanonicalState::Unknown,
         features: None,
+        attestations: Attestations::NotRecorded,
     }
+}
+
+/// So many attestations of a block, each one different.
+pub(crate) fn attestations(slot: u64, count: u64) -> Attestations {
+    let row = |position: u64| {
+        let shape = RowShape {
+            committees: if position == 0 { u64::MAX } else { 1 << (slot % 64) | 1 << (position % 64) },
+            committees_of_slot: 64,
+            repeated: position as u32,
+            paid: Gwei(slot * 1_000 + position),
+        };
+        let slot = Slot(slot.saturating_sub(1 + position));
+        AttestationRow { slot, new: 500 - position as u32, shape: Some(shape) }
+    };
+    Attestations::Listed((0..count).map(row).collect())
 }
 
 /// A file of the conformance data, or `None` where there is none. In continuous integration that is an error.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use consensus::{Epoch, Slot, ValidatorIndex};
 use fingerprint::Client;
 use fingerprint::classifier::Classification;
-use store::{BlockRow, CanonicalState, OpenMode, RootOrigin, Store, StoreUrl};
+use store::{Attestations, BlockRow, CanonicalState, OpenMode, RootOrigin, Store, StoreUrl};
 
 use super::super::db::open;
 use super::{Print, percentile, root};
@@ -67,6 +67,7 @@ fn row(number: u64) -> BlockRow {
         model_hash: None,
         canonical: CanonicalState::Unknown,
         features: None,
+        attestations: Attestations::NotRecorded,
     }
 }
 

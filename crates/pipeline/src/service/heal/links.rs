@@ -96,6 +96,7 @@ fn follows(row: &BlockRow, before: &BlockRow) -> bool {
 mod tests {
     use consensus::{Root, Slot, ValidatorIndex};
     use fingerprint::BlockObservation;
+    use store::Attestations;
 
     use super::*;
     use crate::service::judge::uncertain;
@@ -111,8 +112,9 @@ mod tests {
             attestation_total: consensus::Gwei(0),
             graffiti: String::new(),
             votes: Vec::new(),
+            shapes: Vec::new(),
         };
-        BlockRow { parent_root: Some(root(parent)), ..uncertain(&observation) }
+        BlockRow { parent_root: Some(root(parent)), ..uncertain(&observation, Attestations::NotRecorded) }
     }
 
     #[test]

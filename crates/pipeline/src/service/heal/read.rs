@@ -10,7 +10,7 @@ use source::rewards::Limits;
 use source::{InputError, NodeChoices, PartError, Place, StopSwitch};
 use store::{BlockRow, Gap, GapCause};
 
-use crate::service::judge::{ChainJudge, uncertain};
+use crate::service::judge::ChainJudge;
 
 /// Who is asked for missing blocks.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl HealSource {
                         reason,
                         "A block can't be judged and is stored as uncertain"
                     );
-                    uncertain(block)
+                    judge.uncertain(block)
                 });
                 rows.push(BlockRow { parent_root: record.parent_root, ..row });
             }
