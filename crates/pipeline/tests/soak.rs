@@ -5,6 +5,7 @@
 //! `BLOCKMARK_SOAK_SLOTS=50400 cargo test --release -p pipeline --test soak -- --nocapture`, and
 //! `BLOCKMARK_SOAK_DATABASE=postgres` keeps the database on a server.
 
+mod heap;
 mod support;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use source::follow::ViewLimits;
 use source::{NodeChoices, StopSwitch};
 use store::{CanonicalState, Gap, OpenMode, Store, StoreUrl};
 use support::{Service, judge};
-use testkit::{DevNode, Disorder, Disturbance, Network, Step, Tree, TreePlan};
+use testkit::{DevNode, Disorder, Disturbance, Network, Step, Tree, TreePlan, encoded_state};
 use tokio::task::JoinHandle;
 
 /// Slots of an hour of mainnet.
@@ -30,7 +31,8 @@ const SECONDS_PER_SLOT: u64 = 12;
 /// The run is cut into so many parts; after each it is measured.
 const PARTS: u64 = 7;
 
-/// Slots that the nodes know: a service that was away finds them there.
+/// Slots that the nodes know: a service that was away finds them there. In a short run a fifth of it, so that what they
+/// know has its full size before memory is compared.
 const NODES_KEEP: u64 = 2_048;
 
 /// Slots of which the simulation can still tell something. Longer than any branch, and than finality takes.
@@ -42,11 +44,17 @@ const STATE_EVERY: u64 = 16;
 /// The service may be so many slots behind before the chain waits for it.
 const BEHIND: u64 = 24;
 
-/// Connections to a database in a file.
-const CONNECTIONS: u64 = 5;
+/// What is allocated may differ by so much from one moment to another.
+const HEAP_SLACK_KIB: u64 = 3 << 10;
 
-/// Memory may differ by so much from one moment to another: what the simulation, the nodes and the allocator hold.
-const SLACK_KIB: u64 = 24 << 10;
+/// The states of the simulated chain name every 64th slot for ever, in 64 bytes, and nodes keep up to 134 states.
+const STATE_BYTES_PER_SLOT: u64 = 140;
+
+/// Memory may differ by so much more: what SQLite needs beside pages, and what the allocator can't give back.
+const SLACK_KIB: u64 = 16 << 10;
+
+/// The connection that writes keeps so much of a file at most.
+const WRITER_PAGES_KIB: u64 = 128 << 10;
 
 /// What went on in a part of the run, and what there was at its end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,6 +67,8 @@ struct Part {
     most_final: usize,
     most_waiting: usize,
     most_states: usize,
+    /// What this program has allocated, without the C libraries in it, SQLite among them.
+    heap_kib: u64,
     /// Without what is mapped of files, which the system takes back when it needs to.
     anonymous_kib: u64,
     resident_kib: u64,
@@ -94,11 +104,12 @@ struct World {
     last: Option<(Root, u64)>,
     /// Roots of the main chain by slot, to compare with at the end.
     main: Vec<(Slot, Root)>,
+    nodes_keep: u64,
     part: Part,
 }
 
 impl World {
-    async fn new(store: Store) -> Self {
+    async fn new(store: Store, slots: u64) -> Self {
         let plan = TreePlan {
             // Only what is of a whole tree needs an end.
             slots: u64::MAX,
@@ -128,7 +139,8 @@ impl World {
             clock: Arc::new(AtomicU64::new(SECONDS_PER_SLOT)),
             filled: Arc::default(),
             last: None,
-            main: Vec::new(),
+            main: Vec::with_capacity(usize::try_from(slots).expect("it fits")),
+            nodes_keep: NODES_KEEP.min(slots / 5),
             part: Part::default(),
         }
     }
@@ -178,8 +190,9 @@ impl World {
             self.main.push((self.tree.slot(root), *root));
         }
         if slot.is_multiple_of(STATE_EVERY) {
+            let (state, fork) = (encoded_state(self.tree.state()), self.tree.state().fork_name().name());
             for node in &self.nodes {
-                node.put_state(&slot.to_string(), self.tree.state());
+                node.put_encoded_state(&slot.to_string(), fork, state.clone());
             }
         }
         for step in std::mem::take(&mut self.tree.steps) {
@@ -194,7 +207,7 @@ impl World {
         }
         if slot.is_multiple_of(64) {
             for node in &self.nodes {
-                node.forget_before(Slot(slot.saturating_sub(NODES_KEEP)));
+                node.forget_before(Slot(slot.saturating_sub(self.nodes_keep)));
             }
             self.tree.forget_before(Slot(slot.saturating_sub(TREE_KEEPS)));
         }
@@ -223,7 +236,7 @@ impl World {
     /// Waits while there are gaps whose blocks the nodes are about to forget: on a busy machine the chain is fast.
     async fn wait_for_healing(&self) {
         let slot = self.tree.state().slot;
-        let is_old = |gap: &Gap| gap.start.0 + NODES_KEEP / 2 < slot;
+        let is_old = |gap: &Gap| gap.start.0 + self.nodes_keep / 2 < slot;
         while self.store.unknown_slots().await.expect("gaps").iter().any(is_old) {
             self.clock.fetch_add(SECONDS_PER_SLOT, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -251,7 +264,7 @@ impl World {
             self.start();
         }
         loop {
-            let service = self.service.as_ref().expect("it runs");
+            let service = self.service.as_mut().expect("it runs");
             if service.is_at(head, last).await && self.store.gaps().await.expect("gaps").is_empty() {
                 return;
             }
@@ -322,6 +335,7 @@ impl World {
     async fn measure(&mut self) -> Part {
         let mut part = std::mem::take(&mut self.part);
         part.filled = self.filled.swap(0, Ordering::SeqCst);
+        part.heap_kib = heap::allocated() >> 10;
         part.anonymous_kib = memory("RssAnon");
         part.resident_kib = memory("VmRSS");
         part.peak_kib = memory("VmHWM");
@@ -368,7 +382,7 @@ async fn what_is_kept_does_not_grow() {
         None => folder.path().join("blocks.sqlite").into(),
     };
     let store = Store::open(place, OpenMode::Create).await.expect("a database");
-    let mut world = World::new(store.clone()).await;
+    let mut world = World::new(store.clone(), slots).await;
     let mut random = ChaCha8Rng::seed_from_u64(9);
     let mut parts: Vec<Part> = Vec::new();
     for _ in 0..PARTS {
@@ -396,12 +410,16 @@ async fn what_is_kept_does_not_grow() {
     let (early, late) = (parts[2], parts[parts.len() - 1]);
     let per_block = (late.database_bytes - early.database_bytes) / (late.blocks - early.blocks);
     assert!(per_block < 1_024, "{per_block} bytes of the database for each block");
-    // Each connection to a file keeps pages of it, up to a limit that is not reached here.
-    let pages =
-        if wants_server { 0 } else { (late.database_bytes - early.database_bytes) / 1_024 * CONNECTIONS };
+    let heap = late.heap_kib.saturating_sub(early.heap_kib);
+    // The connection that writes keeps what it wrote, up to a limit.
+    let bytes = if wants_server { 0 } else { late.database_bytes - early.database_bytes };
+    let pages = (bytes >> 10).min(WRITER_PAGES_KIB);
     let grown = late.anonymous_kib.saturating_sub(early.anonymous_kib);
     println!(
-        "{per_block} bytes a block in the database; memory grew by {grown} KiB, {pages} KiB of pages allowed"
+        "{per_block} bytes a block in the database; {heap} KiB more allocated, memory grew by {grown} KiB, \
+         {pages} KiB of pages"
     );
-    assert!(grown < pages + SLACK_KIB, "memory grew by {grown} KiB");
+    let states = slots / PARTS * (PARTS - 3) * STATE_BYTES_PER_SLOT >> 10;
+    assert!(heap < states + HEAP_SLACK_KIB, "{heap} KiB more are allocated");
+    assert!(grown < pages + SLACK_KIB, "memory grew by {grown} KiB, {pages} KiB of it pages");
 }

@@ -271,6 +271,27 @@ async fn a_thread_that_is_lost_is_taken_up_at_the_finalized_state() {
     run.stop().await;
 }
 
+/// At the start a node may be on another branch than the state that it gave a moment before.
+#[tokio::test]
+async fn a_node_that_changes_its_mind_at_the_start_is_asked_again() {
+    let tree = Tree::grow(TreePlan { slots: 40, seed: 6, branch_percent: 0, ..TreePlan::default() });
+    let node = node(&tree).await;
+    know_all(&node, &tree);
+    let (root, state) = tree.states.iter().min_by_key(|(root, _)| tree.slot(root)).expect("a state");
+    node.put_state("finalized", state);
+    node.set_head(tree.parent(root));
+    let mut run = Run::start(&[&node], Start::Finalized, following(OFTEN));
+    let told = async {
+        while !run.follower.status().error.is_some_and(|error| error.contains("is not in the chain")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), told).await.expect("it says so");
+    node.set_head(tree.head());
+    run.head(tree.head()).await;
+    run.stop().await;
+}
+
 #[tokio::test]
 async fn the_state_to_begin_with_may_be_given_and_must_fit() {
     let tree = Tree::grow(TreePlan { slots: 40, seed: 6, branch_percent: 0, ..TreePlan::default() });

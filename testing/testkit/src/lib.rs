@@ -13,6 +13,6 @@ mod schedule;
 mod tree;
 
 pub use blinded::blinded;
-pub use node::{DevNode, Network};
+pub use node::{DevNode, Network, encoded_state};
 pub use schedule::{Disorder, Disturbance, Step, schedule};
 pub use tree::{Tree, TreePlan};

@@ -143,8 +143,12 @@ impl DevNode {
 
     /// Gives a state for an id in the address, such as `finalized`.
     pub fn put_state(&self, id: &str, state: &consensus::state::State) {
-        let ssz = state.encode().expect("an encoding");
-        self.know().states.insert(id.to_owned(), (state.fork_name().name().to_owned(), ssz.into()));
+        self.put_encoded_state(id, state.fork_name().name(), encoded_state(state));
+    }
+
+    /// Gives a state that is encoded already, see [`encoded_state`]: several nodes can share it.
+    pub fn put_encoded_state(&self, id: &str, fork: &str, ssz: Bytes) {
+        self.know().states.insert(id.to_owned(), (fork.to_owned(), ssz));
     }
 
     /// Forgets blocks before a slot, and states that are named by such a slot, as nodes do that keep no history.
@@ -251,6 +255,11 @@ impl DevNode {
     fn know(&self) -> MutexGuard<'_, Knowledge> {
         self.inner.know()
     }
+}
+
+/// A state as nodes give it, without the spare room that its buffer had while it was written.
+pub fn encoded_state(state: &consensus::state::State) -> Bytes {
+    state.encode().expect("an encoding").into_boxed_slice().into()
 }
 
 impl Drop for DevNode {

@@ -82,14 +82,19 @@ impl Service {
     }
 
     /// Whether it runs, a block is the head and another one final, for the database too.
-    pub(crate) async fn is_at(&self, head: Root, last: Option<Root>) -> bool {
-        assert!(!self.following.is_finished() && !self.recording.is_finished(), "it ended by itself");
+    pub(crate) async fn is_at(&mut self, head: Root, last: Option<Root>) -> bool {
+        if self.following.is_finished() {
+            panic!("following ended by itself: {:?}", (&mut self.following).await);
+        }
+        if self.recording.is_finished() {
+            panic!("recording ended by itself: {:?}", (&mut self.recording).await);
+        }
         is_there(&self.follower, head, last) && self.has_stored(head).await
     }
 
     /// Waits until it is so far, then lets it end in order. Gives whether that was so still at the end: an event that
     /// comes late may lead away from the head.
-    pub(crate) async fn finish(self, head: Root, last: Option<Root>) -> bool {
+    pub(crate) async fn finish(mut self, head: Root, last: Option<Root>) -> bool {
         // The lead of one that was killed may outlive it for a moment.
         while !self.is_at(head, last).await {
             tokio::time::sleep(Duration::from_millis(5)).await;

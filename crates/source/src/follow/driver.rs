@@ -120,7 +120,10 @@ impl Driver {
                     self.start = Start::Finalized;
                 }
                 Err(error @ (FollowError::Network { .. } | FollowError::State(_))) => return error,
-                Err(error @ FollowError::NotCanonical { .. }) if !begun => return error,
+                // A state that was given stays what it is. A node gives another one, or changes its mind about its head.
+                Err(error @ FollowError::NotCanonical { .. }) if matches!(self.start, Start::State(_)) => {
+                    return error;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "Following can't begin; it is tried again");
                     self.failed(&error);

@@ -10,7 +10,7 @@ use super::follower::Phase;
 use super::start::blocking;
 use super::view::{Admission, ChainView, Place};
 use super::work::{BlockWork, StatePlan};
-use crate::beacon_api::{BlockId, StateId};
+use crate::beacon_api::{BlockId, Checkpoint, StateId};
 use crate::chain::ChainBlock;
 
 /// Slots behind the head from which on blocks are fetched by slot, several at a time.
@@ -36,7 +36,8 @@ impl Driver {
         let ours = self.view(|view| view.head())?;
         if !self.knows(&head.root)? && head.slot.0.saturating_sub(ours.slot.0) > FAR_BEHIND {
             self.follower.note(|status| status.phase = Phase::CatchingUp);
-            self.catch_up(ours, head.slot, finalized.epoch.0).await?;
+            let final_epoch = self.final_by_slot(ours, head.slot, finalized).await?;
+            self.catch_up(ours, head.slot, final_epoch).await?;
         }
         self.head(head.root).await?;
         self.settle_finality().await?;
@@ -44,7 +45,21 @@ impl Driver {
         Ok(())
     }
 
-    /// Fetches the node's chain by slot. What lies before `final_epoch` is final when it comes.
+    /// The epoch before which blocks are final that are fetched by slot. Nothing is where few are to come: they have
+    /// room until the final block is among them. Where many are, the nodes must give the final block for its slot: one
+    /// that follows another branch gives other blocks.
+    async fn final_by_slot(&self, from: Place, to: Slot, finalized: Checkpoint) -> Result<u64, FollowError> {
+        let few = (self.options.limits.blocks / 8) as u64;
+        if to.0.saturating_sub(from.slot.0) <= few {
+            return Ok(0);
+        }
+        let Some(known) = self.api.header(BlockId::Root(finalized.root)).await? else { return Ok(0) };
+        let given = self.api.header(BlockId::Slot(known.slot)).await?;
+        Ok(if given.is_some_and(|given| given.root == finalized.root) { finalized.epoch.0 } else { 0 })
+    }
+
+    /// Fetches the node's chain by slot. What lies before `final_epoch` is final when it comes, as long as it is one
+    /// chain: another node may answer from some slot on.
     async fn catch_up(&self, from: Place, to: Slot, final_epoch: u64) -> Result<(), FollowError> {
         let spec = self.view(|view| view.spec().clone())?;
         let slots = from.slot.0.saturating_add(1)..=to.0;
@@ -52,6 +67,7 @@ impl Driver {
             .map(|slot| self.api.block(BlockId::Slot(Slot(slot)), &spec))
             .buffered(self.options.parallel.max(1));
         let mut last = from;
+        let mut is_one_chain = true;
         while let Some(block) = blocks.next().await {
             let Some(block) = block? else { continue };
             let (root, slot) = (block.root, block.block.slot());
@@ -60,7 +76,8 @@ impl Driver {
             self.head(root).await?;
             let (before, epoch) = (spec.epoch_at(last.slot.0), spec.epoch_at(slot.0));
             // The head from which this began may be of a branch that was given up meanwhile.
-            if parent == last.root && before < epoch && epoch < final_epoch {
+            is_one_chain &= parent == last.root || last.root == from.root;
+            if is_one_chain && parent == last.root && before < epoch && epoch < final_epoch {
                 self.finalize(last.root).await?;
             }
             last = Place { root, slot };
