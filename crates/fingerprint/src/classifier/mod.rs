@@ -14,6 +14,7 @@ pub mod mlp_training;
 pub mod model;
 pub mod model_file;
 pub mod neighbours;
+pub mod odds;
 pub mod options;
 pub(crate) mod random;
 pub mod rows;
@@ -24,6 +25,7 @@ pub use explain::{ClientRange, Explanation, FeatureEvidence, FeatureRanges, Neig
 pub use fitted::FitError;
 pub use model::{Calibration, Model, ModelInfo, ModelScores, NetworkCourse, TrainError};
 pub use model_file::{FORMAT_VERSION, ModelError};
+pub use odds::{FeatureCounts, FeatureOdds};
 pub use options::{DataOrigin, LabelSource, Method, ModelOrigin, OptionsError, Scaling, TrainingOptions};
 pub use rows::RowError;
 pub use selection::SelectionError;

@@ -8,11 +8,12 @@ use super::classification::{Classification, Thresholds};
 use super::explain::{self, ClientRange, Explanation, FeatureRanges};
 use super::fitted::{FitError, Fitted};
 use super::mlp_training::Convergence;
+use super::odds::{self, FeatureCounts, FeatureOdds};
 use super::options::{DataOrigin, Method, ModelOrigin, Scaling, TrainingOptions};
 use super::rows::{RowError, check_row};
 use super::selection::{Selection, SelectionError};
 use crate::client::{Client, ClientSet};
-use crate::features::{FeatureError, FeatureScratch, FeatureSet};
+use crate::features::{self, FeatureError, FeatureScratch, FeatureSet};
 use crate::graffiti::GraffitiRules;
 use crate::observation::BlockObservation;
 use crate::score::{ConfusionMatrix, CvScores, Reliability};
@@ -110,6 +111,8 @@ pub struct Model {
     pub(super) info: ModelInfo,
     pub(super) rules: GraffitiRules,
     pub(super) fitted: Fitted,
+    /// Per feature, the training rows by class and range of values; empty in files of older programs.
+    pub(super) counts: Vec<FeatureCounts>,
     pub(super) hash: OnceLock<[u8; 32]>,
 }
 
@@ -132,6 +135,7 @@ impl Model {
         let digest = selection.digest(set, &options);
         let Selection { rows, classes, counts, positions } = selection;
         let ranges = explain::ranges(&rows, &classes, &options.features);
+        let row_counts = odds::counts(&rows, classes.len(), &options.features);
         let (fitted, course) =
             Fitted::new(rows, classes.len(), &options.method, options.scaling, options.seed)?;
         let info = ModelInfo {
@@ -159,7 +163,7 @@ impl Model {
             }),
             ranges,
         };
-        Ok(Self { info, rules: options.rules, fitted, hash: OnceLock::new() })
+        Ok(Self { info, rules: options.rules, fitted, counts: row_counts, hash: OnceLock::new() })
     }
 
     /// The model with the scores of a cross-validation, and what they were measured on, noted in it.
@@ -243,6 +247,25 @@ impl Model {
     pub fn ranges(&self, feature: &str) -> &[ClientRange] {
         let ranges = self.info.ranges.iter().find(|ranges| ranges.feature == feature);
         ranges.map_or(&[], |ranges| ranges.clients.as_slice())
+    }
+
+    /// What each feature of a block says for each class, one after the other; a block's features are not independent,
+    /// so the log odds do not add up to those of a verdict. Empty for models that keep no counts.
+    pub fn feature_odds<'a>(&self, values: impl IntoIterator<Item = (&'a str, f64)>) -> Vec<FeatureOdds> {
+        let of_feature = |(name, value): (&str, f64)| {
+            let feature = features::find(name)?;
+            let counts = self.counts.iter().find(|counts| counts.feature == feature.name)?;
+            let odds = self.info.classes.iter().copied().zip(counts.log_odds(value)?);
+            let odds_of = move |(client, log_odds)| FeatureOdds {
+                feature: feature.name,
+                about: feature.about,
+                value,
+                client,
+                log_odds,
+            };
+            Some(odds.map(odds_of).collect::<Vec<_>>())
+        };
+        values.into_iter().filter_map(of_feature).flatten().collect()
     }
 
     fn verdict(&self, guess: Option<Client>, row: &[f64]) -> Classification {

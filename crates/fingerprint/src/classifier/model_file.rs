@@ -22,6 +22,7 @@ use super::kd_tree::{self, Tree};
 use super::mlp::{Layer, MAX_HIDDEN, Network};
 use super::model::{Model, ModelInfo};
 use super::neighbours::NeighbourIndex;
+use super::odds::{self, FeatureCounts};
 use super::options::{Method, Scaling};
 use crate::graffiti::GraffitiRules;
 
@@ -74,6 +75,8 @@ pub enum ModelError {
 struct Header {
     model: ModelInfo,
     rules: GraffitiRules,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    counts: Vec<FeatureCounts>,
     sections: Vec<Section>,
 }
 
@@ -130,8 +133,12 @@ impl Model {
                 }
             }
         }
-        let header =
-            Header { model: self.info.clone(), rules: self.rules.clone(), sections: writer.sections };
+        let header = Header {
+            model: self.info.clone(),
+            rules: self.rules.clone(),
+            counts: self.counts.clone(),
+            sections: writer.sections,
+        };
         // A struct of texts, numbers and lists always has a JSON form.
         let header = serde_json::to_vec(&header).unwrap_or_default();
         let (bytes, hash) = seal(FORMAT_VERSION, &header, &writer.body);
@@ -152,8 +159,11 @@ impl Model {
         let Opened { header, body, hash } = open(bytes)?;
         let header: Header =
             serde_json::from_slice(header).map_err(|error| ModelError::Header(error.to_string()))?;
-        let Header { model: info, rules, sections } = header;
+        let Header { model: info, rules, counts, sections } = header;
         check_info(&info)?;
+        if !odds::check(&counts, &info) {
+            return Err(ModelError::Inconsistent("its counts of rows do not fit its features and classes"));
+        }
         let mut reader = Reader { body, sections: sections.into_iter() };
         let scaler = match info.scaling {
             Scaling::Automatic => return Err(ModelError::Inconsistent("its scaling is not settled")),
@@ -169,7 +179,7 @@ impl Model {
         }
         let stored = OnceLock::new();
         let _ = stored.set(hash);
-        Ok(Self { info, rules, fitted: Fitted { scaler, predictor }, hash: stored })
+        Ok(Self { info, rules, fitted: Fitted { scaler, predictor }, counts, hash: stored })
     }
 }
 
