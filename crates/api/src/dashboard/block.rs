@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use consensus::Slot;
 use consensus::spec::Network;
+use fingerprint::classifier::FeatureOdds;
 use fingerprint::{Client, Model};
 use serde::Deserialize;
 use store::{BlockRow, CanonicalState, HISTORY_BLOCKS, RootOrigin};
@@ -18,6 +19,7 @@ use super::headline;
 use super::latest::{block_href, state_text};
 use super::names;
 use super::page::{self, Frame, Section};
+use super::why::Why;
 use super::reliability::tested;
 use super::shares::fork_name;
 use crate::auth;
@@ -27,7 +29,6 @@ use crate::state::AppState;
 use crate::v1;
 
 /// Lines of "Why".
-const MOST_REASONS: usize = 8;
 /// Range strips shown.
 const MOST_STRIPS: usize = 6;
 
@@ -59,11 +60,10 @@ struct BlockPage {
     graffiti: Option<String>,
     history: String,
     history_note: String,
-    why_subtitle: String,
+    why_subtitle: &'static str,
     why_note: &'static str,
     why_empty: String,
-    why: Vec<Reason>,
-    why_more: Vec<Reason>,
+    why: Why,
     strips: Vec<StripView>,
     strip_heads: Vec<&'static str>,
     attestations: AttestationCard,
@@ -82,14 +82,6 @@ struct Tab {
 struct BarRow {
     label: String,
     value: String,
-}
-
-struct Reason {
-    about: &'static str,
-    name: &'static str,
-    value: String,
-    fits_word: &'static str,
-    fits: String,
 }
 
 struct StripView {
@@ -143,8 +135,8 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
         .collect();
     let description = format!("Slot {slot}: {}", description.join(", "));
     let (history, history_note) = history(state, row).await?;
-    let mut why = evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.reasons());
-    let why_more = why.split_off(why.len().min(MOST_REASONS));
+    let why =
+        evidence.as_ref().map_or_else(|_| Why::default(), |evidence| Why::of(&evidence.odds, evidence.best));
     Ok(BlockPage {
         frame,
         tabs: tabs(row, &siblings),
@@ -167,19 +159,18 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
         graffiti: row.graffiti.as_deref().filter(|text| !text.is_empty()).map(format::visible),
         history,
         history_note,
-        why_subtitle:
-            "Each line: one number about how the block packs attestations, and which clients’ training \
-                       blocks (middle 80\u{a0}%) have it too"
-                .to_owned(),
+        why_subtitle: "Each line: what one number about the block, looked at alone, says of a client. Units: log odds; \
+                       +0.7 doubles the odds. The numbers overlap, so the lines do not add up to the verdict",
         why_note: match (&verdict, row.attestations.count()) {
             (Verdict::Packing, Some(1)) => {
                 "One attestation only. Several clients would build this same block, so it tells little of its builder."
             }
             _ => "",
         },
-        why_empty: evidence.as_ref().err().cloned().unwrap_or_default(),
+        why_empty: evidence.as_ref().err().cloned().unwrap_or_else(|| {
+            sentence("the model keeps no counts of its training rows; one that is trained anew does")
+        }),
         why,
-        why_more,
         strip_heads: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.heads()),
         strips: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.strips()),
         attestations: AttestationCard::of(row),
@@ -381,6 +372,7 @@ async fn history(state: &AppState, row: &BlockRow) -> Result<(String, String), A
 struct Evidence {
     best: Option<Client>,
     features: Vec<(&'static str, &'static str, f64, Vec<StripRange>)>,
+    odds: Vec<FeatureOdds>,
 }
 
 impl Evidence {
@@ -417,30 +409,26 @@ impl Evidence {
         if features.is_empty() {
             return Err(sentence("the model keeps no ranges of its training blocks"));
         }
-        // A number that fits the verdict and few other clients tells most.
-        features.sort_by_key(|(_, _, value, ranges)| {
-            let fits = ranges.iter().filter(|range| range.contains(*value));
-            let names: Vec<_> = fits.map(|range| Some(range.series)).collect();
-            let supports = names.contains(&best.map(Series::Client));
-            (!supports, if names.is_empty() { usize::MAX } else { names.len() })
-        });
-        Ok(Self { best, features })
-    }
-
-    fn reasons(&self) -> Vec<Reason> {
-        let reason = |(name, about, value, ranges): &(&'static str, &'static str, f64, Vec<StripRange>)| {
-            let fits: Vec<_> = ranges.iter().filter(|range| range.contains(*value)).collect();
-            let labels: Vec<_> = fits.iter().map(|range| range.series.label()).collect();
-            let (fits_word, fits) = match fits.len() {
-                0 => ("usual for", "<span class=\"quiet\">no client</span>".to_owned()),
-                all if all == ranges.len() => {
-                    ("usual for", "<span class=\"quiet\">all clients: tells nothing</span>".to_owned())
-                }
-                _ => ("usual for", labels.join("")),
+        let odds = model.feature_odds(values.iter().map(|(name, value)| (name.as_str(), *value)));
+        // What says most of the verdict comes first; without odds, what fits it and few other clients.
+        features.sort_by(|(a, _, value_a, ranges_a), (b, _, value_b, ranges_b)| {
+            let size = |name: &str| {
+                let of_best = |odds: &&FeatureOdds| odds.feature == name && Some(odds.client) == best;
+                odds.iter().find(of_best).map_or(0.0, |odds| odds.log_odds.abs())
             };
-            Reason { about, name, value: format::feature(*value), fits_word, fits }
-        };
-        self.features.iter().map(reason).collect()
+            let fits = |value: f64, ranges: &[StripRange]| {
+                let fits: Vec<_> = ranges
+                    .iter()
+                    .filter(|range| range.contains(value))
+                    .map(|range| Some(range.series))
+                    .collect();
+                let supports = fits.contains(&best.map(Series::Client));
+                (!supports, if fits.is_empty() { usize::MAX } else { fits.len() })
+            };
+            let by_size = size(b).total_cmp(&size(a));
+            by_size.then_with(|| fits(*value_a, ranges_a).cmp(&fits(*value_b, ranges_b)))
+        });
+        Ok(Self { best, features, odds })
     }
 
     fn heads(&self) -> Vec<&'static str> {

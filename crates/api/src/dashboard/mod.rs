@@ -33,6 +33,7 @@ mod time_axis;
 mod validator;
 mod validators;
 mod wall;
+mod why;
 
 use axum::Router;
 use axum::routing::get;

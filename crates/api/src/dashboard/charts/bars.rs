@@ -42,3 +42,24 @@ pub(crate) fn bar(series: Series, probability: f64) -> String {
         series.color()
     )
 }
+
+/// Log odds at the end of a bar; larger ones end there, too.
+const MOST_ODDS: f64 = 4.0;
+
+/// The small bar of log odds, to both sides of the middle: filled to the right what speaks for a client, outlined to
+/// the left what speaks against it. The number stands beside it.
+pub(crate) fn odds_bar(series: Series, log_odds: f64) -> String {
+    let length = (log_odds.abs() / MOST_ODDS).clamp(0.0, 1.0) * 78.0;
+    let color = series.color();
+    let drawn = if log_odds > 0.0 {
+        format!("<rect x=\"80\" y=\"1\" width=\"{length:.1}\" height=\"10\" rx=\"1\" fill=\"{color}\"/>")
+    } else {
+        format!(
+            "<rect x=\"{:.1}\" y=\"1.75\" width=\"{length:.1}\" height=\"8.5\" rx=\"1\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\"/>",
+            80.0 - length
+        )
+    };
+    format!(
+        "<svg viewBox=\"0 0 160 12\" aria-hidden=\"true\">{drawn}<line x1=\"80\" x2=\"80\" y1=\"0\" y2=\"12\"/></svg>"
+    )
+}

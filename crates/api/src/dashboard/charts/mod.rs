@@ -16,7 +16,7 @@ mod timeline;
 mod tree;
 
 pub(crate) use abstention::abstention;
-pub(crate) use bars::{bar, probability_bars};
+pub(crate) use bars::{bar, odds_bar, probability_bars};
 pub(crate) use calibration::{SURE_FROM, calibration};
 pub(crate) use confusion::{confusion, percent_text, ramp_step, short_name};
 pub(crate) use course::{Course, CourseBlock, course};

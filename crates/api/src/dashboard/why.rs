@@ -1,0 +1,139 @@
+//! Why a block got its verdict: what each number about its packing says for and against clients, looked at alone.
+
+use fingerprint::Client;
+use fingerprint::classifier::FeatureOdds;
+
+use super::charts::{Series, odds_bar};
+use super::format;
+
+/// Log odds below which a number says next to nothing.
+const NEGLIGIBLE: f64 = 0.1;
+/// Lines that are shown at once.
+const SHOWN: usize = 8;
+/// Of them, lines that speak for the verdict.
+const SHOWN_FOR: usize = 4;
+/// Of them, lines that speak against it.
+const SHOWN_CONTRARY: usize = 2;
+
+/// A line.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) about: &'static str,
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    /// `for` or `against`.
+    pub(super) word: &'static str,
+    /// Mark and name of the client, HTML.
+    pub(super) client: String,
+    pub(super) bar: String,
+    pub(super) odds: String,
+}
+
+/// The lines of a block.
+#[derive(Debug, Default)]
+pub(super) struct Why {
+    pub(super) shown: Vec<Line>,
+    pub(super) more: Vec<Line>,
+}
+
+impl Why {
+    /// First what speaks for the verdict, then what speaks against other clients, then what speaks against the verdict,
+    /// each by size.
+    pub(super) fn of(odds: &[FeatureOdds], verdict: Option<Client>) -> Self {
+        let told = |keep: &dyn Fn(&FeatureOdds) -> bool| {
+            let mut kept: Vec<FeatureOdds> =
+                odds.iter().filter(|odds| odds.log_odds.abs() >= NEGLIGIBLE && keep(odds)).copied().collect();
+            kept.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
+            kept
+        };
+        let of_verdict = |odds: &FeatureOdds| Some(odds.client) == verdict;
+        let mut speaks_for = told(&|odds| of_verdict(odds) && odds.log_odds > 0.0);
+        let mut contrary = told(&|odds| of_verdict(odds) && odds.log_odds < 0.0);
+        let mut others = told(&|odds| !of_verdict(odds) && odds.log_odds < 0.0);
+        // What a number says against several clients is said once, of the one it says most of.
+        let mut named = Vec::new();
+        others.retain(|odds| {
+            let is_new = !named.contains(&odds.feature);
+            named.push(odds.feature);
+            is_new
+        });
+        let more_for = speaks_for.split_off(speaks_for.len().min(SHOWN_FOR));
+        let more_contrary = contrary.split_off(contrary.len().min(SHOWN_CONTRARY));
+        let room = SHOWN.saturating_sub(speaks_for.len() + contrary.len());
+        let more_others = others.split_off(others.len().min(room));
+        let lines = |parts: [Vec<FeatureOdds>; 3]| parts.iter().flatten().map(line).collect();
+        Self {
+            shown: lines([speaks_for, others, contrary]),
+            more: lines([more_for, more_others, more_contrary]),
+        }
+    }
+}
+
+fn line(odds: &FeatureOdds) -> Line {
+    let series = Series::Client(odds.client);
+    Line {
+        about: odds.about,
+        name: odds.feature,
+        value: format::feature(odds.value),
+        word: if odds.log_odds > 0.0 { "for" } else { "against" },
+        client: series.label(),
+        bar: odds_bar(series, odds.log_odds),
+        odds: format!("{:+.1}", odds.log_odds).replace('-', "\u{2212}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn odds(feature: &'static str, client: Client, log_odds: f64) -> FeatureOdds {
+        FeatureOdds { feature, about: "", value: 1.0, client, log_odds }
+    }
+
+    fn told(lines: &[Line]) -> Vec<(&str, &str, &str)> {
+        lines.iter().map(|line| (line.name, line.word, line.odds.as_str())).collect()
+    }
+
+    #[test]
+    fn what_speaks_against_the_verdict_is_shown_after_what_speaks_for_it() {
+        let why = Why::of(
+            &[
+                odds("a", Client::Teku, -2.0),
+                odds("a", Client::Prysm, -1.0),
+                odds("a", Client::Lighthouse, 0.7),
+                odds("b", Client::Lighthouse, 2.94),
+                odds("b", Client::Teku, -0.05),
+                odds("c", Client::Lighthouse, -1.25),
+                odds("c", Client::Prysm, 3.0),
+            ],
+            Some(Client::Lighthouse),
+        );
+        let shown =
+            [("b", "for", "+2.9"), ("a", "for", "+0.7"), ("a", "against", "−2.0"), ("c", "against", "−1.2")];
+        assert_eq!(told(&why.shown), shown);
+        assert!(why.shown[2].client.contains("Teku") && why.shown[3].client.contains("Lighthouse"));
+        assert!(why.more.is_empty());
+    }
+
+    #[test]
+    fn no_more_than_eight_lines_are_shown_at_once() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let all: Vec<FeatureOdds> = names
+            .iter()
+            .zip(1u8..)
+            .flat_map(|(name, size)| {
+                let size = f64::from(size);
+                [
+                    odds(name, Client::Prysm, if size > 8.0 { -size } else { size }),
+                    odds(name, Client::Teku, -size),
+                ]
+            })
+            .collect();
+        let why = Why::of(&all, Some(Client::Prysm));
+        assert_eq!((why.shown.len(), why.shown.len() + why.more.len()), (8, 24));
+        assert_eq!(told(&why.shown)[0], ("h", "for", "+8.0"));
+        assert_eq!(told(&why.shown)[7], ("k", "against", "−11.0"));
+        assert_eq!(Why::of(&all, None).shown.len(), 8);
+        assert!(Why::of(&[], Some(Client::Prysm)).shown.is_empty());
+    }
+}
