@@ -1,7 +1,7 @@
 //! Who may use the private addresses: a bearer token or basic authentication, compared in constant time.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
@@ -64,18 +64,51 @@ pub(crate) async fn require(
     if is_cross_site && request.method() == Method::POST {
         return Err(ApiError::CrossSite);
     }
-    if is_allowed(access, request.headers()) { Ok(next.run(request).await) } else { Err(refusal(access)) }
+    if !is_allowed(access, request.headers()) {
+        return Err(refusal(access));
+    }
+    let mut response = next.run(request).await;
+    if !matches!(access, PrivateAccess::Open) {
+        keep_private(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Tells caches that others share to keep nothing of what a credential opened.
+fn keep_private(headers: &mut HeaderMap) {
+    let kept = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
+    let private = kept.and_then(|kept| kept.strip_prefix("public")).map(|rest| format!("private{rest}"));
+    if let Some(value) = private.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(header::CACHE_CONTROL, value);
+    }
+    headers.append(header::VARY, HeaderValue::from_static("Authorization"));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     fn headers(value: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         headers
+    }
+
+    #[test]
+    fn what_a_credential_opened_is_kept_by_nobody_else() {
+        for (kept, private) in [
+            ("public, max-age=31536000, immutable", "private, max-age=31536000, immutable"),
+            ("public, no-cache", "private, no-cache"),
+            ("no-store", "no-store"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+            headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+            keep_private(&mut headers);
+            assert_eq!(headers[header::CACHE_CONTROL], private);
+            let vary: Vec<_> = headers.get_all(header::VARY).iter().collect();
+            assert_eq!(vary, ["Accept", "Authorization"]);
+        }
     }
 
     #[test]

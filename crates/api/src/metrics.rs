@@ -206,8 +206,14 @@ pub(crate) async fn render(State(state): State<AppState>) -> Result<impl IntoRes
                 gauge!(name).set(slot.0 as f64);
             }
         }
-        let unknown = PlannedFork::unknown(follower).and_then(|fork| fork.time);
-        gauge!("blockmark_unknown_fork_timestamp_seconds").set(unknown.map_or(f64::INFINITY, |at| at as f64));
+        match PlannedFork::unknown(follower) {
+            None => gauge!("blockmark_unknown_fork_timestamp_seconds").set(f64::INFINITY),
+            // Without a clock there is no time yet; the last one stands.
+            Some(PlannedFork { time: None, .. }) => {}
+            Some(PlannedFork { time: Some(at), .. }) => {
+                gauge!("blockmark_unknown_fork_timestamp_seconds").set(at as f64);
+            }
+        }
         let clock = ChainClock::of_followed(follower).or(state.settings().clock);
         if let (Some(clock), Some(head)) = (clock, status.head) {
             gauge!(SLOT_LAG).set(clock.slot_at(state.now()).saturating_sub(head.slot.0) as f64);

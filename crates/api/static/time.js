@@ -456,7 +456,7 @@ const enhance = async (figure) => {
     const key = name.toLowerCase();
     return { name, key, label: label.firstElementChild, color: `--c-${key === "other" ? "unknown" : key}` };
   });
-  const answer = await fetch(address, { headers: { accept: "application/json" } });
+  const answer = await fetch(address, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(20000) });
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const data = buckets(await answer.json(), plot, series.map((entry) => entry.key));
   if (data.length < 2 || data.every((bucket) => !bucket)) return;

@@ -298,7 +298,7 @@ fn deep(seed: u64) -> TreePlan {
 async fn deep_reorganisations_are_followed() {
     let mut happened = Happened::default();
     let mut seeds = seeds(4);
-    if seeds.len() == 4 {
+    if std::env::var_os("BLOCKMARK_SCHEDULES").is_none() {
         // Of these the service ended at its start, or took a branch as final while it caught up.
         seeds.extend([80, 111, 119]);
     }

@@ -419,7 +419,7 @@ async fn what_is_kept_does_not_grow() {
         "{per_block} bytes a block in the database; {heap} KiB more allocated, memory grew by {grown} KiB, \
          {pages} KiB of pages"
     );
-    let states = slots / PARTS * (PARTS - 3) * STATE_BYTES_PER_SLOT >> 10;
+    let states = (slots / PARTS * (PARTS - 3) * STATE_BYTES_PER_SLOT) >> 10;
     assert!(heap < states + HEAP_SLACK_KIB, "{heap} KiB more are allocated");
     assert!(grown < pages + SLACK_KIB, "memory grew by {grown} KiB, {pages} KiB of it pages");
 }

@@ -367,7 +367,17 @@ async fn merge_attestations(
     new: &mut BlockRow,
 ) -> Result<Option<Vec<AttestationRow>>, StoreError> {
     match &new.attestations {
-        Attestations::Listed(_) => return attestations::read(connection, old.id).await,
+        Attestations::Listed(rows) => {
+            // What can't be read is written over.
+            let stored = attestations::read(connection, old.id).await.or_else(|error| match error {
+                StoreError::Damaged { .. } => Ok(None),
+                error => Err(error),
+            })?;
+            if let Some(stored) = stored.as_deref().filter(|stored| tells_more(stored, rows)) {
+                new.attestations = Attestations::Listed(stored.to_vec());
+            }
+            return Ok(stored);
+        }
         Attestations::NotRecorded => new.attestations = old.row.attestations.clone(),
         // A list of another length belongs to the old number.
         Attestations::Counted(_) if new.attestations != old.row.attestations => {
@@ -379,6 +389,15 @@ async fn merge_attestations(
         Attestations::Counted(_) => {}
     }
     Ok(None)
+}
+
+/// Whether a list says of the same attestations what another one does not tell.
+fn tells_more(stored: &[AttestationRow], new: &[AttestationRow]) -> bool {
+    let is_shaped = |rows: &[AttestationRow]| rows.iter().all(|row| row.shape.is_some());
+    is_shaped(stored)
+        && !new.is_empty()
+        && new.iter().all(|row| row.shape.is_none())
+        && stored.iter().map(|row| row.slot).eq(new.iter().map(|row| row.slot))
 }
 
 fn same_but_evidence(old: &BlockRow, new: &BlockRow) -> bool {

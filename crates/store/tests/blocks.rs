@@ -70,6 +70,10 @@ async fn what_is_known_of_attestations_is_not_lost(engine: Engine) {
     }
     assert_eq!(store(NotRecorded).await, attestations(64, 5));
     assert_eq!(store(Counted(5)).await, attestations(64, 5));
+    // A source that tells less of the same attestations.
+    let Attestations::Listed(mut rows) = attestations(64, 5) else { unreachable!("a list") };
+    rows.iter_mut().for_each(|row| row.shape = None);
+    assert_eq!(store(Attestations::Listed(rows)).await, attestations(64, 5));
     // Another number: the list was of something else.
     assert_eq!(store(Counted(6)).await, Counted(6));
     let most = BlockRow { attestations: attestations(64, 129), ..block(64, 63, 7, None) };
@@ -91,6 +95,12 @@ async fn damaged_attestations_are_found(engine: Engine) {
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert!(problems[0].contains("4 attestations of a block at slot 5 are stored, and the block has 3"));
     assert!(problems[1].contains("slot 7: an unknown version"), "{problems:?}");
+    // Blocks that are stored again mend both.
+    for slot in [5, 7] {
+        let row = BlockRow { attestations: attestations(slot, 4), ..block(slot, slot - 1, 7, None) };
+        kept.store.insert_blocks(&[row]).await.unwrap();
+    }
+    assert_eq!(kept.store.check().await.unwrap().problems, [""; 0]);
 }
 
 async fn a_known_block_is_updated_and_counted_once(engine: Engine) {

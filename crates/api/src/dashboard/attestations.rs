@@ -49,7 +49,9 @@ impl AttestationCard {
         Self {
             subtitle: match rows.is_empty() {
                 true => "",
-                false => "In block order. New: votes of validators that no attestation before it had",
+                false => {
+                    "In block order. New: votes of validators for whom no attestation before had earned anything"
+                }
             },
             empty,
             rows: rows.iter().map(|row| Line::of(block.slot, row)).collect(),

@@ -19,9 +19,9 @@ use super::headline;
 use super::latest::{block_href, state_text};
 use super::names;
 use super::page::{self, Frame, Section};
-use super::why::Why;
 use super::reliability::tested;
 use super::shares::fork_name;
+use super::why::Why;
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
@@ -479,7 +479,7 @@ fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
     add("Slot", format!("<span data-copy=\"{}\">{}</span>", row.slot.0, format::count(row.slot.0)));
     add("Epoch", text(format::count(row.slot.epoch().0)));
     if let Some(network) = Network::named(&state.settings().network) {
-        add("Fork", text(fork_name(network.spec().config.fork_at(row.slot.epoch().0))));
+        add("Fork", text(fork_name(network.spec().fork_at_slot(row.slot.0))));
     }
     if let Some(clock) = state.settings().clock {
         let time = Utc::from_unix(clock.start_of(row.slot.0));

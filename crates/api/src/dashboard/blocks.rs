@@ -24,7 +24,7 @@ use crate::v1::cursor;
 /// Blocks of a page.
 const BLOCKS: usize = 50;
 /// Longest text of a filter.
-const MAX_TEXT: usize = 100;
+const MAX_TEXT: usize = 32;
 /// Seconds per slot where no clock says otherwise.
 const SECONDS_PER_SLOT: u64 = 12;
 
@@ -113,7 +113,11 @@ pub(super) async fn blocks(
 
 const STATES: [(&str, &str, &[CanonicalState]); 5] = [
     ("any", "Any", &[]),
-    ("canonical", "canonical", &[CanonicalState::Canonical, CanonicalState::Finalized]),
+    (
+        "canonical",
+        "canonical",
+        &[CanonicalState::Unknown, CanonicalState::Canonical, CanonicalState::Finalized],
+    ),
     ("final", "final", &[CanonicalState::Finalized]),
     ("orphaned", "orphaned", &[CanonicalState::Orphaned]),
     ("seen", "seen", &[CanonicalState::Unknown]),

@@ -114,6 +114,8 @@ pub(super) async fn embed(
     query: Result<Params<Query>, ApiError>,
 ) -> Result<Response, ApiError> {
     let Params(query) = query?;
+    // Asked before the picture is drawn: one that is drawn while its slots become final may be an older one.
+    let validity = validity(&state, &file, &query).await;
     let svg = build(&state, &file, &query).await?;
     let tag = format!("\"{}\"", blake3::hash(svg.as_bytes()).to_hex().get(..32).unwrap_or_default());
     let is_known = headers
@@ -126,7 +128,7 @@ pub(super) async fn embed(
         ([(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], svg).into_response()
     };
     let headers = response.headers_mut();
-    let keep = match validity(&state, &file, &query).await? {
+    let keep = match validity? {
         Validity::Final => "public, max-age=31536000, immutable",
         Validity::Changing => "public, max-age=60",
     };
@@ -141,9 +143,11 @@ pub(super) async fn embed(
 
 /// Whether a picture will ever be another one: those of final slots between two ends will not.
 async fn validity(state: &AppState, file: &str, query: &Query) -> Result<Validity, ApiError> {
-    let period = Period::parse("period", query.period.as_deref(), Period::Week)?;
-    match period {
-        Period::Between(span) if matches!(file, "shares.svg" | "timeline.svg" | "badge.svg") => {
+    if !matches!(file, "shares.svg" | "timeline.svg" | "badge.svg") {
+        return Ok(Validity::Changing);
+    }
+    match Period::parse("period", query.period.as_deref(), Period::Week)? {
+        Period::Between(span) => {
             let epochs = span.epochs(state.settings().clock)?;
             let slots = Epoch(epochs.start).start_slot()..Epoch(epochs.end).start_slot();
             v1::validity_of(state, slots).await

@@ -247,7 +247,8 @@ fn stale_text(state: &AppState, section: Section, freshness: Freshness, newest_s
     let nodes =
         state.settings().rewards.follower.as_ref().map(|follower| follower.nodes()).unwrap_or_default();
     let silent = |node: &NodeRecord| {
-        node.answered.is_none_or(|ago| state.now().saturating_sub(ago.as_secs()) <= since)
+        // The newest block itself came within its slot and the next few.
+        node.answered.is_none_or(|ago| state.now().saturating_sub(ago.as_secs()) <= since.saturating_add(60))
     };
     let why = match nodes.as_slice() {
         [] => "",

@@ -55,8 +55,8 @@ impl Extent {
     /// The first slots of the forks of this network, with their names; none where the network is not known.
     pub(super) fn forks(&self) -> Vec<(u64, String)> {
         let Some(network) = self.network else { return Vec::new() };
-        let config = network.spec().config;
-        let start = |fork: Fork| config.fork_epoch(fork).checked_mul(SLOTS_PER_EPOCH);
+        let spec = network.spec();
+        let start = |fork: Fork| spec.config.fork_epoch(fork).checked_mul(spec.preset.slots_per_epoch);
         Fork::ALL.into_iter().filter_map(|fork| Some((start(fork)?, fork_name(fork)))).collect()
     }
 

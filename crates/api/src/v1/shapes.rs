@@ -70,7 +70,7 @@ pub(crate) struct Attestation {
     committees_of_slot: Option<u8>,
     /// All of its votes.
     votes: Option<u64>,
-    /// Votes of validators that no attestation before it, in this block or an earlier one, had.
+    /// Votes of validators for whom no attestation before it, in this block or an earlier one, had earned anything.
     new: u32,
     /// Votes of validators that one before it had.
     repeated: Option<u32>,

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::spec::{Config, UnknownFork};
+use consensus::spec::{Config, Spec, UnknownFork};
 use futures::future::{Either, select};
 use tokio::sync::broadcast;
 
@@ -54,6 +54,9 @@ impl Default for FollowOptions {
 /// Plans of forks that are remembered after they were given up.
 const GIVEN_UP: usize = 8;
 
+/// How often the pause doubles at most while the state to begin with does not fit.
+const MOST_DOUBLINGS: u32 = 6;
+
 /// Feeds a [`Follower`]. The events end when it is dropped.
 #[derive(Debug)]
 pub struct Driver {
@@ -63,6 +66,8 @@ pub struct Driver {
     start: Start,
     /// Plans of forks that were replaced by others.
     given_up: VecDeque<Config>,
+    /// The plans to begin anew with.
+    taken_over: Option<Spec>,
     plans_asked: Duration,
     events: broadcast::Sender<FollowEvent>,
 }
@@ -80,8 +85,9 @@ impl Driver {
     pub fn new(api: BeaconApi, start: Start, options: FollowOptions) -> (Follower, Self) {
         let (events, _) = broadcast::channel(options.queue.max(1));
         let follower = Follower::new(&events, api.clone());
-        let (given_up, plans_asked) = (VecDeque::new(), api.now());
-        (follower.clone(), Self { api, follower, options, start, given_up, plans_asked, events })
+        let (given_up, taken_over, plans_asked) = (VecDeque::new(), None, api.now());
+        let driver = Self { api, follower, options, start, given_up, taken_over, plans_asked, events };
+        (driver.follower.clone(), driver)
     }
 
     /// Follows until it is stopped. An error means that the state to begin with does not fit the node; everything
@@ -97,8 +103,10 @@ impl Driver {
 
     async fn follow(&mut self) -> FollowError {
         let mut begun = false;
+        // A state is large: one that does not fit the node yet is asked for ever more seldom.
+        let mut unfit: u32 = 0;
         loop {
-            match start::begin(&self.api, &self.start, self.options.limits).await {
+            match start::begin(&self.api, &self.start, self.taken_over.take(), self.options.limits).await {
                 Ok(view) => {
                     let anchor = view.anchor();
                     tracing::info!(slot = anchor.slot.0, root = %anchor.root, "Following begins behind a block");
@@ -108,7 +116,7 @@ impl Driver {
                     if begun {
                         self.tell([FollowEvent::Restarted { root: anchor.root, slot: anchor.slot }]);
                     }
-                    begun = true;
+                    (begun, unfit) = (true, 0);
                     let error = self.keep_up().await;
                     if let FollowError::Rescheduled { epoch } = error {
                         tracing::info!(epoch, "The nodes plan other forks; following begins anew with them");
@@ -127,9 +135,12 @@ impl Driver {
                 Err(error) => {
                     tracing::warn!(%error, "Following can't begin; it is tried again");
                     self.failed(&error);
+                    if matches!(error, FollowError::NotCanonical { .. }) {
+                        unfit = (unfit + 1).min(MOST_DOUBLINGS);
+                    }
                 }
             }
-            self.api.pause(self.options.poll).await;
+            self.api.pause(self.options.poll.saturating_mul(1 << unfit)).await;
         }
     }
 
@@ -150,12 +161,6 @@ impl Driver {
             }
             let item = self.next(&mut events).await;
             let begins = matches!(item, Some(EventItem::Connected { .. }));
-            if begins || self.api.now().saturating_sub(self.plans_asked) >= self.options.plans {
-                done = self.check_plans().await;
-                if done.is_err() {
-                    break;
-                }
-            }
             done = match item {
                 None | Some(EventItem::Connected { .. }) => self.look_up().await,
                 Some(EventItem::Event(event)) => self.on_event(event).await,
@@ -168,6 +173,13 @@ impl Driver {
                     Ok(())
                 }
             };
+            // What came is taken in first: a node that stalls here holds no block up.
+            if begins || self.api.now().saturating_sub(self.plans_asked) >= self.options.plans {
+                done = match self.check_plans().await {
+                    Ok(()) => done,
+                    anew => anew,
+                };
+            }
         }
         match done {
             Err(error) => error,
@@ -208,6 +220,7 @@ impl Driver {
                     self.given_up.pop_front();
                 }
                 self.given_up.push_back(ours.config.clone());
+                self.taken_over = Some(theirs);
                 Err(FollowError::Rescheduled { epoch })
             }
         }

@@ -38,6 +38,8 @@ impl Driver {
             self.follower.note(|status| status.phase = Phase::CatchingUp);
             let final_epoch = self.final_by_slot(ours, head.slot, finalized).await?;
             self.catch_up(ours, head.slot, final_epoch).await?;
+            // Steps on the way have taken its place.
+            self.view(|view| view.note_final(finalized.root))?;
         }
         self.head(head.root).await?;
         self.settle_finality().await?;

@@ -16,7 +16,7 @@ pub(super) enum Plans {
 }
 
 /// The network as the node knows it that plans most of its future. The others were not upgraded yet.
-pub(super) async fn asked(api: &BeaconApi) -> Result<Spec, ApiError> {
+pub(crate) async fn asked(api: &BeaconApi) -> Result<Spec, ApiError> {
     let (first, _) = api.spec().await?;
     if api.names().count() < 2 {
         return Ok(first);

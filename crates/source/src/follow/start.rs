@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use consensus::spec::Spec;
 use consensus::state::State;
 use consensus::{Root, Slot};
 
@@ -44,9 +45,30 @@ impl Start {
 pub(super) async fn begin(
     api: &BeaconApi,
     start: &Start,
+    plans: Option<Spec>,
     limits: ViewLimits,
 ) -> Result<ChainView, FollowError> {
-    let spec = Arc::new(plans::asked(api).await?);
+    let fullest = match plans {
+        Some(spec) => spec,
+        None => plans::asked(api).await?,
+    };
+    let error = match begin_with(api, start, Arc::new(fullest.clone()), limits).await {
+        Err(error @ (FollowError::Api(_) | FollowError::State(_))) => error,
+        result => return result,
+    };
+    // A node may plan what never happened. What the first one plans is tried before nothing is followed.
+    match api.spec().await {
+        Ok((first, _)) if first != fullest => begin_with(api, start, Arc::new(first), limits).await,
+        _ => Err(error),
+    }
+}
+
+async fn begin_with(
+    api: &BeaconApi,
+    start: &Start,
+    spec: Arc<Spec>,
+    limits: ViewLimits,
+) -> Result<ChainView, FollowError> {
     let network = api.genesis().await?.validators_root;
     let state = match start {
         Start::Finalized => api.state(StateId::Finalized, &spec).await?.state,
