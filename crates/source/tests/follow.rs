@@ -445,3 +445,44 @@ async fn a_planned_fork_without_rules_is_told() {
     assert_eq!(run.follower.view(rewards), Some(expected(&tree)), "nothing began anew");
     run.stop().await;
 }
+
+#[tokio::test]
+async fn a_long_stretch_is_the_chain_of_one_node() {
+    // A slot that is empty in the chain of the first node, and has a block in that of the second.
+    let (tree, side) = (0..20)
+        .find_map(|seed| {
+            let plan = TreePlan { seed, branch_percent: 60, missed_permille: 300, ..TreePlan::default() };
+            let tree = Tree::grow(plan);
+            let is_empty = |slot| tree.main.iter().all(|root| tree.slot(root) != slot);
+            let before = |slot| tree.main.iter().rev().find(|root| tree.slot(root) < slot).copied();
+            let fits = |root: &&Root| {
+                let slot = tree.slot(root);
+                is_empty(slot) && slot.0 > 8 && before(slot) == Some(tree.parent(root))
+            };
+            let side = tree.blocks.keys().filter(fits).min_by_key(|root| tree.slot(root)).copied()?;
+            Some((tree, side))
+        })
+        .expect("a branch beside an empty slot");
+    let nodes = [node(&tree).await, node(&tree).await];
+    tree.main.iter().for_each(|root| nodes[0].add_block(*root, tree.blocks[root].clone()));
+    nodes[0].set_head(tree.head());
+    let last = tree.steps.iter().rev().find_map(|step| match step {
+        Step::Final(root, epoch) => Some((*root, *epoch)),
+        _ => None,
+    });
+    let (root, epoch) = last.expect("finality");
+    nodes[0].set_finalized(epoch, root);
+    know_all(&nodes[1], &tree);
+    nodes[1].set_head(side);
+    let limits = ViewLimits { blocks: 128, ..ViewLimits::default() };
+    let mut run =
+        Run::start(&[&nodes[0], &nodes[1]], Start::Finalized, FollowOptions { limits, ..following(NEVER) });
+    let mut seen = Vec::new();
+    while run.follower.view(|view| (view.head().root, view.anchor().root)) != Some((tree.head(), root)) {
+        if let FollowEvent::BlockSeen(block) = run.event().await {
+            seen.push(block.root);
+        }
+    }
+    assert!(!seen.is_empty() && !seen.contains(&side), "a block of the other node was taken");
+    run.stop().await;
+}

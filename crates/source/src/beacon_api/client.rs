@@ -64,6 +64,14 @@ impl BeaconApi {
         Ok(Self { nodes: Arc::new(Nodes { list, options, pacing, health }) })
     }
 
+    /// One of the nodes alone, by the name it is printed with: for answers that have to be of one view of the chain.
+    pub(crate) fn only(&self, name: &str) -> Option<Self> {
+        let node = self.nodes.list.iter().find(|node| &*node.name == name)?.clone();
+        let (options, pacing) = (self.nodes.options, Arc::clone(&self.nodes.pacing));
+        let nodes = Nodes { list: vec![node], options, pacing, health: NodeHealth::new(1) };
+        Some(Self { nodes: Arc::new(nodes) })
+    }
+
     /// The nodes as they may be printed: without user and password.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.nodes.list.iter().map(|node| &*node.name)

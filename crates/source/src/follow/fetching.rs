@@ -10,7 +10,7 @@ use super::follower::Phase;
 use super::start::blocking;
 use super::view::{Admission, ChainView, Place};
 use super::work::{BlockWork, StatePlan};
-use crate::beacon_api::{BlockId, Checkpoint, StateId};
+use crate::beacon_api::{BeaconApi, BlockId, Checkpoint, StateId};
 use crate::chain::ChainBlock;
 
 /// Slots behind the head from which on blocks are fetched by slot, several at a time.
@@ -25,6 +25,13 @@ pub(super) enum Taken {
     Old(Slot),
 }
 
+/// A node that gives a long stretch of its chain.
+struct Steady {
+    api: BeaconApi,
+    /// The epoch before which its blocks are final.
+    final_epoch: u64,
+}
+
 impl Driver {
     /// Asks the node for its head and finality, and goes there.
     pub(super) async fn look_up(&self) -> Result<(), FollowError> {
@@ -36,8 +43,8 @@ impl Driver {
         let ours = self.view(|view| view.head())?;
         if !self.knows(&head.root)? && head.slot.0.saturating_sub(ours.slot.0) > FAR_BEHIND {
             self.follower.note(|status| status.phase = Phase::CatchingUp);
-            let final_epoch = self.final_by_slot(ours, head.slot, finalized).await?;
-            self.catch_up(ours, head.slot, final_epoch).await?;
+            let steady = self.steady(ours, head.slot, finalized).await?;
+            self.catch_up(ours, head.slot, steady).await?;
             // Steps on the way have taken its place.
             self.view(|view| view.note_final(finalized.root))?;
         }
@@ -47,39 +54,50 @@ impl Driver {
         Ok(())
     }
 
-    /// The epoch before which blocks are final that are fetched by slot. Nothing is where few are to come: they have
-    /// room until the final block is among them. Where many are, the nodes must give the final block for its slot: one
-    /// that follows another branch gives other blocks.
-    async fn final_by_slot(&self, from: Place, to: Slot, finalized: Checkpoint) -> Result<u64, FollowError> {
+    /// Who gives a long stretch of the chain by slot. Nobody where few blocks are to come: they have room until the final
+    /// block is among them. Else one node alone, that gives the final block for its slot: what it gives for the slots
+    /// before are its ancestors. Another node may follow another branch.
+    async fn steady(
+        &self,
+        from: Place,
+        to: Slot,
+        finalized: Checkpoint,
+    ) -> Result<Option<Steady>, FollowError> {
         let few = (self.options.limits.blocks / 8) as u64;
         if to.0.saturating_sub(from.slot.0) <= few {
-            return Ok(0);
+            return Ok(None);
         }
-        let Some(known) = self.api.header(BlockId::Root(finalized.root)).await? else { return Ok(0) };
-        let given = self.api.header(BlockId::Slot(known.slot)).await?;
-        Ok(if given.is_some_and(|given| given.root == finalized.root) { finalized.epoch.0 } else { 0 })
+        let Some(known) = self.api.header(BlockId::Root(finalized.root)).await? else { return Ok(None) };
+        let spec = self.view(|view| view.spec().clone())?;
+        let given = self.api.block(BlockId::Slot(known.slot), &spec).await?;
+        let one =
+            given.filter(|given| given.root == finalized.root).and_then(|given| self.api.only(&given.node));
+        Ok(one.map(|api| Steady { api, final_epoch: finalized.epoch.0 }))
     }
 
-    /// Fetches the node's chain by slot. What lies before `final_epoch` is final when it comes, as long as it is one
-    /// chain: another node may answer from some slot on.
-    async fn catch_up(&self, from: Place, to: Slot, final_epoch: u64) -> Result<(), FollowError> {
+    /// Fetches the node's chain by slot. What one node alone gives is final when it comes, as far as its final epoch.
+    async fn catch_up(&self, from: Place, to: Slot, steady: Option<Steady>) -> Result<(), FollowError> {
         let spec = self.view(|view| view.spec().clone())?;
+        let api = steady.as_ref().map_or(&self.api, |steady| &steady.api);
+        let final_epoch = steady.as_ref().map_or(0, |steady| steady.final_epoch);
         let slots = from.slot.0.saturating_add(1)..=to.0;
         let mut blocks = futures::stream::iter(slots)
-            .map(|slot| self.api.block(BlockId::Slot(Slot(slot)), &spec))
+            .map(|slot| api.block(BlockId::Slot(Slot(slot)), &spec))
             .buffered(self.options.parallel.max(1));
         let mut last = from;
-        let mut is_one_chain = true;
         while let Some(block) = blocks.next().await {
             let Some(block) = block? else { continue };
             let (root, slot) = (block.root, block.block.slot());
-            let parent = block.block.block.message.parent_root;
+            let follows = block.block.block.message.parent_root == last.root;
+            // The head from which this began may be of a branch that was given up meanwhile.
+            if steady.is_some() && !follows && last.root != from.root {
+                // The node has changed its mind; who looks up next sees where the chain is now.
+                break;
+            }
             self.take_block(block.block, root).await?;
             self.head(root).await?;
             let (before, epoch) = (spec.epoch_at(last.slot.0), spec.epoch_at(slot.0));
-            // The head from which this began may be of a branch that was given up meanwhile.
-            is_one_chain &= parent == last.root || last.root == from.root;
-            if is_one_chain && parent == last.root && before < epoch && epoch < final_epoch {
+            if follows && before < epoch && epoch < final_epoch {
                 self.finalize(last.root).await?;
             }
             last = Place { root, slot };
