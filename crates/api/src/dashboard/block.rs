@@ -410,24 +410,12 @@ impl Evidence {
             return Err(sentence("the model keeps no ranges of its training blocks"));
         }
         let odds = model.feature_odds(values.iter().map(|(name, value)| (name.as_str(), *value)));
-        // What says most of the verdict comes first; without odds, what fits it and few other clients.
-        features.sort_by(|(a, _, value_a, ranges_a), (b, _, value_b, ranges_b)| {
-            let size = |name: &str| {
-                let of_best = |odds: &&FeatureOdds| odds.feature == name && Some(odds.client) == best;
-                odds.iter().find(of_best).map_or(0.0, |odds| odds.log_odds.abs())
-            };
-            let fits = |value: f64, ranges: &[StripRange]| {
-                let fits: Vec<_> = ranges
-                    .iter()
-                    .filter(|range| range.contains(value))
-                    .map(|range| Some(range.series))
-                    .collect();
-                let supports = fits.contains(&best.map(Series::Client));
-                (!supports, if fits.is_empty() { usize::MAX } else { fits.len() })
-            };
-            let by_size = size(b).total_cmp(&size(a));
-            by_size.then_with(|| fits(*value_a, ranges_a).cmp(&fits(*value_b, ranges_b)))
-        });
+        // What says most of the verdict comes first.
+        let size = |name: &str| {
+            let of_best = |odds: &&FeatureOdds| odds.feature == name && Some(odds.client) == best;
+            odds.iter().find(of_best).map_or(0.0, |odds| odds.log_odds.abs())
+        };
+        features.sort_by(|(a, ..), (b, ..)| size(b).total_cmp(&size(a)));
         Ok(Self { best, features, odds })
     }
 

@@ -24,7 +24,7 @@ use crate::chain::Genesis;
 /// One or several Beacon API nodes of one network. Copies share connections and what is known of the nodes.
 #[derive(Clone, Debug)]
 pub struct BeaconApi {
-    nodes: Arc<Nodes>,
+    pub(super) nodes: Arc<Nodes>,
 }
 
 /// What one node says of itself.
@@ -107,19 +107,6 @@ impl BeaconApi {
     /// The network's genesis.
     pub async fn genesis(&self) -> Result<Genesis, ApiError> {
         self.nodes.ask(&self.genesis_question(), read_genesis).await
-    }
-
-    /// The network, and the answer itself as it may be kept.
-    pub async fn spec(&self) -> Result<(Spec, String), ApiError> {
-        self.nodes.ask(&self.spec_question(), read_spec).await
-    }
-
-    /// The network as each node knows it, in the order of [`Self::names`], all asked at the same time and once.
-    pub async fn spec_of_each(&self) -> Vec<Result<Spec, ApiProblem>> {
-        let question = self.spec_question();
-        let specs = self.nodes.list.iter().map(|node| self.nodes.ask_one(node, &question, read_spec));
-        let specs = futures::future::join_all(specs).await;
-        specs.into_iter().map(|answer| answer.map(|(spec, _)| spec)).collect()
     }
 
     /// What each node says of itself, all at the same time and each asked once. One that says nothing holds this up no
@@ -284,10 +271,6 @@ impl BeaconApi {
         self.small("the sync status", "eth/v1/node/syncing")
     }
 
-    fn spec_question(&self) -> Question {
-        self.small("the configuration", "eth/v1/config/spec")
-    }
-
     fn genesis_question(&self) -> Question {
         self.small("the genesis", "eth/v1/beacon/genesis")
     }
@@ -308,15 +291,6 @@ pub(super) fn read_version(answer: &Answer) -> Result<String, ApiProblem> {
     let body = answer.json()?;
     let version = At::new(&body).field("data")?.field("version")?.text()?;
     Ok(crate::http::shortened(version))
-}
-
-/// The network, and the answer itself.
-fn read_spec(answer: &Answer) -> Result<(Spec, String), ApiProblem> {
-    let text = String::from_utf8(answer.body.to_vec()).map_err(ApiProblem::unreadable)?;
-    // What is cut short is another thing than what is wrong.
-    answer.json()?;
-    let spec = Spec::parse(&text).map_err(ApiProblem::unreadable)?;
-    Ok((spec, text))
 }
 
 pub(super) fn read_genesis(answer: &Answer) -> Result<Genesis, ApiProblem> {

@@ -23,6 +23,7 @@ pub mod hostile;
 mod id;
 mod lists;
 mod options;
+mod plans;
 mod sse;
 
 pub use answers::{

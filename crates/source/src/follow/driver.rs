@@ -198,7 +198,7 @@ impl Driver {
     /// Asks for the forks to come. An error means that following has to begin anew with them.
     async fn check_plans(&mut self) -> Result<(), FollowError> {
         self.plans_asked = self.api.now();
-        let Ok(theirs) = plans::asked(&self.api).await else { return Ok(()) };
+        let Ok((theirs, _)) = self.api.spec().await else { return Ok(()) };
         self.note_unknown(theirs.config.unknown_forks.first());
         let known = self.follower.view(|view| {
             let spec = view.spec();

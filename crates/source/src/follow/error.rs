@@ -40,7 +40,7 @@ pub enum FollowError {
     },
     /// The node does not have the block of the state to begin with in its chain.
     #[error(
-        "the block {root} of slot {slot}, which the state to begin with stands on, is not in the chain of the beacon node; give a newer state, or none"
+        "the block {root} of slot {slot}, which the state to begin with stands on, is not in the chain of the beacon node; give the state of a block that is, or let the node catch up"
     )]
     NotCanonical {
         /// The block.

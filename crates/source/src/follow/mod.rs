@@ -17,7 +17,7 @@ mod fetching;
 mod follower;
 mod keep;
 mod limits;
-pub(crate) mod plans;
+mod plans;
 mod preview;
 mod start;
 mod view;

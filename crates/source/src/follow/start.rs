@@ -11,7 +11,6 @@ use consensus::{Root, Slot};
 
 use super::error::FollowError;
 use super::limits::ViewLimits;
-use super::plans;
 use super::view::{ChainView, Place};
 use crate::beacon_api::{BeaconApi, BlockId, StateId};
 use crate::compression::Compression;
@@ -41,26 +40,27 @@ impl Start {
     }
 }
 
-/// Makes a view of the state to begin with, checked against the node that is followed.
+/// Makes a view of the state to begin with, checked against the node that is followed. Without plans of forks, those of
+/// each node are tried.
 pub(super) async fn begin(
     api: &BeaconApi,
     start: &Start,
     plans: Option<Spec>,
     limits: ViewLimits,
 ) -> Result<ChainView, FollowError> {
-    let fullest = match plans {
-        Some(spec) => spec,
-        None => plans::asked(api).await?,
+    let specs = match plans {
+        Some(spec) => vec![spec],
+        None => api.specs().await?.into_iter().map(|(spec, _)| spec).collect(),
     };
-    let error = match begin_with(api, start, Arc::new(fullest.clone()), limits).await {
-        Err(error @ (FollowError::Api(_) | FollowError::State(_))) => error,
-        result => return result,
-    };
-    // A node may plan what never happened. What the first one plans is tried before nothing is followed.
-    match api.spec().await {
-        Ok((first, _)) if first != fullest => begin_with(api, start, Arc::new(first), limits).await,
-        _ => Err(error),
+    let mut failed = None;
+    for spec in specs {
+        match begin_with(api, start, Arc::new(spec), limits).await {
+            // A node may plan what never happened, and read the state so.
+            Err(error @ (FollowError::Api(_) | FollowError::State(_))) => failed = failed.or(Some(error)),
+            result => return result,
+        }
     }
+    Err(failed.unwrap_or(FollowError::NoHead))
 }
 
 async fn begin_with(

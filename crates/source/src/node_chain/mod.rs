@@ -27,7 +27,6 @@ pub use state::StartingState;
 use crate::beacon_api::{BeaconApi, NodeReport};
 use crate::chain::Genesis;
 use crate::fetch::StopSwitch;
-use crate::follow::plans;
 
 /// Requests at the same time, where nobody says otherwise.
 pub const DEFAULT_PARALLEL: usize = 8;
@@ -85,7 +84,7 @@ impl NodeChain {
         let runtime = Background::start()?;
         let asked = async {
             one_network(&api.survey().await)?;
-            let spec = plans::asked(&api).await?;
+            let (spec, _) = api.spec().await?;
             let genesis = api.genesis().await?;
             let head = api.syncing().await?.head_slot;
             Ok::<_, NodeChainError>((spec, genesis, head))

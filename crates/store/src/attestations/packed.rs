@@ -1,4 +1,4 @@
-//! The attestations of a block as bytes: about sixteen for one of Electra, about nine for one before.
+//! The attestations of a block as bytes.
 //!
 //! Version, whether the rows have shapes, their number; then of each row the slots between its vote and the block, its
 //! new votes, and of its shape committees of the slot, committees, repeated votes and pay. Numbers are LEB128.
