@@ -1,6 +1,7 @@
 //! What a classifier sees of one block: its rewards, condensed while they were read.
 
-use consensus::{Gwei, Root, Slot, ValidatorIndex};
+use consensus::spec::Fork;
+use consensus::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 
 /// A block as the features see it. Made from a block reward of any historical shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct BlockObservation {
     pub slot: Slot,
     /// Slot of the parent block.
     pub parent_slot: Slot,
+    /// The fork that the block follows; block rewards do not tell it.
+    pub fork: Option<Fork>,
     /// Index of the proposer.
     pub proposer_index: ValidatorIndex,
     /// Graffiti as text.
@@ -58,4 +61,12 @@ pub struct AttestationShape {
     pub repeated: u32,
     /// What it paid the proposer, gwei; 0 in phase 0, where nothing is paid on inclusion.
     pub paid: Gwei,
+    /// What it would have paid as the only attestation of the block, gwei; 0 in phase 0.
+    pub alone: Gwei,
+    /// The place of the first attestation of the block with the same data: its own where there is none before it.
+    pub same_data_as: u32,
+    /// The epoch of its target.
+    pub epoch: Epoch,
+    /// Whether its target is the chain's; not known in phase 0, and false there.
+    pub right_target: bool,
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use consensus::containers::SignedBeaconBlock;
-use consensus::rewards::{AttestationLog, RewardLog};
+use consensus::containers::{Attestation, SignedBeaconBlock};
+use consensus::rewards::{AttestationLog, RewardLog, record_parts};
 use consensus::spec::{Fork, Network, Preset, Spec};
 use consensus::state::State;
-use consensus::transition::{Checks, FromScratch, process_slots, state_transition};
+use consensus::transition::{Checks, FromScratch, process_slots, process_slots_trusting, state_transition};
 use fingerprint::Client;
 use simulate::GraffitiHabit;
 use simulate::chain::{Chain, ChainError, ChainPlan, Packers, Signing, Upgrade};
@@ -224,4 +224,66 @@ fn each_client_packs_in_its_own_order_and_may_sign() {
         seen.insert(client);
     }
     assert!(seen.len() >= 5, "{seen:?}");
+}
+
+/// An attestation without some of its votes, if every committee keeps one.
+fn thinned(
+    attestation: &Attestation,
+    committee_size: usize,
+    keep: impl Fn(usize) -> bool,
+) -> Option<Attestation> {
+    let mut thin = attestation.clone();
+    let bits: Vec<usize> = attestation.aggregation_bits.ones().collect();
+    bits.iter().filter(|bit| !keep(**bit)).for_each(|bit| {
+        thin.aggregation_bits.set(*bit, false);
+    });
+    let left: Vec<usize> = thin.aggregation_bits.ones().collect();
+    let parts = attestation.aggregation_bits.len() / committee_size;
+    (0..parts).all(|part| left.iter().any(|bit| bit / committee_size == part)).then_some(thin)
+}
+
+#[test]
+fn an_attestation_pays_alone_what_it_pays_and_what_those_before_it_took() {
+    let mut log = RewardLog::default();
+    for fork in [Fork::Phase0, Fork::Altair, Fork::Electra, Fork::Gloas] {
+        // Four committees of 4 in each of the 8 slots of an epoch.
+        let (mut state, blocks, _) = grow(ChainPlan { validators: 128, ..plan(fork, Signing::Unsigned) }, 30);
+        let (mut took, mut whole) = (0, 0);
+        for block in &blocks {
+            let message = &block.message;
+            let mut before = state.clone();
+            process_slots_trusting(&mut before, message.slot, message.parent_root).unwrap();
+            // Halves, thirds and wholes that repeat each other, in all orders of a block.
+            let attestations: Vec<Attestation> = [2_usize, 1, 3, 2, 5]
+                .iter()
+                .enumerate()
+                .flat_map(|(turn, every)| {
+                    let keep = move |bit: usize| (bit + turn).is_multiple_of(*every);
+                    message.body.attestations.iter().filter_map(move |one| thinned(one, 4, keep))
+                })
+                .collect();
+            let paid = |attestations: &[Attestation], log: &mut RewardLog| {
+                let sync = &message.body.sync_aggregate;
+                log.clear();
+                record_parts(&mut before.clone(), message.proposer_index, attestations, sync, log).unwrap();
+                log.attestations.iter().map(|attestation| attestation.paid).collect::<Vec<_>>()
+            };
+            let together = paid(&attestations, &mut log);
+            let alone = log.paid_alone();
+            for (place, one) in attestations.iter().enumerate() {
+                assert_eq!(
+                    paid(std::slice::from_ref(one), &mut log),
+                    [alone[place]],
+                    "{fork} slot {} place {place}",
+                    message.slot
+                );
+                assert!(together[place] <= alone[place]);
+                took += usize::from(together[place] < alone[place]);
+                whole += usize::from(together[place] > 0);
+            }
+            state_transition(&mut state, block, Checks::TRUST, &mut FromScratch, &mut ()).unwrap();
+        }
+        // In phase 0 nothing is paid on inclusion.
+        assert_eq!(took > 50 && whole > 30, fork > Fork::Phase0, "{fork}: {took} of {whole}");
+    }
 }

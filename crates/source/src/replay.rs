@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use consensus::containers::Attestation;
 use consensus::rewards::{AttestationLog, Attestations, BlockContext, BlockReward, RewardLog, Scale};
-use consensus::spec::Fork;
+use consensus::spec::{Fork, TIMELY_TARGET_FLAG_INDEX};
 use consensus::state::State;
 use consensus::transition::{
     Checks, FromScratch, TransitionError, apply_signed_block, process_slots_trusting,
 };
-use consensus::{Gwei, Root, Slot, ValidatorIndex};
+use consensus::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::{AttestationShape, AttestationSummary, AttestationVote, BlockObservation};
 
 use crate::chain::ChainBlock;
@@ -350,6 +350,7 @@ impl ReplayedBlock {
             block_root: self.root,
             slot: Slot(message.slot),
             parent_slot: self.parent_slot,
+            fork: Some(self.block.fork),
             proposer_index: ValidatorIndex(message.proposer_index),
             rewards: rewards.collect(),
             attestation_total: reward.attestation_rewards.total,
@@ -378,7 +379,8 @@ impl ReplayedBlock {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let bit =
             |committee: u64| 1_u64.checked_shl(u32::try_from(committee).unwrap_or(u32::MAX)).unwrap_or(0);
-        let shape = |(attestation, log): (&Attestation, &AttestationLog)| {
+        let same_data = |log: &AttestationLog| logged.iter().position(|earlier| earlier.data == log.data);
+        let shape = |((attestation, log), alone): ((&Attestation, &AttestationLog), u64)| {
             let committees = if self.block.fork >= Fork::Electra {
                 attestation.committee_bits.ones().fold(0, |set, committee| set | bit(committee as u64))
             } else {
@@ -391,8 +393,12 @@ impl ReplayedBlock {
                 new: count(new),
                 repeated: count(votes.saturating_sub(new)),
                 paid: Gwei(log.paid),
+                alone: Gwei(alone),
+                same_data_as: count(same_data(log).unwrap_or(usize::MAX)),
+                epoch: Epoch(log.data.target.epoch),
+                right_target: log.flags >> TIMELY_TARGET_FLAG_INDEX & 1 == 1,
             }
         };
-        included.iter().zip(logged).map(shape).collect()
+        included.iter().zip(logged).zip(self.log.paid_alone()).map(shape).collect()
     }
 }

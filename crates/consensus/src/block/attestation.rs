@@ -74,6 +74,7 @@ pub fn process_attestation<R: Recorder>(
         state.data.previous_epoch_participation.make_mut()
     };
     if R::ATTESTERS {
+        recorder.flags_of_vote(flags);
         recorder.attesters_worth(Worth::Flags { base_reward_per_increment: per_increment });
     }
     let mut weighted = 0_u64;

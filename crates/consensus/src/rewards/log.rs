@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::alone;
 use super::{AttestationRewards, BlockReward, BlockRewardMeta, Checkpoint, RewardMap, graffiti_text};
 use crate::containers;
 use crate::transition::{AttesterReward, Recorder, SlashingKind, Worth};
 use crate::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 
 /// Divisor of the specification: the proposer's share of an attestation.
-const SPEC_DIVISOR: u64 = 448;
+pub(super) const SPEC_DIVISOR: u64 = 448;
 
 /// Divisor of Lighthouse until mid-2025, 12.5 % too low; all that blockprint was trained on.
 const LEGACY_DIVISOR: u64 = 512;
@@ -67,10 +68,15 @@ pub struct AttestationLog {
     pub data: containers::AttestationData,
     /// The committees of its slot.
     pub committees_of_slot: u64,
+    /// The flags that its votes earn; none in phase 0.
+    pub flags: u8,
     /// Attesters that gained a flag, in committee order.
     pub attesters: Vec<AttesterReward>,
     /// Attesters that had no flag and gained none: the vote is too late to earn anything.
     pub unseen_without_flag: u32,
+    /// Attesters that had flags and gained none, where an earlier attestation of the block votes for the same slot:
+    /// only then can they have them of this block.
+    pub repeated: Vec<u32>,
     /// What they are worth.
     pub worth: Worth,
     /// What it paid the proposer, gwei.
@@ -90,17 +96,22 @@ pub struct RewardLog {
     pub proposer_slashings: u64,
     /// What attester slashings paid the proposer, gwei.
     pub attester_slashings: u64,
-    spare: Vec<Vec<AttesterReward>>,
+    /// Whether an attestation before the latest one votes for the same slot.
+    slot_again: bool,
+    spare: Vec<(Vec<AttesterReward>, Vec<u32>)>,
 }
 
 impl Recorder for RewardLog {
     fn attestation(&mut self, _: usize, data: &containers::AttestationData) {
-        let attesters = self.spare.pop().unwrap_or_default();
+        let (attesters, repeated) = self.spare.pop().unwrap_or_default();
+        self.slot_again = self.attestations.iter().any(|earlier| earlier.data.slot == data.slot);
         self.attestations.push(AttestationLog {
             data: data.clone(),
             committees_of_slot: 0,
+            flags: 0,
             attesters,
             unseen_without_flag: 0,
+            repeated,
             worth: Worth::Nothing,
             paid: 0,
         });
@@ -109,6 +120,12 @@ impl Recorder for RewardLog {
     fn committees_of_slot(&mut self, committees: u64) {
         if let Some(attestation) = self.attestations.last_mut() {
             attestation.committees_of_slot = committees;
+        }
+    }
+
+    fn flags_of_vote(&mut self, flags: u8) {
+        if let Some(attestation) = self.attestations.last_mut() {
+            attestation.flags = flags;
         }
     }
 
@@ -126,6 +143,10 @@ impl Recorder for RewardLog {
             attestation.attesters.push(reward);
         } else if reward.flags_before == 0 {
             self.unseen_without_flag();
+        } else if self.slot_again
+            && let Some(attestation) = self.attestations.last_mut()
+        {
+            attestation.repeated.push(reward.validator_index);
         }
     }
 
@@ -180,12 +201,20 @@ impl RewardLog {
     pub fn clear(&mut self) {
         self.spare.extend(self.attestations.drain(..).map(|mut attestation| {
             attestation.attesters.clear();
-            attestation.attesters
+            attestation.repeated.clear();
+            (attestation.attesters, attestation.repeated)
         }));
         self.sync_participants = 0;
         self.sync_gwei_per_participant = 0;
         self.proposer_slashings = 0;
         self.attester_slashings = 0;
+    }
+
+    /// What each attestation would have paid the proposer as the only one of the block, gwei, in block order: what it
+    /// paid, and what its votes would have earned that an earlier attestation of the block has, too. Rounded as what
+    /// it paid is; 0 in phase 0.
+    pub fn paid_alone(&self) -> Vec<u64> {
+        alone::paid_alone(&self.attestations)
     }
 
     /// What the sync aggregate paid the proposer, gwei.

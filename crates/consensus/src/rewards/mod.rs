@@ -1,5 +1,6 @@
 //! Block rewards: what a proposer earned with a block, from the transition, in the shape of Lighthouse's answer.
 
+mod alone;
 mod from_blocks;
 mod graffiti;
 mod log;

@@ -103,6 +103,11 @@ pub trait Recorder {
         let _ = committees;
     }
 
+    /// A vote of the attestation that began last earns these flags at most. Not told in phase 0, which has none.
+    fn flags_of_vote(&mut self, flags: u8) {
+        let _ = flags;
+    }
+
     /// What the attesters of the attestation that began last are worth.
     fn attesters_worth(&mut self, worth: Worth) {
         let _ = worth;

@@ -22,6 +22,7 @@ pub fn observe(reward: &Value) -> BlockObservation {
         block_root: reward["block_root"].as_str().expect("a root").parse().expect("a root"),
         slot: Slot(number(&meta["slot"])),
         parent_slot: Slot(number(&meta["parent_slot"])),
+        fork: None,
         proposer_index: ValidatorIndex(number(&meta["proposer_index"])),
         graffiti: meta["graffiti"].as_str().expect("graffiti").to_owned(),
         attestation_total: Gwei(number(&attestations["total"])),

@@ -88,6 +88,7 @@ pub(super) fn block_reward(
         block_root,
         slot,
         parent_slot,
+        fork: None,
         proposer_index,
         graffiti,
         attestation_total,

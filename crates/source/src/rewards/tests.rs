@@ -67,6 +67,7 @@ fn expected(value: &Value) -> BlockObservation {
         block_root: root(&value["block_root"]),
         slot: number(&value["meta"]["slot"]).into(),
         parent_slot: number(&value["meta"]["parent_slot"]).into(),
+        fork: None,
         proposer_index: number(&value["meta"]["proposer_index"]).into(),
         graffiti: value["meta"]["graffiti"].as_str().expect("a string").to_owned(),
         attestation_total: Gwei(number(&rewards["total"])),

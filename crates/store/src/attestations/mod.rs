@@ -133,6 +133,7 @@ mod tests {
             new: 8,
             repeated: 2,
             paid: Gwei(80),
+            ..AttestationShape::default()
         };
         BlockObservation {
             slot: Slot(10),

@@ -113,6 +113,7 @@ mod tests {
             graffiti: String::new(),
             votes: Vec::new(),
             shapes: Vec::new(),
+            fork: None,
         };
         BlockRow { parent_root: Some(root(parent)), ..uncertain(&observation, Attestations::NotRecorded) }
     }
