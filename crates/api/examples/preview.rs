@@ -228,6 +228,8 @@ fn made_up(
             names.zip(values(client, random, model.features().len())).collect()
         }),
         attestations: attestations(slot, age, random),
+        signs: None,
+        first_seen_ms: None,
     }
 }
 

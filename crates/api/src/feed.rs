@@ -194,6 +194,8 @@ mod tests {
             canonical: state,
             features: None,
             attestations: Attestations::NotRecorded,
+            signs: None,
+            first_seen_ms: None,
         }
     }
 

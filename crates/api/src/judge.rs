@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use fingerprint::classifier::Model;
-use fingerprint::{BlockObservation, FeatureScratch};
+use fingerprint::{BlockObservation, FeatureScratch, Signs};
 use source::rewards::{Limits, Reason, RewardError, parse_block_rewards};
 use store::{Attestations, BlockRow, CanonicalState, RootOrigin};
 
@@ -66,6 +66,8 @@ fn row(
         canonical: CanonicalState::Unknown,
         features,
         attestations: Attestations::of(&block),
+        signs: Signs::of(&block),
+        first_seen_ms: None,
     })
 }
 

@@ -147,7 +147,8 @@ fn block(features: Value) -> Value {
             "grandine": 0.004, "lighthouse": 0.94, "lodestar": 0.005, "nimbus": 0.01, "prysm": 0.031, "teku": 0.01
         },
         "graffiti": "Lighthouse/v8.0.0", "graffiti_client": "lighthouse", "state": "canonical", "model": MODEL,
-        "attestation_count": 1, "attestations": null, "features": features
+        "attestation_count": 1, "signs": ["previous_epoch_first"], "ruled_out": ["grandine"],
+        "first_seen_ms": 1_754_972_160_912_u64, "attestations": null, "features": features
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use api::{ChainClock, Credential, Entities, Limits, PrivateAccess, Settings};
 use consensus::{Gwei, Root, Slot, ValidatorIndex};
-use fingerprint::{Classification, Client};
+use fingerprint::{Classification, Client, Sign, Signs};
 use serde_json::{Value, json};
 use store::{
     AttestationRow, Attestations, BlockPlace, BlockRow, CanonicalState, ChainUpdate, Gap, GapCause, GapNote,
@@ -55,6 +55,8 @@ fn block(slot: u64, parent: u64, branch: u8) -> BlockRow {
                 paid: Gwei(9_000),
             }),
         }]),
+        signs: None,
+        first_seen_ms: None,
     }
 }
 
@@ -172,11 +174,11 @@ async fn lists_come_as_json_csv_and_parquet() {
     let csv = server.get("/api/v1/blocks?limit=2&start_slot=395&end_slot=396&format=csv").await;
     let expected = "slot,block_root,parent_slot,parent_root,proposer_index,entity,client,probability,label,p_grandine,\
                     p_lighthouse,p_lodestar,p_nimbus,p_other,p_prysm,p_teku,graffiti,graffiti_client,state,model,\
-                    attestation_count";
+                    attestation_count,signs,ruled_out,first_seen_ms";
     let lines: Vec<&str> = csv.text.lines().collect();
     assert_eq!((lines.len(), lines[0]), (2, expected), "{}", csv.text);
     let root = root(395, 0);
-    let (parent, end) = (crate::root(394, 0), "\"Hello, \"\"World\"\"\",,canonical,,1");
+    let (parent, end) = (crate::root(394, 0), "\"Hello, \"\"World\"\"\",,canonical,,1,,,");
     let start = format!("395,{root},394,{parent},5,two-co,lodestar,0.95,Lodestar,,,0.95,,,,,{end}");
     assert_eq!(lines[1], start);
     let next = server.get("/api/v1/blocks?limit=2&format=csv").await;
@@ -488,7 +490,10 @@ async fn a_block_tells_what_its_attestations_are_made_of() {
     }]);
     assert_eq!((&single["attestation_count"], &single["attestations"]), (&json!(1), &expected));
     let table = server.get("/api/v1/blocks?limit=1&format=csv").await.text;
-    assert!(table.lines().next().unwrap().ends_with(",attestation_count"), "{table}");
+    assert!(
+        table.lines().next().unwrap().ends_with(",attestation_count,signs,ruled_out,first_seen_ms"),
+        "{table}"
+    );
     // From block rewards that name no votes only the number is known; from such that do, the votes beside it.
     let row = AttestationRow { slot: Slot(slot + 8), new: 7, shape: None };
     let told = BlockRow { attestations: Attestations::Listed(vec![row]), ..block(slot + 9, slot, 1) };
@@ -502,4 +507,36 @@ async fn a_block_tells_what_its_attestations_are_made_of() {
     assert_eq!(single["attestations"], expected);
     let single = server.get(&format!("/api/v1/blocks/{}", slot + 10)).await.json()["blocks"][0].clone();
     assert_eq!((&single["attestation_count"], &single["attestations"]), (&json!(5), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_block_tells_whom_its_signs_rule_out_and_when_it_was_seen() {
+    let server = filled(settings()).await;
+    let newest = server.get("/api/v1/blocks?limit=1").await.json()["blocks"][0].clone();
+    assert_eq!(
+        (&newest["signs"], &newest["ruled_out"], &newest["first_seen_ms"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
+    let slot = newest["slot"].as_u64().unwrap() + 9;
+    let shown = Signs::NONE.with(Sign::Older32).with(Sign::RepeatedData);
+    let rows = [(Some(shown), Some(1_763_800_000_123)), (Some(Signs::NONE), None)];
+    let rows: Vec<_> = (slot..)
+        .zip(rows)
+        .map(|(slot, (signs, first_seen_ms))| BlockRow { signs, first_seen_ms, ..block(slot, slot - 1, 1) })
+        .collect();
+    server.store.insert_blocks(&rows).await.unwrap();
+    let of =
+        async |slot: u64| server.get(&format!("/api/v1/blocks/{slot}")).await.json()["blocks"][0].clone();
+    let told = of(slot).await;
+    assert_eq!(told["signs"], json!(["older_than_32_slots", "repeated_data"]));
+    assert_eq!(told["ruled_out"], json!(["grandine", "lighthouse", "nimbus"]));
+    assert_eq!(told["first_seen_ms"], json!(1_763_800_000_123_u64));
+    let without = of(slot + 1).await;
+    assert_eq!((&without["signs"], &without["ruled_out"]), (&json!([]), &json!([])));
+    assert_eq!(without["first_seen_ms"], Value::Null);
+    let table = server.get("/api/v1/blocks?limit=2&format=csv").await.text;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[1].ends_with(",1,none,none,"), "{table}");
+    let end = ",1,older_than_32_slots repeated_data,grandine lighthouse nimbus,1763800000123";
+    assert!(lines[2].ends_with(end), "{table}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fingerprint::classifier::Model;
 use fingerprint::features::FeatureError;
-use fingerprint::{BlockObservation, FeatureScratch};
+use fingerprint::{BlockObservation, FeatureScratch, Signs};
 use serde::Serialize;
 use source::{InputError, Place};
 use store::{Attestations, BlockRow, CanonicalState, InsertReport, RootOrigin, Store, StoreError};
@@ -172,6 +172,8 @@ pub fn judge(
         canonical: CanonicalState::Unknown,
         features,
         attestations: attestations(block, evidence),
+        signs: Signs::of(block),
+        first_seen_ms: None,
     })
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use consensus::{Epoch, Gwei, Root, Slot, ValidatorIndex};
-use fingerprint::Client;
 use fingerprint::classifier::Classification;
+use fingerprint::{Client, Sign, Signs};
 use store::{AttestationRow, Attestations, BlockRow, CanonicalState, OpenMode, RootOrigin, RowShape, Store};
 
 /// Validators that take turns at random.
@@ -116,6 +116,12 @@ fn row(slot: u64, options: &Options) -> BlockRow {
                 .collect()
         }),
         attestations: if options.attestations { attestations(slot) } else { Attestations::Counted(8) },
+        // Few blocks break a rule, and those do in few ways.
+        signs: Some(match random % 16 {
+            few @ (0 | 1) => Signs::NONE.with(Sign::ALL[few as usize]),
+            _ => Signs::NONE,
+        }),
+        first_seen_ms: Some(1_606_824_023_000 + slot * 12_000 + random % 4_000),
     }
 }
 

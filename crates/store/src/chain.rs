@@ -8,11 +8,12 @@ use std::ops::RangeInclusive;
 
 use consensus::{Root, Slot};
 
-use crate::codes::{canonical_code, canonical_of_code};
+use crate::codes::{canonical_code, canonical_of_code, signs_of_code};
 use crate::error::StoreError;
 use crate::insert::{self, InsertReport};
 use crate::known_roots::KnownRoots;
 use crate::record::root_of_bytes;
+use crate::rollup::Counted;
 use crate::row::{BlockRow, CanonicalState, first_id};
 use crate::sql::{Connection, query, to_i64, to_u64};
 use crate::states::{Stateful, change_states};
@@ -98,7 +99,7 @@ pub(crate) async fn update(
         // A node that is behind. What it brought for the first time is not known to be in the final chain.
         let unknown = open
             .iter()
-            .filter(|block| block.block.before == CanonicalState::Unknown && brought.contains(&block.root));
+            .filter(|block| block.block.before() == CanonicalState::Unknown && brought.contains(&block.root));
         let orphaned = unknown.map(|block| Stateful { after: CanonicalState::Orphaned, ..block.block });
         let changed = change_states(connection, orphaned.collect()).await?;
         return Ok(ChainReport { rows, changed, settled: true, is_beside_final: true });
@@ -113,19 +114,19 @@ pub(crate) async fn update(
         if !path.insert(block.root) {
             break;
         }
-        lowest = lowest.min(block.block.slot);
+        lowest = lowest.min(block.block.slot());
         next = block.parent;
     }
     let changed = open.iter().map(|block| {
-        let after = match block.block.before {
-            _ if path.contains(&block.root) && block.block.slot <= finalized.slot => {
+        let after = match block.block.before() {
+            _ if path.contains(&block.root) && block.block.slot() <= finalized.slot => {
                 CanonicalState::Finalized
             }
             _ if path.contains(&block.root) => CanonicalState::Canonical,
             // Nobody can say that a row without its block's root is not the block of the chain.
             state if !block.is_real => state,
             // What was stored by others below the chain that is known here is left as it is.
-            CanonicalState::Unknown if block.block.slot < lowest && !brought.contains(&block.root) => {
+            CanonicalState::Unknown if block.block.slot() < lowest && !brought.contains(&block.root) => {
                 CanonicalState::Unknown
             }
             _ => CanonicalState::Orphaned,
@@ -188,7 +189,8 @@ async fn open_from(connection: &mut Connection<'_>, low: u64) -> Result<Vec<Open
 /// Blocks of a range of slots that are not final; `end` is not included.
 async fn open_between(connection: &mut Connection<'_>, low: u64, end: u64) -> Result<Vec<Open>, StoreError> {
     let rows = query(
-        "SELECT id, slot, parent_slot, best_guess, canonical, block_root, parent_root, root_origin FROM blocks \
+        "SELECT id, slot, parent_slot, best_guess, canonical, block_root, parent_root, root_origin, signs \
+         FROM blocks \
          WHERE id >= $1 AND id < $2 AND canonical <> $3 ORDER BY id",
     )
     .bind(first_id(low))
@@ -202,10 +204,13 @@ async fn open_between(connection: &mut Connection<'_>, low: u64, end: u64) -> Re
             Ok(Open {
                 block: Stateful {
                     id: row.try_get(0)?,
-                    slot: Slot(to_u64(row.try_get(1)?)?),
                     parent_slot: Slot(to_u64(row.try_get(2)?)?),
-                    verdict: row.try_get(3)?,
-                    before: state,
+                    counted: Counted {
+                        slot: Slot(to_u64(row.try_get(1)?)?),
+                        verdict: row.try_get(3)?,
+                        state,
+                        signs: row.try_get::<Option<i64>>(8)?.map(signs_of_code).transpose()?,
+                    },
                     after: state,
                 },
                 root: root_of_bytes(row.try_get(5)?)?,

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use consensus::Root;
+use consensus::{Root, Slot};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use crate::codes::ORPHANED;
+use crate::codes::{canonical_of_code, signs_of_code};
 use crate::error::StoreError;
 use crate::record::root_of_bytes;
-use crate::rollup::EPOCHS_PER_BUCKET;
+use crate::rollup::{Counted, Counts, EPOCHS_PER_BUCKET, columns};
 use crate::row::{MAX_SLOT, first_id};
 use crate::sql::{Connection, Engine, query, script, to_u64};
 use crate::{attestations, coverage_table};
@@ -150,23 +150,28 @@ async fn each_root(
     Ok(())
 }
 
-type Counts = BTreeMap<u64, [u64; 9]>;
+type Table = BTreeMap<u64, Counts>;
 
 async fn counts(connection: &mut Connection<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
-    let mut epochs = Counts::new();
-    let mut coarse = Counts::new();
+    let mut epochs = Table::new();
+    let mut coarse = Table::new();
     {
         let mut rows =
-            query("SELECT slot, best_guess, canonical FROM blocks ORDER BY id").fetch(connection)?;
+            query("SELECT slot, best_guess, canonical, signs FROM blocks ORDER BY id").fetch(connection)?;
         while let Some(row) = rows.try_next().await? {
-            let slot = to_u64(row.try_get(0)?)?;
-            let verdict: i64 = row.try_get(1)?;
-            let column = if row.try_get::<i64>(2)? == ORPHANED { 8 } else { verdict };
-            let column = usize::try_from(column).ok().filter(|column| *column < 9).unwrap_or(0);
-            let epoch = consensus::Slot(slot).epoch().0;
+            let block = Counted {
+                slot: Slot(to_u64(row.try_get(0)?)?),
+                verdict: row.try_get(1)?,
+                state: canonical_of_code(row.try_get(2)?)?,
+                signs: row.try_get::<Option<i64>>(3)?.map(signs_of_code).transpose()?,
+            };
+            let epoch = block.slot.epoch().0;
             for (table, key) in [(&mut epochs, epoch), (&mut coarse, epoch / EPOCHS_PER_BUCKET)] {
-                if let Some(count) = table.entry(key).or_default().get_mut(column) {
-                    *count += 1;
+                let counts = table.entry(key).or_default();
+                for column in block.columns() {
+                    if let Some(count) = counts.get_mut(column) {
+                        *count += 1;
+                    }
                 }
             }
             report.blocks += 1;
@@ -181,18 +186,16 @@ async fn compare(
     report: &mut CheckReport,
     table: &str,
     key: &str,
-    scanned: &Counts,
+    scanned: &Table,
 ) -> Result<(), StoreError> {
-    let sql = format!(
-        "SELECT {key}, uncertain, grandine, lighthouse, lodestar, nimbus, other, prysm, teku, orphaned FROM {table}"
-    );
-    let mut kept = Counts::new();
+    let sql = format!("SELECT {key}, {} FROM {table}", columns().collect::<Vec<_>>().join(", "));
+    let mut kept = Table::new();
     for row in query(sql).fetch_all(connection).await? {
-        let mut counts = [0; 9];
+        let mut counts = Counts::default();
         for (index, count) in counts.iter_mut().enumerate() {
-            *count = u64::try_from(row.try_get::<i64>(index + 1)?).unwrap_or(u64::MAX);
+            *count = row.try_get(index + 1)?;
         }
-        if counts != [0; 9] {
+        if counts != Counts::default() {
             kept.insert(to_u64(row.try_get(0)?)?, counts);
         }
     }

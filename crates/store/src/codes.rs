@@ -1,6 +1,6 @@
 //! The numbers that stand for clients and states in the database. They never change; a new client takes a new one.
 
-use fingerprint::Client;
+use fingerprint::{Client, Signs};
 
 use crate::error::StoreError;
 use crate::row::{CanonicalState, RootOrigin};
@@ -54,6 +54,17 @@ pub(crate) fn canonical_of_code(code: i64) -> Result<CanonicalState, StoreError>
         3 => Ok(CanonicalState::Finalized),
         other => Err(StoreError::damaged(format!("{other} stands for no canonical state"))),
     }
+}
+
+pub(crate) fn signs_code(signs: Signs) -> i64 {
+    i64::from(signs.bits())
+}
+
+pub(crate) fn signs_of_code(code: i64) -> Result<Signs, StoreError> {
+    u32::try_from(code)
+        .ok()
+        .and_then(Signs::from_bits)
+        .ok_or_else(|| StoreError::damaged(format!("{code} stands for no signs of a block")))
 }
 
 pub(crate) const fn origin_code(origin: RootOrigin) -> i64 {

@@ -312,6 +312,8 @@ fn encode(row: &BlockRow, bytes: &mut Vec<u8>) {
         canonical,
         features,
         attestations,
+        signs,
+        first_seen_ms,
     } = row;
     root(Some(*block_root), bytes);
     bytes.push(u8::from(*root_known == RootOrigin::Imported));
@@ -341,4 +343,6 @@ fn encode(row: &BlockRow, bytes: &mut Vec<u8>) {
     }
     number(attestations.count().map(u64::from), bytes);
     bytes.extend(attestations.rows().map(|rows| attestations::pack(*slot, rows)).unwrap_or_default());
+    number(signs.map(|signs| signs.bits().into()), bytes);
+    number(*first_seen_ms, bytes);
 }

@@ -56,6 +56,17 @@ impl Add for ClientCounts {
     }
 }
 
+/// Blocks against what is known of the packers of clients, orphaned blocks left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleCounts {
+    /// Blocks whose signs are known.
+    pub signs_known: u64,
+    /// Of these, blocks that break the rules of every client.
+    pub all_ruled_out: u64,
+    /// Of these, blocks that break the rules of the client they are judged as.
+    pub verdict_ruled_out: u64,
+}
+
 /// How often the verdict and the graffiti agreed about one client. Blocks whose graffiti say nothing are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {

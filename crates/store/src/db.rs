@@ -206,6 +206,8 @@ mod unit {
                 canonical: CanonicalState::Unknown,
                 features: None,
                 attestations: Attestations::NotRecorded,
+                signs: None,
+                first_seen_ms: None,
             })
             .collect()
     }

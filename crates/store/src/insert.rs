@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use consensus::{Root, Slot};
 
 use crate::attestations::{self, AttestationRow, Attestations, MAX_LISTED};
-use crate::codes::verdict_code;
 use crate::coverage::Interval;
 use crate::db::Writer;
 use crate::error::StoreError;
@@ -14,7 +13,7 @@ use crate::import::surrogate_root;
 use crate::known_roots::{KnownRoots, refuse_moved};
 use crate::latest::LatestChanges;
 use crate::record::{self, COLUMNS, KINDS, Record};
-use crate::rollup::Deltas;
+use crate::rollup::{Counted, Deltas};
 use crate::row::{
     BlockRow, CanonicalState, MAX_PROPOSER, MAX_SLOT, RootOrigin, SLOTS_PER_BUCKET, first_id, preferred_id,
 };
@@ -103,7 +102,7 @@ async fn only_new(
         return Ok(None);
     }
     let mut changes = Changes::prepare(connection, &latest).await?;
-    let fresh: Vec<Placed> = latest.into_iter().map(|row| changes.place(Cow::Borrowed(row))).collect();
+    let fresh: Vec<Placed> = latest.into_iter().map(|row| changes.place(row)).collect();
     if insert_placed(connection, &fresh).await? < count(fresh.len()) {
         return Ok(None);
     }
@@ -145,7 +144,10 @@ struct Placed<'a> {
 }
 
 impl Changes {
-    async fn prepare(connection: &mut Connection<'_>, rows: &[&BlockRow]) -> Result<Self, StoreError> {
+    async fn prepare(
+        connection: &mut Connection<'_>,
+        rows: &[Cow<'_, BlockRow>],
+    ) -> Result<Self, StoreError> {
         let mut changes = Self::default();
         for row in rows {
             if let Some(hash) = row.model_hash
@@ -187,12 +189,11 @@ impl Changes {
         let mut features: Vec<(i64, &[(String, f64)])> = Vec::new();
         let mut listed: Vec<(i64, &[AttestationRow])> = Vec::new();
         for Placed { id, row, .. } in blocks {
-            let verdict = verdict_code(row.classification.best_guess_single);
-            let orphaned = row.canonical == CanonicalState::Orphaned;
-            self.counts.block(row.slot, verdict, orphaned, 1);
-            self.latest.stored(row.proposer_index.0, *id, verdict);
+            let counted = Counted::of(row);
+            self.counts.block(counted, 1);
+            self.latest.stored(row.proposer_index.0, *id, counted.verdict);
             self.buckets.insert(row.slot.0 / SLOTS_PER_BUCKET);
-            if !orphaned {
+            if row.canonical != CanonicalState::Orphaned {
                 self.links.push(Interval::of_block(row.slot.0, row.parent_slot.0));
             }
             if let Some(named) = &row.features {
@@ -259,27 +260,36 @@ pub fn check_row(row: &BlockRow) -> Result<(), StoreError> {
 }
 
 /// Rows without those that a later row of the same root replaces.
-fn last_of_each(rows: &[BlockRow]) -> (Vec<&BlockRow>, InsertReport) {
+fn last_of_each(rows: &[BlockRow]) -> (Vec<Cow<'_, BlockRow>>, InsertReport) {
     let mut report = InsertReport::default();
+    let mut kept: Vec<Option<Cow<'_, BlockRow>>> = Vec::with_capacity(rows.len());
     let mut last: HashMap<Root, usize> = HashMap::with_capacity(rows.len());
-    let mut replaced = HashSet::new();
     for (index, row) in rows.iter().enumerate() {
-        if let Some(before) = last.insert(row.block_root, index) {
-            replaced.insert(before);
-            if rows.get(before) == Some(row) {
+        let mut row = Cow::Borrowed(row);
+        if let Some(before) = last.insert(row.block_root, index)
+            && let Some(before) = kept.get_mut(before).and_then(Option::take)
+        {
+            if before == row {
                 report.unchanged += 1;
             } else {
                 report.updated += 1;
+                merge_once_known(&before, row.to_mut());
             }
         }
+        kept.push(Some(row));
     }
-    let kept = rows.iter().enumerate().filter(|(index, _)| !replaced.contains(index)).map(|(_, row)| row);
-    (kept.collect(), report)
+    (kept.into_iter().flatten().collect(), report)
+}
+
+/// Lets a block keep what was told of it once, and the earliest time it was seen.
+fn merge_once_known(old: &BlockRow, new: &mut BlockRow) {
+    new.signs = new.signs.or(old.signs);
+    new.first_seen_ms = [old.first_seen_ms, new.first_seen_ms].into_iter().flatten().min();
 }
 
 async fn chunk(
     connection: &mut Connection<'_>,
-    rows: &[&BlockRow],
+    rows: &[Cow<'_, BlockRow>],
     imported: bool,
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
@@ -316,7 +326,7 @@ async fn chunk(
         }
         match known.get(&row.block_root) {
             None => {
-                let mut row = Cow::Borrowed(*row);
+                let mut row = Cow::Borrowed(&**row);
                 match &stand_in {
                     Some(old) => {
                         row.to_mut().canonical = later_state(old.row.canonical, row.canonical);
@@ -328,10 +338,11 @@ async fn chunk(
                 fresh.push(changes.place(row));
             }
             Some(old) => {
-                let mut merged = (*row).clone();
+                let mut merged = BlockRow::clone(row);
                 merged.canonical = later_state(old.row.canonical, row.canonical);
                 merged.graffiti = merged.graffiti.or_else(|| old.row.graffiti.clone());
                 merged.parent_root = merged.parent_root.or(old.row.parent_root);
+                merge_once_known(&old.row, &mut merged);
                 let listed = merge_attestations(connection, old, &mut merged).await?;
                 let features = match &merged.features {
                     Some(_) => evidence::read(connection, old.id).await?,
@@ -425,8 +436,7 @@ fn later_state(old: CanonicalState, new: CanonicalState) -> CanonicalState {
 }
 
 fn uncount(changes: &mut Changes, old: &Record) {
-    let orphaned = old.row.canonical == CanonicalState::Orphaned;
-    changes.counts.block(old.row.slot, verdict_code(old.row.classification.best_guess_single), orphaned, -1);
+    changes.counts.block(Counted::of(&old.row), -1);
 }
 
 /// Takes back what hangs on the old form of a known block.
@@ -556,10 +566,10 @@ pub(crate) async fn known(
 /// Slots and proposers of imported rows whose real block is stored.
 async fn real_blocks(
     connection: &mut Connection<'_>,
-    rows: &[&BlockRow],
+    rows: &[Cow<'_, BlockRow>],
 ) -> Result<HashSet<(u64, u64)>, StoreError> {
-    let imported: Vec<&&BlockRow> =
-        rows.iter().filter(|row| row.root_known == RootOrigin::Imported).collect();
+    let imported: Vec<&BlockRow> =
+        rows.iter().map(|row| &**row).filter(|row| row.root_known == RootOrigin::Imported).collect();
     let mut real = HashSet::new();
     let engine = connection.engine();
     for piece in pieces(engine, &imported) {

@@ -57,7 +57,7 @@ pub use browse::{
 pub use chain::{BlockPlace, ChainMarks, ChainReport, ChainUpdate};
 pub use check::CheckReport;
 pub use copy::{CopyProgress, CopyReport, Digest};
-pub use counts::{ClientCounts, Confusion};
+pub use counts::{ClientCounts, Confusion, RuleCounts};
 pub use coverage::{Gap, IntervalSet, LastChunk, explode_gap};
 pub use error::StoreError;
 pub use export::{ExportReport, Format};

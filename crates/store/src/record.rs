@@ -6,8 +6,8 @@ use fingerprint::classifier::Classification;
 
 use crate::attestations::Attestations;
 use crate::codes::{
-    canonical_code, canonical_of_code, client_code, origin_code, origin_of_code, verdict_code,
-    verdict_of_code,
+    canonical_code, canonical_of_code, client_code, origin_code, origin_of_code, signs_code, signs_of_code,
+    verdict_code, verdict_of_code,
 };
 use crate::error::StoreError;
 use crate::models;
@@ -15,7 +15,7 @@ use crate::row::BlockRow;
 use crate::sql::{Batch, Kind, Row, to_i64, to_u64};
 
 /// The columns, in the order of [`Record::bind`] and [`Record::read`].
-pub(crate) const COLUMNS: [&str; 21] = [
+pub(crate) const COLUMNS: [&str; 23] = [
     "id",
     "block_root",
     "root_origin",
@@ -37,6 +37,8 @@ pub(crate) const COLUMNS: [&str; 21] = [
     "pr_prysm",
     "pr_teku",
     "attestation_count",
+    "signs",
+    "first_seen_ms",
 ];
 
 /// The types of [`COLUMNS`].
@@ -62,6 +64,8 @@ pub(crate) const KINDS: [Kind; COLUMNS.len()] = [
     Kind::Real,
     Kind::Real,
     Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
 ];
 
 /// A row with its keys.
@@ -71,8 +75,10 @@ pub(crate) struct Record {
     pub(crate) row: BlockRow,
 }
 
-/// The position of the number of attestations.
-const ATTESTATION_COUNT: usize = COLUMNS.len() - 1;
+/// The positions of the number of attestations, of signs and of the time a block was first seen.
+const ATTESTATION_COUNT: usize = COLUMNS.len() - 3;
+const SIGNS: usize = COLUMNS.len() - 2;
+const FIRST_SEEN: usize = COLUMNS.len() - 1;
 
 /// The position of the model's hash, which a query brings along behind [`COLUMNS`].
 const MODEL_HASH: usize = COLUMNS.len();
@@ -114,7 +120,9 @@ pub(crate) fn bind(
         let known = verdict.probabilities.iter().find(|(known, _)| *known == client);
         values.push(known.map(|(_, probability)| *probability))?;
     }
-    values.push(row.attestations.count().map(i64::from))
+    values.push(row.attestations.count().map(i64::from))?;
+    values.push(row.signs.map(signs_code))?;
+    values.push(row.first_seen_ms.map(to_i64))
 }
 
 impl Record {
@@ -164,6 +172,8 @@ impl Record {
                 attestations: attestations.map_or(Attestations::NotRecorded, |count| {
                     Attestations::Counted(u32::try_from(count).unwrap_or(u32::MAX))
                 }),
+                signs: row.try_get::<Option<i64>>(SIGNS)?.map(signs_of_code).transpose()?,
+                first_seen_ms: row.try_get::<Option<i64>>(FIRST_SEEN)?.map(to_u64).transpose()?,
             },
         })
     }

@@ -1,6 +1,7 @@
 //! One stored block: where it stands in the chain, and the verdict on it.
 
 use consensus::{Root, Slot, ValidatorIndex};
+use fingerprint::Signs;
 use fingerprint::classifier::Classification;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,12 @@ pub struct BlockRow {
     pub features: Option<Vec<(String, f64)>>,
     /// What is known of its attestations.
     pub attestations: Attestations,
+    /// What of it some client never does, where that was worked out. Storing `None` over a known block keeps what is
+    /// there.
+    pub signs: Option<Signs>,
+    /// When it was first seen, in milliseconds since 1970; nothing for a block that was filled in later. The earliest
+    /// time that was stored stays.
+    pub first_seen_ms: Option<u64>,
 }
 
 /// Bits of an id below the slot.

@@ -15,13 +15,14 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const APPLICATION_ID: i64 = 0x424d_4b31;
 
 /// The steps of SQLite. Each leads from the version that is its position to the next.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("../migrations/sqlite/0001_base.sql"),
     include_str!("../migrations/sqlite/0002_validator_latest.sql"),
     include_str!("../migrations/sqlite/0003_chain.sql"),
     include_str!("../migrations/sqlite/0004_work.sql"),
     include_str!("../migrations/sqlite/0005_orphans.sql"),
     include_str!("../migrations/sqlite/0006_attestations.sql"),
+    include_str!("../migrations/sqlite/0007_signs.sql"),
 ];
 
 /// The steps of PostgreSQL, which came with version 2: an empty step stands for the version before.
@@ -32,6 +33,7 @@ const POSTGRES_STEPS: [&str; STEPS.len()] = [
     include_str!("../migrations/postgres/0004_work.sql"),
     include_str!("../migrations/postgres/0005_orphans.sql"),
     include_str!("../migrations/postgres/0006_attestations.sql"),
+    include_str!("../migrations/postgres/0007_signs.sql"),
 ];
 
 /// What a file or a schema holds.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use consensus::{Root, Slot};
 
-use crate::codes::{canonical_code, verdict_code};
+use crate::codes::canonical_code;
 use crate::coverage::Interval;
 use crate::coverage_table;
 use crate::error::StoreError;
 use crate::record::{self, Record};
-use crate::rollup::Deltas;
-use crate::row::{BlockRow, CanonicalState};
+use crate::rollup::{Counted, Deltas};
+use crate::row::CanonicalState;
 use crate::sql::{Arguments, Batch, Connection, Kind, any_bucket, pieces};
 
 /// Sets what the chain made of blocks; unknown roots are passed over. Gives the number changed.
@@ -36,9 +36,8 @@ pub(crate) async fn set_canonical(
     }
     let changed = records.into_iter().filter_map(|record| {
         let state = *states.get(&record.row.block_root)?;
-        let verdict = verdict_code(record.row.classification.best_guess_single);
-        let BlockRow { slot, parent_slot, canonical, .. } = record.row;
-        Some(Stateful { id: record.id, slot, parent_slot, verdict, before: canonical, after: state })
+        let counted = Counted::of(&record.row);
+        Some(Stateful { id: record.id, parent_slot: record.row.parent_slot, counted, after: state })
     });
     change_states(connection, changed.collect()).await
 }
@@ -47,11 +46,20 @@ pub(crate) async fn set_canonical(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stateful {
     pub(crate) id: i64,
-    pub(crate) slot: Slot,
     pub(crate) parent_slot: Slot,
-    pub(crate) verdict: i64,
-    pub(crate) before: CanonicalState,
+    /// As it is counted before.
+    pub(crate) counted: Counted,
     pub(crate) after: CanonicalState,
+}
+
+impl Stateful {
+    pub(crate) fn slot(&self) -> Slot {
+        self.counted.slot
+    }
+
+    pub(crate) fn before(&self) -> CanonicalState {
+        self.counted.state
+    }
 }
 
 /// Gives blocks other states, with all that hangs on it: counts and known slots. Gives the number changed.
@@ -59,7 +67,7 @@ pub(crate) async fn change_states(
     connection: &mut Connection<'_>,
     mut blocks: Vec<Stateful>,
 ) -> Result<u64, StoreError> {
-    blocks.retain(|block| block.before != block.after);
+    blocks.retain(|block| block.before() != block.after);
     blocks.sort_unstable_by_key(|block| (canonical_code(block.after), block.id));
     let (mut counts, mut links, mut unlinked) = (Deltas::default(), Vec::new(), Vec::new());
     let engine = connection.engine();
@@ -80,10 +88,10 @@ pub(crate) async fn change_states(
         }
         for block in same {
             let orphaned = |state| state == CanonicalState::Orphaned;
-            counts.block(block.slot, block.verdict, orphaned(block.before), -1);
-            counts.block(block.slot, block.verdict, orphaned(block.after), 1);
-            let link = Interval::of_block(block.slot.0, block.parent_slot.0);
-            match (orphaned(block.before), orphaned(block.after)) {
+            counts.block(block.counted, -1);
+            counts.block(Counted { state: block.after, ..block.counted }, 1);
+            let link = Interval::of_block(block.slot().0, block.parent_slot.0);
+            match (orphaned(block.before()), orphaned(block.after)) {
                 (true, false) => links.push(link),
                 (false, true) => unlinked.push(link),
                 _ => {}

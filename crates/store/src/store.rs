@@ -14,7 +14,7 @@ use crate::backup::{self, BackupReport};
 use crate::chain::{self, ChainMarks, ChainReport, ChainUpdate};
 use crate::check::{self, CheckReport};
 use crate::copy::{self, CopyProgress, CopyReport};
-use crate::counts::{ClientCounts, Confusion};
+use crate::counts::{ClientCounts, Confusion, RuleCounts};
 use crate::coverage::Gap;
 use crate::db::Database;
 use crate::error::StoreError;
@@ -95,8 +95,9 @@ impl Store {
     }
 
     /// Stores blocks in one transaction: all of them or none. A known block is compared with what is there: the
-    /// verdict is replaced; a missing graffiti, parent root, state, list of attestations or evidence keeps the old one. A root that is stored
-    /// at another slot is a [`StoreError::BadRow`].
+    /// verdict is replaced; a missing graffiti, parent root, state, list of attestations, evidence or set of signs
+    /// keeps the old one, and the earliest time at which it was seen stays. A root that is stored at another slot is a
+    /// [`StoreError::BadRow`].
     pub async fn insert_blocks(&self, rows: &[BlockRow]) -> Result<InsertReport, StoreError> {
         if rows.is_empty() {
             return Ok(InsertReport::default());
@@ -195,6 +196,16 @@ impl Store {
         bucket_slots: u64,
     ) -> Result<Vec<(Slot, ClientCounts)>, StoreError> {
         query::shares(&mut self.database.reader().await?.connection(), range, bucket_slots).await
+    }
+
+    /// Blocks against what is known of the packers of clients, in runs of epochs, the first of which begins with the
+    /// range. Runs without a block whose signs are known are left out.
+    pub async fn rule_counts(
+        &self,
+        range: Range<Epoch>,
+        epochs_per_run: u64,
+    ) -> Result<Vec<(Epoch, RuleCounts)>, StoreError> {
+        rollup::rules(&mut self.database.reader().await?.connection(), range, epochs_per_run).await
     }
 
     /// The lowest gap that shares a slot with the range.

@@ -3,15 +3,16 @@
 mod support;
 
 use consensus::{Epoch, Slot, ValidatorIndex};
-use fingerprint::Client;
+use fingerprint::{Client, Signs};
 use store::{
     Attestations, BlockRow, CanonicalState, ClientCounts, Confusion, Gap, InsertReport, OpenMode, StoreError,
 };
-use support::{Engine, Scratch, attestations, block, each_engine};
+use support::{Engine, Scratch, all_signs, attestations, block, each_engine};
 
 each_engine!(
     a_block_comes_back_as_it_went_in,
     what_is_known_of_attestations_is_not_lost,
+    what_was_told_once_is_not_lost,
     damaged_attestations_are_found,
     a_known_block_is_updated_and_counted_once,
     an_empty_database_has_no_gap,
@@ -27,6 +28,8 @@ async fn a_block_comes_back_as_it_went_in(engine: Engine) {
     row.model_hash = Some([9; 32]);
     row.features = Some(vec![("difflib_slot".to_owned(), 0.25), ("reward".to_owned(), 3e7)]);
     row.attestations = attestations(100, 8);
+    row.signs = Some(all_signs());
+    row.first_seen_ms = Some(1_763_800_000_123);
     row.classification.best_guess_multi = "Prysm or Teku".to_owned();
     row.classification.graffiti_guess = Some(Client::Teku);
     row.canonical = CanonicalState::Canonical;
@@ -79,6 +82,38 @@ async fn what_is_known_of_attestations_is_not_lost(engine: Engine) {
     let most = BlockRow { attestations: attestations(64, 129), ..block(64, 63, 7, None) };
     let error = kept.store.insert_blocks(&[most]).await.unwrap_err();
     assert!(matches!(error, StoreError::BadRow { field: "attestations", .. }), "{error:?}");
+}
+
+async fn what_was_told_once_is_not_lost(engine: Engine) {
+    let kept = Scratch::on(engine).create_kept().await;
+    let none = Signs::NONE;
+    let row =
+        |signs, first_seen_ms| BlockRow { signs, first_seen_ms, ..block(64, 63, 7, Some(Client::Teku)) };
+    let found = async || {
+        let found = kept.store.recent(1).await.unwrap().pop().unwrap();
+        assert!(kept.store.check().await.unwrap().is_sound());
+        (found.signs, found.first_seen_ms)
+    };
+    for (signs, seen, expected) in [
+        (None, None, (None, None)),
+        (None, Some(900), (None, Some(900))),
+        (Some(all_signs()), None, (Some(all_signs()), Some(900))),
+        (None, Some(1_000), (Some(all_signs()), Some(900))),
+        (Some(none), Some(800), (Some(none), Some(800))),
+        (None, None, (Some(none), Some(800))),
+    ] {
+        kept.store.insert_blocks(&[row(signs, seen)]).await.unwrap();
+        assert_eq!(found().await, expected, "{signs:?} {seen:?}");
+        kept.store.fill_final(&[row(None, None)], Slot(64)..=Slot(64)).await.unwrap();
+        assert_eq!(found().await, expected, "filled, {signs:?} {seen:?}");
+    }
+    // Twice in one transaction.
+    let twice = [row(Some(all_signs()), Some(700)), row(None, Some(750)), row(None, None)];
+    let report = kept.store.insert_blocks(&twice).await.unwrap();
+    assert_eq!((report.inserted, report.updated), (0, 3));
+    assert_eq!(found().await, (Some(all_signs()), Some(700)));
+    let again = kept.store.insert_blocks(&[row(None, Some(701))]).await.unwrap();
+    assert_eq!((again.updated, again.unchanged), (0, 1));
 }
 
 async fn damaged_attestations_are_found(engine: Engine) {

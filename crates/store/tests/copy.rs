@@ -35,6 +35,8 @@ fn rows() -> Vec<BlockRow> {
                 2 => Attestations::Counted(slot as u32),
                 _ => Attestations::NotRecorded,
             };
+            row.signs = dice.signs();
+            row.first_seen_ms = (slot % 6 == 0).then_some(1_763_800_000_000 + slot);
             row
         })
         .collect();
@@ -91,6 +93,9 @@ async fn same(a: &Store, b: &Store) {
             (a.blocks_at_slot(Slot(slot)).await.unwrap(), b.blocks_at_slot(Slot(slot)).await.unwrap());
         assert_eq!(by_root(ours), by_root(theirs));
     }
+    let rules = async |store: &Store| store.rule_counts(Epoch(0)..Epoch(1 << 20), 100).await.unwrap();
+    assert!(rules(a).await.len() > 5);
+    assert_eq!(rules(a).await, rules(b).await);
     let latest = async |store: &Store| store.latest_per_validator(None, 1000).await.unwrap();
     assert_eq!(latest(a).await, latest(b).await);
     assert_eq!(a.chain_marks().await.unwrap(), b.chain_marks().await.unwrap());

@@ -187,12 +187,15 @@ async fn tables_beside_the_blocks_are_checked(engine: Engine) {
     let damage = [
         ("UPDATE epoch_counts SET teku = teku + 1", "epoch_counts"),
         ("UPDATE coarse_counts SET orphaned = 5", "coarse_counts"),
+        ("UPDATE epoch_counts SET signs_known = 1", "epoch_counts"),
+        ("UPDATE coarse_counts SET all_ruled_out = all_ruled_out - 1", "coarse_counts"),
+        ("UPDATE blocks SET signs = -1 WHERE slot = 40", "stands for no signs"),
         ("DELETE FROM coverage", "known slots"),
         ("DELETE FROM validator_latest WHERE proposer_index = 3", "newest block"),
         ("DELETE FROM slot_buckets", "not listed"),
     ];
     // A server has no such list.
-    let damage = if engine == Engine::Sqlite { &damage[..] } else { &damage[..4] };
+    let damage = if engine == Engine::Sqlite { &damage[..] } else { &damage[..damage.len() - 1] };
     for (sql, word) in damage {
         let kept = Scratch::on(engine).create_kept().await;
         let rows: Vec<_> = (1..100).map(|slot| block(slot, slot - 1, slot % 7, Some(Client::Teku))).collect();
@@ -203,6 +206,12 @@ async fn tables_beside_the_blocks_are_checked(engine: Engine) {
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].contains(word), "{problems:?}");
     }
+    let kept = Scratch::on(engine).create_kept().await;
+    kept.store.insert_blocks(&[block(1, 0, 7, None)]).await.unwrap();
+    kept.scratch.run("UPDATE blocks SET signs = 0").await;
+    let problems = kept.store.check().await.unwrap().problems;
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("epoch_counts") && problems[1].contains("coarse_counts"), "{problems:?}");
 }
 
 #[test]

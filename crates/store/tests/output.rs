@@ -5,11 +5,11 @@ mod support;
 use std::fs::File;
 
 use consensus::{Slot, ValidatorIndex};
-use fingerprint::Client;
 use fingerprint::classifier::Classification;
+use fingerprint::{Client, Sign, Signs};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use store::{AffinityRule, Attestations, CanonicalState, Format, StoreError, Verdict, affinity};
+use store::{AffinityRule, Attestations, BlockRow, CanonicalState, Format, StoreError, Verdict, affinity};
 use support::{Engine, Scratch, attestations, block, each_engine};
 
 each_engine!(
@@ -29,20 +29,26 @@ async fn an_export_has_every_column(engine: Engine) {
     first.canonical = CanonicalState::Finalized;
     first.classification.graffiti_guess = Some(Client::Prysm);
     first.attestations = attestations(1, 3);
+    first.signs = Some(Signs::NONE.with(Sign::Older32).with(Sign::RepeatedData));
+    first.first_seen_ms = Some(1_763_800_000_123);
     let second = block(2, 1, 8, None);
-    kept.store.insert_blocks(&[second.clone(), first.clone()]).await.unwrap();
+    let third = BlockRow { signs: Some(Signs::NONE), ..block(3, 2, 8, None) };
+    kept.store.insert_blocks(&[third.clone(), second.clone(), first.clone()]).await.unwrap();
     let mut text = Vec::new();
     let report = kept.store.export(Format::Csv, &mut text).await.unwrap();
-    assert_eq!(report.blocks, 2);
+    assert_eq!(report.blocks, 3);
     let root = first.block_root;
     let expected = format!(
         "slot,parent_slot,proposer_index,block_root,root_origin,parent_root,best_guess_single,best_guess_multi,\
          pr_grandine,pr_lighthouse,pr_lodestar,pr_nimbus,pr_other,pr_prysm,pr_teku,graffiti,graffiti_guess,canonical,\
-         model_hash,attestations\n\
-         1,0,7,{root},reported,{root},Teku,Teku,,,,,,,0.97,\"a, \"\"b\"\"\nc\",Prysm,finalized,{},3\n\
-         2,1,8,{},reported,,Uncertain,Uncertain,,,,,,,,,,unknown,,\n",
+         model_hash,attestations,signs,ruled_out,first_seen_ms\n\
+         1,0,7,{root},reported,{root},Teku,Teku,,,,,,,0.97,\"a, \"\"b\"\"\nc\",Prysm,finalized,{},3,older_than_32_slots repeated_data,\
+         Grandine Lighthouse Nimbus,1763800000123\n\
+         2,1,8,{},reported,,Uncertain,Uncertain,,,,,,,,,,unknown,,,,,\n\
+         3,2,8,{},reported,,Uncertain,Uncertain,,,,,,,,,,unknown,,,none,none,\n",
         "ab".repeat(32),
-        second.block_root
+        second.block_root,
+        third.block_root
     );
     assert_eq!(String::from_utf8(text).unwrap(), expected);
 }
@@ -60,6 +66,8 @@ async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
             row.classification.graffiti_guess = slot.is_multiple_of(7).then_some(Client::Prysm);
             if slot.is_multiple_of(11) {
                 row.attestations = Attestations::Counted(slot as u32 % 129);
+                row.signs = Some(Signs::NONE.with(Sign::ManyRuns));
+                row.first_seen_ms = Some(slot);
             }
             row
         })
@@ -83,6 +91,9 @@ async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
         for (name, expected) in [
             ("slot", Field::Long(row.slot.0 as i64)),
             ("attestations", row.attestations.count().map_or(Field::Null, |count| Field::Long(count.into()))),
+            ("signs", text(row.signs.map(|_| "many_runs"))),
+            ("ruled_out", text(row.signs.map(|_| "Teku"))),
+            ("first_seen_ms", row.first_seen_ms.map_or(Field::Null, |at| Field::Long(at as i64))),
             ("parent_slot", Field::Long(row.parent_slot.0 as i64)),
             ("proposer_index", Field::Long(row.proposer_index.0 as i64)),
             ("block_root", bytes(Some(row.block_root.0))),
@@ -102,7 +113,7 @@ async fn a_parquet_file_gives_the_blocks_back(engine: Engine) {
             let expected = known.map_or(Field::Null, |(_, probability)| Field::Double(*probability));
             assert_eq!(cell(&format!("pr_{}", client.name().to_lowercase())), &expected);
         }
-        assert_eq!(cells.len(), 20);
+        assert_eq!(cells.len(), 23);
         read += 1;
     }
     assert_eq!(read, BLOCKS);

@@ -4,11 +4,11 @@ mod support;
 
 use std::time::Duration;
 
-use consensus::Slot;
+use consensus::{Epoch, Slot};
 use fingerprint::Client;
 use private_postgres::PrivatePostgres;
-use store::{OpenMode, SCHEMA_VERSION, Store, StoreError, StoreUrl};
-use support::{Engine, Scratch, block};
+use store::{BlockRow, OpenMode, SCHEMA_VERSION, Store, StoreError, StoreUrl};
+use support::{Engine, Scratch, all_signs, block};
 
 const BASE: &str = include_str!("../migrations/postgres/0002_base.sql");
 
@@ -115,6 +115,11 @@ async fn versions_are_raised_or_refused() {
     assert_eq!(scratch.open(OpenMode::ReadOnly).await.version_found(), SCHEMA_VERSION);
     let check = store.check().await.unwrap();
     assert!(check.is_sound() && check.blocks == 1, "{check:?}");
+    let old = store.blocks_at_slot(Slot(1)).await.unwrap().remove(0);
+    assert_eq!((old.signs, old.first_seen_ms), (None, None));
+    store.insert_blocks(&[BlockRow { signs: Some(all_signs()), ..old }]).await.unwrap();
+    assert_eq!(store.rule_counts(Epoch(0)..Epoch(9), 9).await.unwrap()[0].1.verdict_ruled_out, 1);
+    assert!(store.check().await.unwrap().is_sound());
 
     scratch.run("UPDATE blockmark_schema SET version = 99").await;
     for mode in [OpenMode::Create, OpenMode::Existing, OpenMode::ReadOnly] {

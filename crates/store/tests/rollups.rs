@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use consensus::{Epoch, Root, Slot, ValidatorIndex};
 use fingerprint::Client;
-use store::{BlockRow, CanonicalState, ClientCounts, Store};
+use store::{BlockRow, CanonicalState, ClientCounts, RuleCounts, Store};
 use support::{Dice, Engine, Scratch, block, each_engine};
 
 each_engine!(
@@ -14,6 +14,18 @@ each_engine!(
     lists_are_ordered_and_come_in_parts,
     many_blocks_of_one_slot_find_room
 );
+
+fn rules(blocks: &BTreeMap<Root, BlockRow>, epochs: std::ops::Range<u64>) -> RuleCounts {
+    let mut counts = RuleCounts::default();
+    for row in blocks.values().filter(|row| epochs.contains(&(row.slot.0 / 32))) {
+        let Some(signs) = row.signs.filter(|_| row.canonical != CanonicalState::Orphaned) else { continue };
+        let verdict = row.classification.best_guess_single;
+        counts.signs_known += 1;
+        counts.all_ruled_out += u64::from(signs.rules_out_all());
+        counts.verdict_ruled_out += u64::from(verdict.is_some_and(|client| signs.rules_out(client)));
+    }
+    counts
+}
 
 fn counts(blocks: &BTreeMap<Root, BlockRow>, slots: std::ops::Range<u64>) -> ClientCounts {
     let mut counts = ClientCounts::default();
@@ -45,7 +57,18 @@ async fn compare(store: &Store, blocks: &BTreeMap<Root, BlockRow>, dice: &mut Di
             from += step;
         }
         assert_eq!(shares, by_hand, "{first}..{last} by {size}");
+        let length = 1 + dice.roll(300);
+        let found = store.rule_counts(Epoch(start)..Epoch(end), length).await.unwrap();
+        let runs = (start..end).step_by(usize::try_from(length).unwrap());
+        let by_hand: Vec<_> = runs
+            .map(|first| (Epoch(first), rules(blocks, first..(first + length).min(end))))
+            .filter(|(_, counts)| counts.signs_known > 0)
+            .collect();
+        assert_eq!(found, by_hand, "{start}..{end} by {length}");
     }
+    // By buckets of 256 epochs.
+    let coarse = store.rule_counts(Epoch(0)..Epoch(1_024), 512).await.unwrap();
+    assert_eq!(coarse[0], (Epoch(0), rules(blocks, 0..512)));
     let everything = store.shares(Slot(0)..Slot(32 * 1024), 8192).await.unwrap();
     assert_eq!(
         everything.iter().map(|(_, counts)| counts.total()).sum::<u64>(),
@@ -63,6 +86,7 @@ async fn counts_are_those_of_a_recount(engine: Engine) {
         for _ in 0..dice.roll(400) {
             let slot = 1 + dice.roll(20_000);
             let mut row = block(slot, slot - 1, dice.roll(50), dice.verdict());
+            row.signs = dice.signs();
             if dice.roll(10) == 0 {
                 row.canonical = CanonicalState::Orphaned;
             }
@@ -84,6 +108,9 @@ async fn counts_are_those_of_a_recount(engine: Engine) {
                 && row.canonical == CanonicalState::Unknown
             {
                 row.canonical = old.canonical;
+            }
+            if let Some(old) = blocks.get(&row.block_root) {
+                row.signs = row.signs.or(old.signs);
             }
             blocks.insert(row.block_root, row);
         }

@@ -4,11 +4,11 @@ mod support;
 
 use std::path::Path;
 
-use consensus::{Slot, ValidatorIndex};
+use consensus::{Epoch, Slot, ValidatorIndex};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
-use store::{OpenMode, SCHEMA_VERSION, Store, StoreError, StoreUrl};
-use support::{Scratch, block};
+use store::{BlockRow, OpenMode, RuleCounts, SCHEMA_VERSION, Store, StoreError, StoreUrl};
+use support::{Scratch, all_signs, block};
 
 const VERSION_1: &str = include_str!("../migrations/sqlite/0001_base.sql");
 
@@ -59,7 +59,15 @@ async fn an_older_schema_is_raised_and_loses_nothing() {
     assert_eq!((latest[0].proposer_index, latest[0].slot), (ValidatorIndex(0), Slot(63)));
     let check = store.check().await.unwrap();
     assert!(check.is_sound(), "{check:?}");
-    store.insert_blocks(&[block(71, 70, 0, None)]).await.unwrap();
+    // What older versions did not keep is not known, and counts as soon as it is.
+    let old = store.blocks_at_slot(Slot(7)).await.unwrap().remove(0);
+    assert_eq!((old.signs, old.first_seen_ms), (None, None));
+    assert_eq!(store.rule_counts(Epoch(0)..Epoch(9), 9).await.unwrap(), []);
+    let told = BlockRow { signs: Some(all_signs()), ..old };
+    store.insert_blocks(&[block(71, 70, 0, None), told]).await.unwrap();
+    let counts = RuleCounts { signs_known: 1, all_ruled_out: 1, verdict_ruled_out: 1 };
+    assert_eq!(store.rule_counts(Epoch(0)..Epoch(9), 9).await.unwrap(), [(Epoch(0), counts)]);
+    assert!(store.check().await.unwrap().is_sound());
     store.close().await.unwrap();
     let store = Store::open(scratch.path(), OpenMode::Existing).await.unwrap();
     assert_eq!(store.version_found(), SCHEMA_VERSION);

@@ -40,6 +40,10 @@ impl Pacing for TestPacing {
         *self.now.lock().expect("no panic")
     }
 
+    fn unix_ms(&self) -> u64 {
+        u64::try_from(self.now().as_millis()).expect("few milliseconds")
+    }
+
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
         if time == SILENCE {
             let silence = Arc::clone(&self.silence);

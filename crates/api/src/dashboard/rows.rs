@@ -118,6 +118,8 @@ mod tests {
             canonical,
             features: None,
             attestations: Attestations::NotRecorded,
+            signs: None,
+            first_seen_ms: None,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use consensus::Slot;
-use fingerprint::Client;
 use fingerprint::score::wilson;
+use fingerprint::{Client, Sign, Signs};
 use serde::{Deserialize, Serialize};
 use store::{AttestationRow, BlockRow, CanonicalState, ClientCounts, RootOrigin};
 use utoipa::ToSchema;
@@ -51,6 +51,12 @@ pub(crate) struct Block {
     model: Option<String>,
     /// How many attestations it has; null where that was not recorded.
     attestation_count: Option<u32>,
+    /// Codes of what it shows that some client never does; null where that was not worked out.
+    signs: Option<Vec<&'static str>>,
+    /// The clients that its signs rule out; null where those are not known.
+    ruled_out: Option<Vec<String>>,
+    /// When it was first seen, in milliseconds since 1970; null for a block that was filled in later.
+    first_seen_ms: Option<u64>,
     /// What each of them is made of, in block order, where it was kept. Only the address of a single block has it.
     attestations: Option<Vec<Attestation>>,
     /// What the verdict rests on, where it was kept. Only the address of a single block has it.
@@ -99,6 +105,9 @@ impl Block {
         let entity = entities.of(row.proposer_index).map(|entity| entity.slug.clone());
         let attestation = |listed: &AttestationRow| Attestation::of(row.slot, listed);
         let attestations = row.attestations.rows().map(|rows| rows.iter().map(attestation).collect());
+        let ruled_out = |signs: Signs| {
+            Client::NAMED.into_iter().filter(|client| signs.rules_out(*client)).map(client_name).collect()
+        };
         let verdict = row.classification;
         let client = verdict.best_guess_single;
         Self {
@@ -117,12 +126,15 @@ impl Block {
             state: state_name(row.canonical),
             model: row.model_hash.as_ref().map(hex),
             attestation_count: row.attestations.count(),
+            signs: row.signs.map(|signs| signs.iter().map(Sign::code).collect()),
+            ruled_out: row.signs.map(ruled_out),
+            first_seen_ms: row.first_seen_ms,
             attestations,
             features: row.features.map(|features| features.into_iter().collect()),
         }
     }
 
-    /// Blocks as a table: all but attestations and features.
+    /// Blocks as a table: all but attestations and features. Sets are words with spaces between, `none` where empty.
     pub(crate) fn table<'b>(blocks: impl IntoIterator<Item = &'b Self>) -> Table {
         let text = |name: &str| (name.to_owned(), Kind::Text);
         let number = |name: &str| (name.to_owned(), Kind::Number);
@@ -139,7 +151,12 @@ impl Block {
         ];
         columns.extend(Client::ALL.map(|client| (format!("p_{}", client_name(client)), Kind::Real)));
         columns.extend(["graffiti", "graffiti_client", "state", "model"].map(text));
-        columns.push(number("attestation_count"));
+        columns.extend([
+            number("attestation_count"),
+            text("signs"),
+            text("ruled_out"),
+            number("first_seen_ms"),
+        ]);
         let mut table = Table::new(columns);
         for block in blocks {
             let mut row: Vec<Cell> = vec![
@@ -161,11 +178,19 @@ impl Block {
                 block.state.into(),
                 block.model.clone().into(),
                 block.attestation_count.map(u64::from).into(),
+                block.signs.as_deref().map(|signs| words(signs.iter().copied())).into(),
+                block.ruled_out.as_deref().map(|clients| words(clients.iter().map(String::as_str))).into(),
+                block.first_seen_ms.into(),
             ]);
             table.row(row);
         }
         table
     }
+}
+
+fn words<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    let words: Vec<_> = words.collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(" ") }
 }
 
 /// Slots that a page of a list was searched for in.

@@ -62,6 +62,8 @@ pub fn block(slot: u64, parent: u64, client: Client, probability: f64) -> BlockR
         canonical: CanonicalState::Finalized,
         features: None,
         attestations: Attestations::NotRecorded,
+        signs: None,
+        first_seen_ms: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use consensus::Slot;
 use fingerprint::classifier::{Classification, Model};
-use fingerprint::{BlockObservation, FeatureScratch};
+use fingerprint::{BlockObservation, FeatureScratch, Signs};
 use source::replay::ReplayedBlock;
 use store::{Attestations, BlockRow, CanonicalState, RootOrigin};
 
@@ -74,5 +74,7 @@ pub(super) fn uncertain(block: &BlockObservation, attestations: Attestations) ->
         canonical: CanonicalState::Unknown,
         features: None,
         attestations,
+        signs: Signs::of(block),
+        first_seen_ms: None,
     }
 }

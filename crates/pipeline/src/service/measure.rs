@@ -11,8 +11,8 @@ use store::{BlockRow, ChainReport};
 pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a BlockRow>, now: Instant) {
     for row in rows {
         counter!("blockmark_verdicts_total", "client" => row.classification.single_name()).increment(1);
-        if let Some(at) = follower.arrival(&row.block_root) {
-            let latency = now.saturating_duration_since(at);
+        if let Some(arrival) = follower.arrival(&row.block_root) {
+            let latency = now.saturating_duration_since(arrival.at);
             histogram!("blockmark_verdict_latency_seconds").record(latency.as_secs_f64());
             judged(row, latency);
         }

@@ -11,6 +11,7 @@
 //! Processes may share a database. One of them, the leader, records the chain; any number fill gaps, each a chunk that
 //! it took from the queue.
 
+mod first_seen;
 mod heal;
 mod judge;
 mod measure;

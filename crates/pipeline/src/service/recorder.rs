@@ -17,7 +17,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::judge::ChainJudge;
-use super::measure;
+use super::{first_seen, measure};
 
 /// Blocks that may wait while the database takes none; those of the view are found again anyway.
 const WAITING_BLOCKS: usize = 4_096;
@@ -268,9 +268,10 @@ impl Recorder {
             let mut scratch = FeatureScratch::default();
             blocks.iter().map(|block| judge.row(block, &mut scratch)).collect::<Vec<_>>()
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| StoreError::Write(std::io::Error::other(error)))
+        let rows = tokio::task::spawn_blocking(work).await;
+        let mut rows = rows.map_err(|error| StoreError::Write(std::io::Error::other(error)))?;
+        first_seen::note(&self.follower, &mut rows);
+        Ok(rows)
     }
 
     /// Forgets what the view forgot.

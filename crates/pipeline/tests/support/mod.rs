@@ -12,7 +12,7 @@ use fingerprint::{Client, ClientSet, FeatureSet, TrainingSet};
 use pipeline::service::{ChainJudge, Recorder};
 use pipeline::{Evidence, ModelByRange};
 use source::StopSwitch;
-use source::beacon_api::{ApiOptions, BeaconApi, EventOptions};
+use source::beacon_api::{ApiOptions, BeaconApi, EventOptions, Pacing, SystemPacing};
 use source::follow::{ChainView, Driver, FollowError, FollowOptions, Follower, Start};
 use store::{Store, StoreError};
 use testkit::DevNode;
@@ -59,7 +59,18 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(nodes: &[DevNode], store: &Store, judge: &ChainJudge) -> Self {
-        let api = BeaconApi::new(nodes.iter().map(|node| &node.url), patience()).expect("URLs");
+        Self::start_at(nodes, store, judge, Arc::new(SystemPacing::default()))
+    }
+
+    /// As [`Self::start`], with another clock.
+    pub(crate) fn start_at(
+        nodes: &[DevNode],
+        store: &Store,
+        judge: &ChainJudge,
+        pacing: Arc<dyn Pacing>,
+    ) -> Self {
+        let urls = nodes.iter().map(|node| &node.url);
+        let api = BeaconApi::with_pacing(urls, patience(), pacing).expect("URLs");
         let options = FollowOptions {
             poll: OFTEN,
             queue: 32,

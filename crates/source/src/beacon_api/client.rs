@@ -89,6 +89,11 @@ impl BeaconApi {
         self.nodes.pacing.now()
     }
 
+    /// The time of the clock, in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.nodes.pacing.unix_ms()
+    }
+
     /// How patient the nodes are treated.
     pub fn options(&self) -> &ApiOptions {
         &self.nodes.options

@@ -1,7 +1,7 @@
 //! How patient to be with nodes, and where time and chance come from.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 
@@ -64,6 +64,9 @@ pub trait Pacing: fmt::Debug + Send + Sync {
     /// Time since some moment that stays the same.
     fn now(&self) -> Duration;
 
+    /// Milliseconds since 1970.
+    fn unix_ms(&self) -> u64;
+
     /// Waits.
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
 
@@ -84,6 +87,11 @@ impl Default for SystemPacing {
 impl Pacing for SystemPacing {
     fn now(&self) -> Duration {
         self.0.elapsed()
+    }
+
+    fn unix_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {

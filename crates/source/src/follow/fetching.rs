@@ -41,7 +41,12 @@ impl Driver {
         let finalized = self.api.finality_checkpoints(StateId::Head).await?.finalized;
         self.view(|view| view.note_final(finalized.root))?;
         let ours = self.view(|view| view.head())?;
-        if !self.knows(&head.root)? && head.slot.0.saturating_sub(ours.slot.0) > FAR_BEHIND {
+        let is_known = self.knows(&head.root)?;
+        if !is_known && self.follower.status().phase == Phase::Following {
+            // What was the head when this began, or came while it caught up, may have been there for long.
+            self.follower.note_arrival(head.root);
+        }
+        if !is_known && head.slot.0.saturating_sub(ours.slot.0) > FAR_BEHIND {
             self.follower.note(|status| status.phase = Phase::CatchingUp);
             let steady = self.steady(ours, head.slot, finalized).await?;
             self.catch_up(ours, head.slot, steady).await?;

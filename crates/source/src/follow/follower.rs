@@ -30,12 +30,21 @@ pub(super) struct Shared {
     previews: Previews,
     /// The nodes that are followed.
     nodes: BeaconApi,
-    /// Blocks that events named last, and when.
-    arrivals: Mutex<VecDeque<(Root, Instant)>>,
+    /// Blocks that events or the head named last, and when.
+    arrivals: Mutex<VecDeque<(Root, Arrival)>>,
 }
 
 /// Arrivals that are remembered.
 const ARRIVALS: usize = 64;
+
+/// When a block was named for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// By a clock that only goes on.
+    pub at: Instant,
+    /// By the clock of the system, in milliseconds since 1970.
+    pub unix_ms: u64,
+}
 
 /// How far the driver is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,8 +119,9 @@ impl Follower {
         Some(self.shared.events.upgrade()?.subscribe())
     }
 
-    /// When an event named a block for the first time; nothing where none did, or long ago.
-    pub fn arrival(&self, root: &Root) -> Option<Instant> {
+    /// When an event, or the node that was asked for its head, named a block for the first time; nothing where none did,
+    /// or long ago.
+    pub fn arrival(&self, root: &Root) -> Option<Arrival> {
         let arrivals = self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         arrivals.iter().find(|(known, _)| known == root).map(|(_, at)| *at)
     }
@@ -124,7 +134,7 @@ impl Follower {
         if arrivals.len() >= ARRIVALS {
             arrivals.pop_front();
         }
-        arrivals.push_back((root, Instant::now()));
+        arrivals.push_back((root, Arrival { at: Instant::now(), unix_ms: self.shared.nodes.unix_ms() }));
     }
 
     /// How it stands.

@@ -27,7 +27,7 @@ pub use archived::ArchivedParents;
 pub use driver::{Driver, FollowOptions};
 pub use error::{FollowError, PreviewError, Refusal};
 pub use event::{FollowEvent, HeadChange};
-pub use follower::{FollowStatus, Follower, Phase};
+pub use follower::{Arrival, FollowStatus, Follower, Phase};
 pub use limits::ViewLimits;
 pub use preview::{PreviewWork, Previews, Proposal};
 pub use start::Start;

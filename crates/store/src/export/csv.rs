@@ -4,14 +4,14 @@ use std::io::Write;
 
 use fingerprint::Client;
 
-use super::{Form, canonical_word, origin_word};
+use super::{Form, canonical_word, origin_word, ruled_out_words, signs_words};
 use crate::error::StoreError;
 use crate::row::BlockRow;
 
 /// The columns before, between and after the probabilities.
 const HEADER: &str = "slot,parent_slot,proposer_index,block_root,root_origin,parent_root,best_guess_single,\
 best_guess_multi,pr_grandine,pr_lighthouse,pr_lodestar,pr_nimbus,pr_other,pr_prysm,pr_teku,graffiti,graffiti_guess,\
-canonical,model_hash,attestations";
+canonical,model_hash,attestations,signs,ruled_out,first_seen_ms";
 
 /// Lines under a line of names.
 pub(super) struct Lines<'a> {
@@ -69,6 +69,14 @@ fn csv_line(row: &BlockRow, line: &mut String) {
     line.push(',');
     if let Some(count) = row.attestations.count() {
         let _ = write!(line, "{count}");
+    }
+    line.push(',');
+    line.push_str(&signs_words(row).unwrap_or_default());
+    line.push(',');
+    line.push_str(&ruled_out_words(row).unwrap_or_default());
+    line.push(',');
+    if let Some(first_seen) = row.first_seen_ms {
+        let _ = write!(line, "{first_seen}");
     }
     line.push('\n');
 }

@@ -6,6 +6,7 @@ mod parquet;
 use std::io::Write;
 use std::path::Path;
 
+use fingerprint::{Client, Sign};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,23 @@ fn origin_word(origin: RootOrigin) -> &'static str {
         RootOrigin::Reported => "reported",
         RootOrigin::Imported => "imported",
     }
+}
+
+/// What of a block some client never does: codes with spaces between, or `none`; nothing where it is not known.
+fn signs_words(row: &BlockRow) -> Option<String> {
+    row.signs.map(|signs| words(signs.iter().map(Sign::code)))
+}
+
+/// The clients that this rules out, in the same form.
+fn ruled_out_words(row: &BlockRow) -> Option<String> {
+    row.signs.map(|signs| {
+        words(Client::NAMED.into_iter().filter(|client| signs.rules_out(*client)).map(Client::name))
+    })
+}
+
+fn words(words: impl Iterator<Item = &'static str>) -> String {
+    let words: Vec<_> = words.collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(" ") }
 }
 
 fn canonical_word(state: CanonicalState) -> &'static str {

@@ -13,7 +13,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
-use super::{Form, canonical_word, origin_word};
+use super::{Form, canonical_word, origin_word, ruled_out_words, signs_words};
 use crate::error::StoreError;
 use crate::row::BlockRow;
 use crate::sql::to_i64;
@@ -32,6 +32,7 @@ enum Values {
     Number(fn(&BlockRow) -> Option<u64>),
     Hash(fn(&BlockRow) -> Option<[u8; 32]>),
     Text(fn(&BlockRow) -> Option<&str>),
+    Words(fn(&BlockRow) -> Option<String>),
     Probability(Client),
 }
 
@@ -43,7 +44,7 @@ struct Column {
 }
 
 fn columns() -> Vec<Column> {
-    use Values::{Hash, Number, Probability, Text};
+    use Values::{Hash, Number, Probability, Text, Words};
     let column = |name: &str, repetition, values| Column { name: name.to_owned(), repetition, values };
     let mut columns = vec![
         column("slot", Repetition::REQUIRED, Number(|row| Some(row.slot.0))),
@@ -72,6 +73,9 @@ fn columns() -> Vec<Column> {
         column("canonical", Repetition::REQUIRED, Text(|row| Some(canonical_word(row.canonical)))),
         column("model_hash", Repetition::OPTIONAL, Hash(|row| row.model_hash)),
         column("attestations", Repetition::OPTIONAL, Number(|row| row.attestations.count().map(u64::from))),
+        column("signs", Repetition::OPTIONAL, Words(signs_words)),
+        column("ruled_out", Repetition::OPTIONAL, Words(ruled_out_words)),
+        column("first_seen_ms", Repetition::OPTIONAL, Number(|row| row.first_seen_ms)),
     ]);
     columns
 }
@@ -81,13 +85,13 @@ impl Column {
         let physical = match self.values {
             Values::Number(_) => PhysicalType::INT64,
             Values::Hash(_) => PhysicalType::FIXED_LEN_BYTE_ARRAY,
-            Values::Text(_) => PhysicalType::BYTE_ARRAY,
+            Values::Text(_) | Values::Words(_) => PhysicalType::BYTE_ARRAY,
             Values::Probability(_) => PhysicalType::DOUBLE,
         };
         let builder = Type::primitive_type_builder(&self.name, physical).with_repetition(self.repetition);
         match self.values {
             Values::Hash(_) => builder.with_length(HASH_BYTES),
-            Values::Text(_) => builder.with_logical_type(Some(LogicalType::String)),
+            Values::Text(_) | Values::Words(_) => builder.with_logical_type(Some(LogicalType::String)),
             Values::Number(_) | Values::Probability(_) => builder,
         }
         .build()
@@ -104,6 +108,9 @@ impl Column {
                 of(row).map(|hash| FixedLenByteArray::from(hash.to_vec()))
             }),
             Values::Text(of) => self.put::<ByteArrayType, _>(group, rows, |row| of(row).map(ByteArray::from)),
+            Values::Words(of) => {
+                self.put::<ByteArrayType, _>(group, rows, |row| of(row).map(|words| ByteArray::from(&*words)))
+            }
             Values::Probability(client) => self.put::<DoubleType, _>(group, rows, |row| {
                 let known = &row.classification.probabilities;
                 known.iter().find(|(known, _)| *known == client).map(|(_, probability)| *probability)

@@ -281,6 +281,8 @@ fn fit(cells: &Map<String, Value>) -> Fit {
         canonical: CanonicalState::Unknown,
         features: None,
         attestations: Attestations::NotRecorded,
+        signs: None,
+        first_seen_ms: None,
     });
     if mended.is_empty() {
         return Fit::Whole(block);

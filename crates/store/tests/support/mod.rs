@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use consensus::{Gwei, Root, Slot, ValidatorIndex};
-use fingerprint::Client;
 use fingerprint::classifier::Classification;
+use fingerprint::{Client, Sign, Signs};
 use private_postgres::PrivatePostgres;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
@@ -159,7 +159,14 @@ pub(crate) fn block(slot: u64, parent_slot: u64, proposer: u64, verdict: Option<
         canonical: CanonicalState::Unknown,
         features: None,
         attestations: Attestations::NotRecorded,
+        signs: None,
+        first_seen_ms: None,
     }
+}
+
+/// Signs that rule every client out.
+pub(crate) fn all_signs() -> Signs {
+    Sign::ALL.into_iter().collect()
 }
 
 /// So many attestations of a block, each one different.
@@ -213,5 +220,15 @@ impl Dice {
 
     pub(crate) fn verdict(&mut self) -> Option<Client> {
         Client::from_index(self.roll(8) as usize)
+    }
+
+    /// Signs of all kinds: not known, none, of some clients and of all.
+    pub(crate) fn signs(&mut self) -> Option<Signs> {
+        match self.roll(4) {
+            0 => None,
+            1 => Some(Signs::NONE),
+            2 => Some(Signs::NONE.with(Sign::ALL[self.roll(Sign::ALL.len() as u64) as usize])),
+            _ => Some(all_signs()),
+        }
     }
 }

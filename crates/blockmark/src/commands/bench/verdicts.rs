@@ -68,6 +68,8 @@ fn row(number: u64) -> BlockRow {
         canonical: CanonicalState::Unknown,
         features: None,
         attestations: Attestations::NotRecorded,
+        signs: None,
+        first_seen_ms: None,
     }
 }
 
