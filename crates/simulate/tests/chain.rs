@@ -206,12 +206,16 @@ fn each_client_packs_in_its_own_order_and_may_sign() {
     };
     let falls = |slots: &[u64]| slots.windows(2).any(|pair| pair[1] < pair[0]);
     let rises = |slots: &[u64]| slots.windows(2).any(|pair| pair[1] > pair[0]);
+    let mut both_epochs = 0;
     for (client, block) in grow(packers(vec![(Client::Grandine, 1.0)], 0.0)) {
         assert_eq!(client, Client::Grandine);
-        assert!(!falls(&slots(&block)), "{:?}", slots(&block));
+        let epochs: Vec<u64> = slots(&block).iter().map(|slot| slot / 8).collect();
+        assert!(!rises(&epochs), "{:?}", slots(&block));
+        both_epochs += usize::from(falls(&epochs));
         let graffiti = consensus::rewards::graffiti_text(&block.message.body.graffiti.0);
         assert!(graffiti.starts_with("generated "), "{graffiti}");
     }
+    assert!(both_epochs > 3, "{both_epochs}");
     assert!(grow(packers(vec![(Client::Teku, 1.0)], 0.0)).iter().all(|(_, block)| !rises(&slots(block))));
     let nimbus = grow(packers(vec![(Client::Nimbus, 1.0)], 0.0));
     assert!(nimbus.iter().any(|(_, block)| rises(&slots(block)) && falls(&slots(block))));

@@ -8,18 +8,21 @@ use std::sync::Arc;
 use captures::{Capture, Maker};
 use consensus::Root;
 use consensus::containers::{BeaconBlock, SignedBeaconBlock};
+use consensus::hasher::StateHasher;
 use consensus::rewards::{RewardLog, record_parts};
-use consensus::spec::Fork;
+use consensus::spec::{Fork, Network, Preset, Spec};
 use consensus::ssz::Json;
 use consensus::state::State;
 use consensus::transition::{Checks, FromScratch, apply_signed_block, process_slots_trusting};
 use fingerprint::{BlockObservation, Client, Sign, Signs};
+use simulate::GraffitiHabit;
+use simulate::chain::{Chain, ChainPlan, Packers, Signing};
 use source::chain::ChainBlock;
 use source::replay::{Links, Replay};
 
 /// A recorded network, with what features see of its blocks.
 struct Seen {
-    spec: Arc<consensus::spec::Spec>,
+    spec: Arc<Spec>,
     /// The states after each block.
     states: HashMap<Root, State>,
     blocks: Vec<BlockObservation>,
@@ -165,4 +168,71 @@ fn lighthouse_breaks_none_of_its_rules_before_electra() {
     proposed.print("proposed by Lighthouse");
     assert_eq!((proposed.blocks, proposed.several), (324, 87));
     assert_eq!(proposed.against(Client::Lighthouse), 0);
+}
+
+/// A chain whose blocks are packed by sketches of all clients, by client.
+fn simulated(fork: Fork) -> BTreeMap<Client, Vec<BlockObservation>> {
+    let plan = ChainPlan {
+        spec: Spec { preset: Preset::MINIMAL, config: Network::Mainnet.spec().config },
+        fork,
+        upgrades: Vec::new(),
+        validators: 1_024,
+        seed: 11,
+        signing: Signing::Unsigned,
+        missed_permille: 20,
+        payload_bytes: 100,
+        genesis_time: 1_700_000_000,
+    };
+    let mix = Client::NAMED.into_iter().map(|client| (client, 1.0)).collect();
+    let packers = Packers { mix, graffiti: GraffitiHabit::Unsigned };
+    let mut chain = Chain::new(plan).expect("a chain").packed_by(packers);
+    let genesis = chain.state().clone();
+    let mut roots = StateHasher::new();
+    let blocks = (0..600).filter_map(|_| chain.advance(&mut roots).expect("a slot"));
+    let blocks: Vec<_> = blocks.map(|block| Ok::<_, Infallible>(ChainBlock { fork, block })).collect();
+    let mut by_client: BTreeMap<Client, Vec<BlockObservation>> = BTreeMap::new();
+    for block in Replay::new(genesis, blocks.into_iter(), Links::Trust) {
+        let observation = block.expect("a block that follows").observation();
+        let client = chain.packer(observation.proposer_index.0).expect("a client");
+        by_client.entry(client).or_default().push(observation);
+    }
+    by_client
+}
+
+/// Of the blocks of other clients, how many of a hundred rule a client out at least.
+const SHARES: [(Client, usize); 6] = [
+    (Client::Grandine, 15),
+    (Client::Lighthouse, 80),
+    (Client::Lodestar, 12),
+    (Client::Nimbus, 98),
+    (Client::Prysm, 60),
+    (Client::Teku, 25),
+];
+
+#[test]
+fn sketches_of_clients_keep_their_own_rules_and_break_those_of_others() {
+    for fork in [Fork::Electra, Fork::Gloas] {
+        let mut by_packer = BTreeMap::new();
+        for (packer, blocks) in simulated(fork) {
+            let mut counts = Counts::default();
+            counts.add(&blocks);
+            counts.print(&format!("{fork}, {packer}"));
+            assert!(counts.blocks > 40, "{fork}, {packer}: {}", counts.blocks);
+            assert_eq!(counts.nobody, 0, "{fork}, {packer}");
+            by_packer.insert(packer, counts);
+        }
+        for (client, least) in SHARES {
+            let (mut all, mut broken) = (0, 0);
+            for (packer, counts) in &by_packer {
+                if *packer == client {
+                    assert_eq!(counts.against(client), 0, "{fork}: {client} breaks its own rules");
+                } else {
+                    all += counts.blocks;
+                    broken += counts.against(client);
+                }
+            }
+            println!("{fork}: {broken} of {all} blocks of others are not of {client}");
+            assert!(100 * broken >= least * all, "{fork}: {broken} of {all} blocks are not of {client}");
+        }
+    }
 }

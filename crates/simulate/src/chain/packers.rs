@@ -4,7 +4,7 @@
 //! clients' algorithms.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use consensus::spec::{Fork, Preset};
 use consensus::state::State;
@@ -15,6 +15,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::votes::{Aggregate, Included};
 use crate::rewards::{GraffitiHabit, client_of_validator};
+
+/// Aggregates that Grandine picks before its block takes the first of them.
+const GRANDINE_PICKS: usize = 128;
 
 /// Who packs the blocks of a chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,8 @@ pub(super) struct View<'a> {
     block_slot: u64,
     fork: Fork,
     preset: &'a Preset,
+    /// Gwei, by validator.
+    balances: &'a [u64],
 }
 
 /// Votes that the block in the making has, by slot and validator.
@@ -50,20 +55,24 @@ impl<'a> View<'a> {
     /// What the proposer of the state's slot sees.
     pub(super) fn new(state: &'a State, pool: &'a [Aggregate], included: &'a Included) -> Self {
         let preset = &state.spec().preset;
-        Self { pool, included, block_slot: state.slot, fork: state.fork_name(), preset }
+        let balances = &state.validators.effective_balances;
+        Self { pool, included, block_slot: state.slot, fork: state.fork_name(), preset, balances }
     }
 
     /// The places of the aggregates that a client would put into its block, in its order.
     pub(super) fn pack(&self, client: Client, limit: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
         let mut order = match client {
-            Client::Lighthouse => self.greedy(limit),
-            Client::Prysm => self.by_first_sight(|place| self.worth(place)),
+            Client::Lighthouse => self.most_pay(limit),
+            Client::Prysm => self.by_first_sight(|place| self.pay(place, &Covered::new())),
             Client::Teku => self.newest_first(limit, random),
             Client::Nimbus => self.hashed(limit, random),
-            Client::Lodestar => {
-                self.by_first_sight(|place| self.unseen(place) * 1_000 / self.distance(place))
-            }
-            Client::Grandine => self.oldest_first(limit),
+            Client::Lodestar if self.fork < Fork::Electra => self.by_first_sight(|place| {
+                self.new_votes(place, &Covered::new()) * 1_000 / self.distance(place)
+            }),
+            Client::Lodestar => self.greedy(limit, |place, covered| {
+                self.new_balance(place, covered) * 1_000 / self.distance(place)
+            }),
+            Client::Grandine => self.current_epoch_first(random),
             Client::Other => {
                 let mut order: Vec<usize> = (0..self.pool.len()).collect();
                 order.shuffle(random);
@@ -107,13 +116,21 @@ impl View<'_> {
         }
     }
 
-    fn unseen(&self, place: usize) -> u64 {
-        self.fresh(place, &Covered::new()).count() as u64
+    /// How many validators an aggregate adds.
+    fn new_votes(&self, place: usize, covered: &Covered) -> u64 {
+        self.fresh(place, covered).count() as u64
     }
 
-    /// What an aggregate brings on top of the chain, whatever else is in the block.
-    fn worth(&self, place: usize) -> u64 {
-        self.unseen(place) * self.weight(place)
+    /// What the validators that an aggregate adds hold, in increments.
+    fn new_balance(&self, place: usize, covered: &Covered) -> u64 {
+        let balance = |member: u32| self.balances.get(member as usize).copied().unwrap_or_default();
+        let sum = self.fresh(place, covered).map(balance).fold(0, u64::saturating_add);
+        sum.checked_div(self.preset.effective_balance_increment).unwrap_or_default()
+    }
+
+    /// What an aggregate pays.
+    fn pay(&self, place: usize, covered: &Covered) -> u64 {
+        self.new_balance(place, covered) * self.weight(place)
     }
 
     fn cover(&self, place: usize, covered: &mut Covered) {
@@ -122,21 +139,24 @@ impl View<'_> {
         covered.extend(members.iter().map(|member| (slot, *member)));
     }
 
-    /// Picks what adds most, again and again, and stops where nothing adds. Lighthouse keeps this order.
-    fn greedy(&self, limit: usize) -> Vec<usize> {
+    /// Picks what scores most on top of what was picked, again and again, and stops where nothing adds.
+    fn greedy(&self, limit: usize, score: impl Fn(usize, &Covered) -> u64) -> Vec<usize> {
         let mut covered = Covered::new();
         let mut left: Vec<usize> = (0..self.pool.len()).collect();
         let mut picked = Vec::new();
         while picked.len() < limit {
-            let scores = left.iter().enumerate().map(|(at, place)| {
-                (self.fresh(*place, &covered).count() as u64 * self.weight(*place), Reverse(at))
-            });
+            let scores = left.iter().enumerate().map(|(at, place)| (score(*place, &covered), Reverse(at)));
             let Some((1.., Reverse(at))) = scores.max() else { break };
             let place = left.remove(at);
             self.cover(place, &mut covered);
             picked.push(place);
         }
         picked
+    }
+
+    /// Picks what pays most on top of what was picked. Lighthouse keeps this order.
+    fn most_pay(&self, limit: usize) -> Vec<usize> {
+        self.greedy(limit, |place, covered| self.pay(place, covered))
     }
 
     /// Scores each aggregate once, against the chain alone: what another one repeats is counted again. So the second
@@ -164,9 +184,22 @@ impl View<'_> {
         order
     }
 
-    /// Picks well, and puts what it picked into a hash table: the block has the table's order.
+    /// Picks well, and puts what it picked into a hash table: the block has the table's order. Since Electra data has one
+    /// place in the table, and a second aggregate of it is lost.
     fn hashed(&self, limit: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut order = self.greedy(limit);
+        let mut order = if self.fork < Fork::Electra {
+            self.most_pay(limit)
+        } else {
+            let mut datas = Vec::new();
+            let mut picked = self.greedy(self.pool.len(), |place, covered| self.new_votes(place, covered));
+            picked.retain(|place| {
+                let data = self.pool.get(*place).map(|aggregate| &aggregate.attestation.data);
+                let is_first = !datas.contains(&data);
+                datas.push(data);
+                is_first
+            });
+            picked
+        };
         let salt: u64 = random.random();
         order.sort_by_key(|place| {
             let key = self.slot(*place).rotate_left(24) ^ (*place as u64).rotate_left(48) ^ salt;
@@ -176,10 +209,19 @@ impl View<'_> {
         order
     }
 
-    /// Solves each group of equal data for itself; the block has the groups oldest first.
-    fn oldest_first(&self, limit: usize) -> Vec<usize> {
-        let mut order = self.greedy(limit);
-        order.sort_by_key(|place| self.slot(*place));
-        order
+    /// Solves each group of equal data for itself. The block has the groups of the current epoch first, in no other
+    /// order, and is cut by that order: what pays most may be left out.
+    fn current_epoch_first(&self, random: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut groups: BTreeMap<(u64, u64, bool), Vec<usize>> = BTreeMap::new();
+        for place in self.most_pay(GRANDINE_PICKS) {
+            let Some(aggregate) = self.pool.get(place) else { continue };
+            let data = &aggregate.attestation.data;
+            groups.entry((data.slot, data.index, aggregate.right_head)).or_default().push(place);
+        }
+        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+        groups.shuffle(random);
+        let epoch = |place: &usize| self.slot(*place).checked_div(self.preset.slots_per_epoch);
+        groups.sort_by_key(|places| Reverse(places.first().and_then(epoch)));
+        groups.into_iter().flatten().collect()
     }
 }

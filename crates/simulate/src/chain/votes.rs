@@ -31,7 +31,7 @@ struct Habits {
 const CALM: Habits = Habits { absent: 10, wrong_head: 5, second_aggregate: 15, late: [8, 4, 2, 1] };
 /// A network whose proposers have something to choose from, so that their choices differ.
 const LIVELY: Habits = Habits { absent: 10, wrong_head: 40, second_aggregate: 80, late: [60, 30, 20, 10] };
-/// Of a thousand votes in the first aggregate, how many the second one repeats.
+/// Of a thousand votes in the first aggregate, how many the second one repeats, and a third one of both.
 const REPEATED: u16 = 600;
 
 /// Votes with one content that reach proposers at one time.
@@ -97,6 +97,8 @@ enum Group {
     Second,
     WrongHead,
     Late(usize),
+    /// A third aggregate: nobody's vote is in it alone.
+    Repeat,
 }
 
 impl Pool {
@@ -188,6 +190,9 @@ impl Pool {
         let groups = self.draw(plan, slot, &committees, choices);
         let mut kinds = vec![Group::First, Group::Second, Group::WrongHead];
         kinds.extend((0..CALM.late.len()).map(Group::Late));
+        if choices == Choices::Many {
+            kinds.push(Group::Repeat);
+        }
         let domain = state.domain(DOMAIN_BEACON_ATTESTER, epoch);
         let mut repeat = plan.random(slot, 3);
         for kind in kinds {
@@ -198,6 +203,9 @@ impl Pool {
             let takes = |group: &Option<Group>, repeat: &mut rand_chacha::ChaCha8Rng| match group {
                 Some(group) if *group == kind => true,
                 Some(Group::First) if kind == Group::Second => repeat.random_range(0..1_000) < REPEATED,
+                Some(Group::First | Group::Second) if kind == Group::Repeat => {
+                    repeat.random_range(0..1_000) < REPEATED
+                }
                 _ => false,
             };
             let chosen: Vec<Vec<bool>> = groups

@@ -118,12 +118,44 @@ fn lodestar_sorts_by_count_over_distance() {
 }
 
 #[test]
-fn grandine_keeps_its_groups() {
+fn grandine_puts_the_current_epoch_first_and_keeps_its_groups() {
+    let epochs = |reward: &BlockReward| slots(reward).iter().map(|slot| slot / 32).collect();
     for shape in [Shape::Phase0Like, Shape::ElectraLike] {
         let blocks = generate(&plan(Client::Grandine, shape));
         assert_eq!(redundant(&blocks), 0);
-        assert_eq!(share(&blocks, slots, |a, b| a <= b), 1.0);
+        assert_eq!(share(&blocks, epochs, |a, b| a >= b), 1.0);
+        assert!(share(&blocks, epochs, |a, b| a > b) > 0.0);
+        // What votes for the same stands together, and nothing else has an order.
+        let votes = |reward: &BlockReward| {
+            let datas = reward.attestation_rewards.attestations.iter();
+            datas.map(|data| (data.slot, data.index, data.beacon_block_root)).collect::<Vec<_>>()
+        };
+        for block in &blocks {
+            let mut runs = votes(&block.reward);
+            runs.dedup();
+            let groups: BTreeSet<_> = runs.iter().copied().collect();
+            assert_eq!(runs.len(), groups.len());
+        }
+        for order in [|a, b| a >= b, |a, b| a <= b] {
+            assert!(share(&blocks, slots, order) < 0.9);
+        }
     }
+}
+
+#[test]
+fn since_electra_nimbus_repeats_no_data_and_lodestar_adds_with_each() {
+    let datas = |reward: &BlockReward| {
+        let all: Vec<_> = reward.attestation_rewards.attestations.iter().collect();
+        let different: BTreeSet<_> = all.iter().map(|data| (data.slot, data.beacon_block_root)).collect();
+        (different.len(), all.len())
+    };
+    for block in generate(&plan(Client::Nimbus, Shape::ElectraLike)) {
+        let (different, all) = datas(&block.reward);
+        assert_eq!(different, all);
+    }
+    let lodestar = generate(&plan(Client::Lodestar, Shape::ElectraLike));
+    assert_eq!(redundant(&lodestar), 0);
+    assert!(lodestar.iter().any(|block| datas(&block.reward).0 < datas(&block.reward).1));
 }
 
 #[test]
