@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::known_roots::KnownRoots;
 use crate::location::{OpenMode, Place, StoreUrl};
 use crate::postgres::{self, Server};
+use crate::readers::{Reading, Session};
 use crate::sql::Connection;
 use crate::sqlite::File;
 
@@ -35,7 +36,7 @@ pub(crate) enum Backend {
 /// A connection that reads.
 pub(crate) enum Reader {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Postgres(Reading),
 }
 
 /// The connection that writes.
@@ -123,7 +124,10 @@ impl Reader {
     pub(crate) fn connection(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(connection) => Connection::Sqlite(connection),
-            Self::Postgres(connection) => Connection::Postgres(connection),
+            Self::Postgres(reading) => {
+                let Session { connection, standing } = &mut **reading;
+                Connection::Postgres(connection, Some(standing))
+            }
         }
     }
 }
@@ -133,7 +137,7 @@ impl Writer<'_> {
     pub(crate) fn connection(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(connection, ..) => Connection::Sqlite(connection),
-            Self::Postgres(connection, ..) => Connection::Postgres(connection),
+            Self::Postgres(connection, ..) => Connection::Postgres(connection, None),
         }
     }
 
@@ -161,7 +165,7 @@ impl Transaction<'_> {
     pub(crate) fn parts(&mut self) -> (Connection<'_>, Option<&mut KnownRoots>) {
         match self {
             Self::Sqlite(transaction, roots) => (Connection::Sqlite(transaction), Some(roots)),
-            Self::Postgres(transaction) => (Connection::Postgres(transaction), None),
+            Self::Postgres(transaction) => (Connection::Postgres(transaction, None), None),
         }
     }
 

@@ -34,6 +34,7 @@ mod location;
 mod models;
 mod postgres;
 mod query;
+mod readers;
 mod record;
 mod retention;
 mod rollup;

@@ -10,10 +10,8 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Row};
 
 use crate::error::{StoreError, message};
 use crate::location::{OpenMode, StoreUrl};
+use crate::readers::{Readers, Reading};
 use crate::schema::{self, Contents, SCHEMA_VERSION};
-
-/// Connections of a process that read.
-const READERS: u32 = 8;
 
 /// How long a question waits for a connection. A server that restarts is back sooner.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
@@ -27,7 +25,7 @@ const LEADER_LOCK: i32 = 0x424d_4b32;
 /// Connections to a server.
 pub(crate) struct Server {
     options: PgConnectOptions,
-    readers: PgPool,
+    readers: Readers,
     writers: Option<PgPool>,
     schema: SchemaLock,
 }
@@ -160,22 +158,24 @@ impl Server {
             _ => schema::migrate_tables(&mut connection, lock, url).await?,
         };
         connection.close().await?;
-        let pool = |connections, patience| {
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(patience)
-        };
-        let reading = options.clone().options([("default_transaction_read_only", "on")]);
-        let readers = pool(READERS, READER_PATIENCE.min(patience)).connect_lazy_with(reading);
+        let reading = options.clone().options([
+            ("default_transaction_read_only", "on"),
+            // Each question goes by the same index whatever its values: to plan it anew takes as long as to answer it.
+            ("plan_cache_mode", "force_generic_plan"),
+        ]);
+        let readers = Readers::new(reading, READER_PATIENCE.min(patience))?;
         let writers = match mode {
             OpenMode::ReadOnly => None,
             OpenMode::Create | OpenMode::Existing => {
-                Some(pool(1, patience).connect_lazy_with(options.clone()))
+                let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(patience);
+                Some(pool.connect_lazy_with(options.clone()))
             }
         };
         Ok((Self { options, readers, writers, schema: lock }, version))
     }
 
-    pub(crate) async fn reader(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        Ok(self.readers.acquire().await?)
+    pub(crate) async fn reader(&self) -> Result<Reading, StoreError> {
+        self.readers.get().await
     }
 
     pub(crate) async fn writer(&self) -> Result<PoolConnection<Postgres>, StoreError> {

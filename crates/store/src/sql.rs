@@ -13,6 +13,7 @@ use sqlx::{
 };
 
 use crate::error::StoreError;
+use crate::readers::Standing;
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +25,21 @@ pub(crate) enum Engine {
 /// A connection of either engine, lent.
 pub(crate) enum Connection<'c> {
     Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut PgConnection),
+    /// With a note for the pool, if it wants one.
+    Postgres(&'c mut PgConnection, Option<&'c mut Standing>),
 }
 
 impl Connection<'_> {
     pub(crate) fn engine(&self) -> Engine {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
+            Self::Postgres(..) => Engine::Postgres,
+        }
+    }
+
+    fn stands(&mut self, now: Standing) {
+        if let Self::Postgres(_, Some(standing)) = self {
+            **standing = now;
         }
     }
 }
@@ -177,11 +185,12 @@ impl Arguments {
         connection: &mut Connection<'_>,
     ) -> Result<u64, StoreError> {
         let sql = safe(sql);
+        connection.stands(Standing::Unsure);
         Ok(match (self, connection) {
             (Self::Sqlite(arguments), Connection::Sqlite(connection)) => {
                 sqlx::query_with(sql, arguments).execute(&mut **connection).await?.rows_affected()
             }
-            (Self::Postgres(arguments), Connection::Postgres(connection)) => {
+            (Self::Postgres(arguments), Connection::Postgres(connection, _)) => {
                 sqlx::query_with(sql, arguments).execute(&mut **connection).await?.rows_affected()
             }
             _ => return Err(mixed()),
@@ -195,17 +204,21 @@ impl Arguments {
         connection: &mut Connection<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         let sql = safe(sql);
-        Ok(match (self, connection) {
+        // Until all of the answer is there: this may be given up, or fail.
+        connection.stands(Standing::Unsure);
+        let rows = match (self, &mut *connection) {
             (Self::Sqlite(arguments), Connection::Sqlite(connection)) => {
                 let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            (Self::Postgres(arguments), Connection::Postgres(connection)) => {
+            (Self::Postgres(arguments), Connection::Postgres(connection, _)) => {
                 let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
             _ => return Err(mixed()),
-        })
+        };
+        connection.stands(Standing::Answered);
+        Ok(rows)
     }
 
     /// Runs the query and hands its rows out as they come.
@@ -215,11 +228,12 @@ impl Arguments {
         connection: &'e mut Connection<'_>,
     ) -> BoxStream<'e, Result<Row, sqlx::Error>> {
         let sql = safe(sql);
+        connection.stands(Standing::Unsure);
         match (self, connection) {
             (Self::Sqlite(arguments), Connection::Sqlite(connection)) => {
                 sqlx::query_with(sql, arguments).fetch(&mut **connection).map_ok(Row::Sqlite).boxed()
             }
-            (Self::Postgres(arguments), Connection::Postgres(connection)) => {
+            (Self::Postgres(arguments), Connection::Postgres(connection, _)) => {
                 sqlx::query_with(sql, arguments).fetch(&mut **connection).map_ok(Row::Postgres).boxed()
             }
             _ => futures::stream::iter([Err(sqlx::Error::Protocol(MIXED.to_owned()))]).boxed(),
@@ -297,11 +311,12 @@ impl Query {
 
 /// Statements without values, one after the other.
 pub(crate) async fn script(sql: &'static str, connection: &mut Connection<'_>) -> Result<(), StoreError> {
+    connection.stands(Standing::Unsure);
     match connection {
         Connection::Sqlite(connection) => {
             sqlx::raw_sql(sql).execute(&mut **connection).await?;
         }
-        Connection::Postgres(connection) => {
+        Connection::Postgres(connection, _) => {
             sqlx::raw_sql(sql).execute(&mut **connection).await?;
         }
     }
