@@ -1,6 +1,6 @@
 //! Serves the dashboard over a temporary database of made-up verdicts, to look at it in a browser.
 //!
-//! `cargo run -p api --example preview -- [full|few|empty|stale|closed|gap|majority|close|unknown] [port]`
+//! `cargo run -p api --example preview -- [full|few|empty|stale|closed|gap|majority|close|unknown|drift] [port]`
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,8 +9,8 @@ use api::{AppState, ChainClock, Entities, PrivateAccess, Settings, router};
 use consensus::{Gwei, Root, Slot, ValidatorIndex};
 use fingerprint::score::Slicing;
 use fingerprint::{
-    Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, Thresholds, TrainingOptions,
-    TrainingRow, TrainingSet, examine,
+    Classification, Client, DataOrigin, FeatureSet, Model, ModelOrigin, Sign, Signs, Thresholds,
+    TrainingOptions, TrainingRow, TrainingSet, examine,
 };
 use store::{
     AttestationRow, Attestations, BlockRow, CanonicalState, Gap, GapCause, GapNote, OpenMode, RootOrigin,
@@ -186,6 +186,21 @@ async fn note_gaps(store: &Store, now: u64) -> Result<(), store::StoreError> {
     Ok(())
 }
 
+/// What a block may show: most break no rule, some that of a client they are not of, few those of all.
+fn signs(client: Client, broken: f64, random: &mut Random) -> Signs {
+    match random.next() {
+        all if all < broken => Sign::ALL.into_iter().collect(),
+        own if own < broken + 0.012 => {
+            Sign::ALL.into_iter().filter(|sign| sign.rules_out(client)).take(1).collect()
+        }
+        some if some < 0.5 => {
+            let others = Sign::ALL.into_iter().filter(|sign| !sign.rules_out(client));
+            others.filter(|_| random.next() < 0.4).collect()
+        }
+        _ => Signs::NONE,
+    }
+}
+
 /// A block of a made-up proposer.
 #[allow(clippy::too_many_arguments, reason = "a preview needs no better shape")]
 fn made_up(
@@ -195,6 +210,7 @@ fn made_up(
     unknown: f64,
     age: u64,
     is_left: bool,
+    broken: f64,
     model: &Model,
     random: &mut Random,
 ) -> BlockRow {
@@ -228,8 +244,15 @@ fn made_up(
             names.zip(values(client, random, model.features().len())).collect()
         }),
         attestations: attestations(slot, age, random),
-        signs: None,
-        first_seen_ms: None,
+        signs: Some(signs(client, broken, random)),
+        first_seen_ms: (age < 5_000).then(|| {
+            let late = if is_left {
+                4_000.0 + random.next() * 5_000.0
+            } else {
+                800.0 + random.next().powi(2) * 3_000.0
+            };
+            ChainClock::MAINNET.start_of(slot) * 1_000 + late as u64
+        }),
     }
 }
 
@@ -273,7 +296,7 @@ async fn go_on(
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let slot = clock.slot_at(now);
         if slot > parent.0 {
-            let row = made_up(slot, parent, 0.02, 0.03, 0, false, &model, &mut random);
+            let row = made_up(slot, parent, 0.02, 0.03, 0, false, 0.008, &model, &mut random);
             parent = (slot, row.block_root);
             store.insert_blocks(&[row]).await?;
         }
@@ -316,7 +339,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => 0.02 - 0.08 * age as f64 / 288_000.0,
         };
         let is_left = age == 7 || slot % 701 == 0 || slot % 2_801 < 2;
-        let row = made_up(slot, parent, drift, unknown, age, is_left, &model, &mut random);
+        let broken = if scenario == "drift" && age < 9 * 7_200 { 0.041 } else { 0.008 };
+        let row = made_up(slot, parent, drift, unknown, age, is_left, broken, &model, &mut random);
         if !is_left {
             parent = (slot, row.block_root);
         }

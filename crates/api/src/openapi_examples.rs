@@ -83,6 +83,7 @@ pub(crate) fn example(path: &str) -> Option<Value> {
             let block = |root: &str, state: &str, client: &str| {
                 json!({
                     "slot": 12_345_670, "block_root": root, "state": state,
+                    "first_seen_ms": 1_754_972_070_210_u64,
                     "verdict": { "proposer_index": 412_233, "client": client, "probability": 0.94 }
                 })
             };

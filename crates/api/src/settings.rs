@@ -222,6 +222,12 @@ impl ChainClock {
         self.genesis_time.saturating_add(slot.saturating_mul(self.seconds_per_slot))
     }
 
+    /// How long after the start of a slot a Unix time in milliseconds is, in milliseconds; negative before it.
+    pub(crate) fn late_ms(&self, slot: u64, unix_ms: u64) -> i64 {
+        let since = i128::from(unix_ms) - i128::from(self.start_of(slot)) * 1_000;
+        i64::try_from(since).unwrap_or(if since < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// The slot of a Unix time; 0 before genesis.
     pub fn slot_at(&self, unix: u64) -> u64 {
         unix.saturating_sub(self.genesis_time) / self.seconds_per_slot.max(1)

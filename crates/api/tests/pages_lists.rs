@@ -30,7 +30,11 @@ fn settings() -> Settings {
 async fn server(settings: Settings) -> Server {
     let server = Server::start_at(Some(small_model(DataOrigin::GENERATED)), settings, now).await;
     fill(&server.store, 1_995, 45).await;
-    let left = BlockRow { canonical: CanonicalState::Orphaned, ..block(1_996, 1_995, Client::Nimbus, 0.97) };
+    let left = BlockRow {
+        canonical: CanonicalState::Orphaned,
+        first_seen_ms: Some(CLOCK.start_of(1_996) * 1_000 + 6_240),
+        ..block(1_996, 1_995, Client::Nimbus, 0.97)
+    };
     let unsure = BlockRow {
         graffiti: Some("Teku/v25 \u{202e}<img src=x>".to_owned()),
         ..block(1_997, 1_995, Client::Teku, 0.55)
@@ -324,6 +328,11 @@ async fn reorgs_name_what_was_left_and_what_took_its_place() {
     assert!(page.text.contains(&format!("/block/{}", root(1_996))), "the block left behind is missing");
     assert!(page.text.contains(&format!("/block/{}", root(1_997))), "what replaced it is missing");
     assert!(page.text.contains("chance explains"), "the rates say nothing");
+    assert!(
+        page.text.contains("<td class=\"num\">6.2\u{a0}s</td>"),
+        "how late it was is missing: {}",
+        page.text
+    );
     links_lead_somewhere(&server, &page).await;
     let calm = Server::start_at(None, settings(), now).await;
     fill(&calm.store, 1_995, 45).await;

@@ -5,7 +5,7 @@ use consensus::Slot;
 use fingerprint::score::ConfusionMatrix;
 use store::MAX_GROUPED_SLOTS;
 
-use super::charts::{DotGroup, DotRow, Layout, SURE_FROM, dots};
+use super::charts::{DotAxis, DotGroup, DotRow, Layout, SURE_FROM, dots};
 use super::confusion_table::{ConfusionTable, View};
 use super::format::{self, NBSP, Utc};
 use super::reliability::{Panel, share, share_and_interval};
@@ -93,6 +93,7 @@ fn panel(weeks: &[(String, &ConfusionMatrix)], all: &ConfusionMatrix, has_dates:
         name: name.clone(),
         rate: rate(matrix),
         interval: interval(matrix),
+        limits: None,
         is_doubtful: matrix.total() < SURE_FROM,
         text: format!(
             "{}, n{NBSP}={NBSP}{}",
@@ -109,7 +110,7 @@ fn panel(weeks: &[(String, &ConfusionMatrix)], all: &ConfusionMatrix, has_dates:
     let all_rate = rate(all);
     let draw = |layout| {
         let name = "Agreement of verdicts with graffiti";
-        dots("agreement", layout, name, std::slice::from_ref(&group), Some(all_rate), &words)
+        dots("agreement", layout, name, std::slice::from_ref(&group), DotAxis::whole(all_rate), &words)
     };
     let cells = |(name, matrix): &(String, &ConfusionMatrix)| {
         let (low, high) = interval(matrix);

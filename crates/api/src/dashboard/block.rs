@@ -7,6 +7,7 @@ use axum::response::Response;
 use consensus::Slot;
 use consensus::spec::Network;
 use fingerprint::classifier::FeatureOdds;
+use fingerprint::graffiti::Tier;
 use fingerprint::{Client, Model};
 use serde::Deserialize;
 use store::{BlockRow, CanonicalState, HISTORY_BLOCKS, RootOrigin};
@@ -14,21 +15,20 @@ use store::{BlockRow, CanonicalState, HISTORY_BLOCKS, RootOrigin};
 use super::attestations::AttestationCard;
 use super::charts::{Layout, Series, Strip, StripRange, probability_bars, strip};
 use super::errors::sentence;
-use super::format::{self, Utc};
+use super::format::{self, NBSP, Utc};
 use super::headline;
 use super::latest::{block_href, state_text};
 use super::names;
 use super::page::{self, Frame, Section};
 use super::reliability::tested;
 use super::shares::fork_name;
-use super::why::Why;
+use super::why::{Rules, Why};
 use crate::auth;
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
 use crate::v1;
 
-/// Lines of "Why".
 /// Range strips shown.
 const MOST_STRIPS: usize = 6;
 
@@ -57,12 +57,14 @@ struct BlockPage {
     narrow: String,
     conflict: bool,
     graffiti_says: String,
+    graffiti_tier: &'static str,
     graffiti: Option<String>,
     history: String,
     history_note: String,
     why_subtitle: &'static str,
     why_note: &'static str,
     why_empty: String,
+    rules: Rules,
     why: Why,
     strips: Vec<StripView>,
     strip_heads: Vec<&'static str>,
@@ -156,6 +158,7 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
         narrow: probability_bars("verdict", Layout::Narrow, &ranked, &description),
         conflict: verdict == Verdict::Packing && Agreement::of(row) == Agreement::Differs,
         graffiti_says: graffiti_says(row),
+        graffiti_tier: graffiti_tier(row),
         graffiti: row.graffiti.as_deref().filter(|text| !text.is_empty()).map(format::visible),
         history,
         history_note,
@@ -170,6 +173,7 @@ async fn build(state: &AppState, id: &str, query: &Query) -> Result<BlockPage, A
         why_empty: evidence.as_ref().err().cloned().unwrap_or_else(|| {
             sentence("the model keeps no counts of its training rows; one that is trained anew does")
         }),
+        rules: Rules::of(row.signs, row.classification.best_guess_single),
         why,
         strip_heads: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.heads()),
         strips: evidence.as_ref().map_or_else(|_| Vec::new(), |evidence| evidence.strips()),
@@ -336,6 +340,22 @@ fn graffiti_says(row: &BlockRow) -> String {
     }
 }
 
+/// What it says that the graffiti name a client.
+fn graffiti_tier(row: &BlockRow) -> &'static str {
+    let tier = match (row.classification.graffiti_guess, &row.graffiti) {
+        (Some(client), Some(text)) => Tier::of(text, client),
+        _ => None,
+    };
+    match tier {
+        Some(Tier::Gold) => "Gold: a version code that the beacon node adds.",
+        Some(Tier::Silver) => {
+            "Silver: a default text. The validator client may have written it, which can be another brand."
+        }
+        Some(Tier::Bronze) => "Bronze: a name in free text.",
+        None => "",
+    }
+}
+
 /// What the other blocks of the proposer say: mark and name with a probability, and a note.
 async fn history(state: &AppState, row: &BlockRow) -> Result<(String, String), ApiError> {
     let blocks = state.store().validator_blocks(row.proposer_index, Slot(0)).await?;
@@ -472,12 +492,22 @@ fn facts(state: &AppState, row: &BlockRow) -> Vec<Fact> {
     if let Some(clock) = state.settings().clock {
         let time = Utc::from_unix(clock.start_of(row.slot.0));
         add("Slot began", format!("<time datetime=\"{}\">{}</time>", time.machine(), text(time.full())));
+        if let Some(late) = row.first_seen_ms.map(|seen| clock.late_ms(row.slot.0, seen)) {
+            add("First seen", text(format::into_slot(late)));
+        }
     }
     let parent = row.parent_root.map_or_else(String::new, |root| format!(", {}", code(root.to_string())));
     add("Parent", format!("slot {}{parent}", format::count(row.parent_slot.0)));
     add("Proposer", names::proposer(state, row.proposer_index));
     add("Label", text(row.classification.best_guess_multi.clone()));
     add("State", text(state_text(row.canonical).to_owned()));
+    if let Some(paid) = row.attestations.paid().filter(|paid| paid.0 > 0) {
+        let has_ether = !matches!(state.settings().network.as_str(), "gnosis" | "chiado");
+        let gwei = format!("{}{NBSP}gwei for its attestations", format::count(paid.0));
+        let ether = if has_ether { format!("{:.4}{NBSP}ETH, ", paid.0 as f64 / 1e9) } else { String::new() };
+        let ether = if paid.0 < 100_000 { String::new() } else { ether };
+        add("Reward", text(format!("{ether}{gwei}")));
+    }
     let model = match (row.model_hash, state.model()) {
         (Some(hash), Some(model)) if model.hash() == hash => text(state.model_name().to_owned()),
         (Some(hash), _) => code(consensus::Root(hash).to_string()),

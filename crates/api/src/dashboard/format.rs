@@ -121,6 +121,21 @@ pub(crate) fn short_root(root: &str) -> String {
     }
 }
 
+/// Milliseconds as seconds: `1.9 s`, `−0.3 s`.
+pub(crate) fn seconds(milliseconds: i64) -> String {
+    let text = format!("{:.1}{NBSP}s", milliseconds as f64 / 1_000.0);
+    let text = if text.starts_with("-0.0") { text.replace('-', "") } else { text };
+    text.replace('-', "\u{2212}")
+}
+
+/// When something of a slot happened: `1.9 s into the slot`.
+pub(crate) fn into_slot(late_ms: i64) -> String {
+    match late_ms {
+        0.. => format!("{} into the slot", seconds(late_ms)),
+        _ => format!("{} before the slot began", seconds(late_ms.saturating_neg())),
+    }
+}
+
 /// How long ago: `4 s ago`, `12 min ago`, `3 h ago`, `2 days ago`.
 pub(crate) fn age(seconds: u64) -> String {
     match seconds {
@@ -339,6 +354,16 @@ mod tests {
         assert_eq!(feature(0.004_21), "0.0042");
         assert_eq!(feature(-0.0), "0");
         assert_eq!(feature(f64::NAN), "–");
+    }
+
+    #[test]
+    fn seconds_have_a_tenth() {
+        assert_eq!(seconds(1_912), "1.9\u{a0}s");
+        assert_eq!(seconds(-312), "\u{2212}0.3\u{a0}s");
+        assert_eq!(seconds(-12), "0.0\u{a0}s");
+        assert_eq!(into_slot(61_049), "61.0\u{a0}s into the slot");
+        assert_eq!(into_slot(-312), "0.3\u{a0}s before the slot began");
+        assert_eq!(into_slot(i64::MIN), into_slot(-i64::MAX));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use fingerprint::{Model, ModelInfo};
 use serde::Deserialize;
 
 use super::agreement::Agreement;
+use super::broken_rules::{BrokenRules, RulesCard};
 use super::charts::{Layout, RateAxis, RateRow, Series, Strip, StripRange, rates, strip};
 use super::confusion_table::{ConfusionTable, View};
 use super::format::{self, NBSP};
@@ -45,6 +46,7 @@ struct ModelPage {
     reliability: Option<ReliabilityView>,
     has_parts: bool,
     agreement: Agreement,
+    rules: RulesCard,
     absent: String,
     facts: Vec<(&'static str, String)>,
     features: Vec<(&'static str, &'static str)>,
@@ -98,9 +100,11 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
     let view = View::parse(query.view.as_deref())?;
     let theme = page::theme_of(query.theme.as_deref())?;
     let newest = state.store().sync_status().await?.greatest_block_slot;
+    let rules = BrokenRules::read(state, newest).await?;
     let frame = Frame::new(state, Section::Accuracy, newest.0, theme)
         .await
-        .titled("Accuracy", "How good the model is, and on what that was measured.");
+        .titled("Accuracy", "How good the model is, and on what that was measured.")
+        .with_drift(rules.notice());
     let model = state.model().map(AsRef::as_ref);
     let info = model.map(Model::info);
     let measured = info.and_then(confusion_of);
@@ -121,6 +125,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
         has_parts: reliability.as_ref().is_some_and(|view| view.parts.is_some()),
         reliability,
         agreement: Agreement::read(state, headers, newest, view).await?,
+        rules: rules.card(),
         absent: absent(info, measured),
         facts: info.map(|info| facts(state, info)).unwrap_or_default(),
         features: info

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::broken_rules::BrokenRules;
 use super::embed::EmbedCode;
 use super::epochs::LatestEpochs;
 use super::format::{self, NBSP, Utc};
@@ -96,7 +97,9 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<O
         LatestEpochs::read(state, &extent, LATEST_EPOCHS).await?
     };
     Ok(OverviewPage {
-        frame: Frame::new(state, Section::Overview, extent.newest.0, theme).await,
+        frame: Frame::new(state, Section::Overview, extent.newest.0, theme)
+            .await
+            .with_drift(BrokenRules::read(state, extent.newest).await?.notice()),
         over: over_text(state, &extent),
         headline: answer.title,
         lede: answer.lede,

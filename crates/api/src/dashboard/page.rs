@@ -29,6 +29,8 @@ pub(super) struct Frame {
     pub(super) freshness: String,
     pub(super) notice: Option<Notice>,
     pub(super) stale: Option<String>,
+    /// That a client may have changed.
+    pub(super) drift: Option<String>,
     /// That history is being filled.
     pub(super) filling: Option<String>,
     pub(super) version: &'static str,
@@ -113,6 +115,7 @@ impl Frame {
             freshness: freshness_html(freshness, filling.as_ref(), newest_slot, state.now()),
             notice: if shows_verdicts { notice(state.model().map(AsRef::as_ref), network) } else { None },
             stale: stale_text(state, section, freshness, newest_slot),
+            drift: None,
             filling: filling.filter(|_| section != Section::Other).map(|filling| filling.text(section)),
             version: env!("CARGO_PKG_VERSION"),
             made: Utc::from_unix(state.now()).full(),
@@ -123,6 +126,11 @@ impl Frame {
     /// The same with a title and a sentence about the page.
     pub(super) fn titled(self, title: impl Into<String>, description: impl Into<String>) -> Self {
         Self { title: title.into(), description: description.into(), ..self }
+    }
+
+    /// The same with a notice, where there is one, that a client may have changed.
+    pub(super) fn with_drift(self, drift: Option<String>) -> Self {
+        Self { drift, ..self }
     }
 
     /// The frame of a page that shows no verdict; works without a database.

@@ -4,7 +4,7 @@
 use fingerprint::ModelInfo;
 use fingerprint::score::{CalibrationBin, Reliability, Slice, SliceBy};
 
-use super::charts::{DotGroup, DotRow, Layout, SURE_FROM, abstention, calibration, dots};
+use super::charts::{DotAxis, DotGroup, DotRow, Layout, SURE_FROM, abstention, calibration, dots};
 use super::embed::EmbedCode;
 use super::format::{self, NBSP, Precision};
 use super::headline::NAMED_FROM;
@@ -254,6 +254,7 @@ fn parts_panel(measured: &Reliability) -> Option<Panel> {
         name: format::visible(&slice.part),
         rate: slice.accuracy(),
         interval: slice.interval(),
+        limits: None,
         is_doubtful: slice.blocks < SURE_FROM,
         text: format!(
             "{}, n{NBSP}={NBSP}{}",
@@ -273,7 +274,8 @@ fn parts_panel(measured: &Reliability) -> Option<Panel> {
         format!("{}: {}", group.title, rows.join(", "))
     };
     let words = groups.iter().map(worded).collect::<Vec<_>>().join("; ");
-    let draw = |layout| dots("parts", layout, "Accuracy in parts of the test", &groups, Some(all), &words);
+    let draw =
+        |layout| dots("parts", layout, "Accuracy in parts of the test", &groups, DotAxis::whole(all), &words);
     let mut rows = Vec::new();
     for (by, slices) in &divisions {
         for slice in slices {

@@ -44,6 +44,8 @@ struct ReorgsPage {
     choices: Vec<Choice<String>>,
     rates: Option<Rates>,
     rows: Vec<Row>,
+    /// Whether it is known of any block left behind when it was first seen.
+    has_late: bool,
     more: String,
     empty: String,
     /// Where the API has the same.
@@ -64,6 +66,8 @@ struct Row {
     ancestor: String,
     /// As HTML.
     left: String,
+    /// Of each block left behind, as HTML.
+    late: String,
     /// As HTML.
     replaced: String,
     tree: String,
@@ -91,6 +95,9 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<R
     let found = state.store().reorgs(range.clone(), Seek::Newest, COUNTED).await?;
     let sees_blocks = auth::is_allowed(&state.settings().private, headers);
     let slots = range.end.0.saturating_sub(range.start.0);
+    let listed = found.items.get(..found.items.len().min(LISTED)).unwrap_or_default();
+    let has_late = state.settings().clock.is_some()
+        && listed.iter().flat_map(|reorg| &reorg.left).any(|block| block.first_seen_ms.is_some());
     let rates = if found.items.is_empty() { None } else { Some(orphan_rates(state, &stretch).await?) };
     Ok(ReorgsPage {
         frame: Frame::new(state, Section::Reorgs, extent.newest.0, theme).await
@@ -100,10 +107,9 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<R
             .to_owned(),
         choices: period.choices(&Period::NOW, |each| format!("/reorgs?period={}", each.code())),
         rates,
-        rows: found
-            .items
+        has_late,
+        rows: listed
             .iter()
-            .take(LISTED)
             .enumerate()
             .map(|(at, reorg)| row(state, at, reorg, sees_blocks))
             .collect(),
@@ -257,9 +263,19 @@ fn row(state: &AppState, at: usize, reorg: &Reorg, sees_blocks: bool) -> Row {
         depth: format::count(reorg.depth),
         ancestor: format::count(reorg.ancestor_slot.0),
         left: cell(&reorg.left, sees_blocks),
+        late: late(state, &reorg.left),
         replaced: cell(&reorg.replaced_by, sees_blocks),
         tree: tree(&format!("tree-{at}"), reorg.ancestor_slot.0, &blocks, &description),
     }
+}
+
+/// How long after the start of their slots blocks were first seen, a line each as in [`cell`].
+fn late(state: &AppState, blocks: &[BlockRow]) -> String {
+    let one = |block: &BlockRow| match (state.settings().clock, block.first_seen_ms) {
+        (Some(clock), Some(seen)) => format::seconds(clock.late_ms(block.slot.0, seen)),
+        _ => "–".to_owned(),
+    };
+    blocks.iter().take(NAMED).map(one).collect::<Vec<_>>().join("<br>")
 }
 
 /// Blocks with their verdicts; for readers who may not see single blocks, their roots.

@@ -1,7 +1,7 @@
 //! Why a block got its verdict: what each number about its packing says for and against clients, looked at alone.
 
-use fingerprint::Client;
 use fingerprint::classifier::FeatureOdds;
+use fingerprint::{Client, Signs};
 
 use super::charts::{Series, odds_bar};
 use super::format;
@@ -27,6 +27,63 @@ pub(super) struct Line {
     pub(super) client: String,
     pub(super) bar: String,
     pub(super) odds: String,
+}
+
+/// What a block shows that some client never does.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    /// What that says against the verdict, if it does.
+    pub(super) warning: String,
+    /// The client of the verdict first.
+    pub(super) lines: Vec<Against>,
+    /// Said where there is no line.
+    pub(super) note: &'static str,
+}
+
+/// That a client did not build a block.
+#[derive(Debug)]
+pub(super) struct Against {
+    /// Mark and name of the client, HTML.
+    pub(super) client: String,
+    pub(super) sentence: String,
+    pub(super) codes: String,
+}
+
+impl Rules {
+    /// What signs say, if they are known, of a block with this verdict.
+    pub(super) fn of(signs: Option<Signs>, verdict: Option<Client>) -> Self {
+        let Some(signs) = signs else { return Self::default() };
+        let mut clients: Vec<Client> =
+            Client::NAMED.into_iter().filter(|client| signs.rules_out(*client)).collect();
+        clients.sort_by_key(|client| Some(*client) != verdict);
+        let line = |client: Client| {
+            let of_client: Vec<_> = signs.iter().filter(|sign| sign.rules_out(client)).collect();
+            let sentences: Vec<_> = of_client.iter().map(|sign| sign.sentence()).collect();
+            let codes: Vec<_> = of_client.iter().map(|sign| sign.code()).collect();
+            Against {
+                client: Series::Client(client).label(),
+                sentence: sentences.join("; "),
+                codes: codes.join(" "),
+            }
+        };
+        let warning = match verdict.filter(|client| signs.rules_out(*client)) {
+            _ if signs.rules_out_all() => {
+                "This block breaks the rules of every client. One that is not known here built it, or a version that \
+                 packs differently."
+                    .to_owned()
+            }
+            Some(client) => format!(
+                "This block breaks a rule of {client}, the client it is judged as. Either the verdict is wrong, or this \
+                 client packs differently by now."
+            ),
+            None => String::new(),
+        };
+        Self {
+            warning,
+            note: if clients.is_empty() { "No rule speaks against any client." } else { "" },
+            lines: clients.into_iter().map(line).collect(),
+        }
+    }
 }
 
 /// The lines of a block.
@@ -92,6 +149,27 @@ mod tests {
 
     fn told(lines: &[Line]) -> Vec<(&str, &str, &str)> {
         lines.iter().map(|line| (line.name, line.word, line.odds.as_str())).collect()
+    }
+
+    #[test]
+    fn rules_are_told_of_the_verdicts_own_client_first() {
+        use fingerprint::Sign;
+        let told = |signs: Signs, verdict| {
+            let rules = Rules::of(Some(signs), verdict);
+            let lines: Vec<_> = rules.lines.iter().map(|line| line.codes.clone()).collect();
+            (lines, rules.warning, rules.note)
+        };
+        let signs = Signs::NONE.with(Sign::Older32).with(Sign::PreviousEpochFirst);
+        let (lines, warning, note) = told(signs, Some(Client::Lighthouse));
+        assert!(warning.starts_with("This block breaks a rule of Lighthouse, the client it is judged as."));
+        assert_eq!(lines, ["older_than_32_slots", "older_than_32_slots previous_epoch_first"]);
+        assert_eq!(note, "");
+        assert_eq!(told(signs, Some(Client::Teku)).1, "");
+        assert_eq!(told(Signs::NONE, Some(Client::Teku)).2, "No rule speaks against any client.");
+        let all: Signs = Sign::ALL.into_iter().collect();
+        assert!(told(all, None).1.starts_with("This block breaks the rules of every client."));
+        let unknown = Rules::of(None, Some(Client::Teku));
+        assert!(unknown.lines.is_empty() && unknown.note.is_empty() && unknown.warning.is_empty());
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub(crate) struct BranchBlock {
     block_root: Option<String>,
     /// `unknown`, `canonical`, `orphaned` or `finalized`.
     state: &'static str,
+    /// When it was first seen, in milliseconds since 1970; null for a block that was filled in later.
+    first_seen_ms: Option<u64>,
     /// Only for those who may see single blocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -97,6 +99,7 @@ fn branch_block(row: BlockRow, may_see: bool) -> BranchBlock {
         slot: row.slot.0,
         block_root: (row.root_known == RootOrigin::Reported).then(|| row.block_root.to_string()),
         state: state_name(row.canonical),
+        first_seen_ms: row.first_seen_ms,
         verdict: may_see.then(|| BranchVerdict {
             proposer_index: row.proposer_index.0,
             client: verdict.map(client_name),
@@ -170,6 +173,7 @@ fn table(list: &Reorgs) -> Table {
         ("slot", Kind::Number),
         ("block_root", Kind::Text),
         ("state", Kind::Text),
+        ("first_seen_ms", Kind::Number),
         ("proposer_index", Kind::Number),
         ("client", Kind::Text),
         ("probability", Kind::Real),
@@ -186,6 +190,7 @@ fn table(list: &Reorgs) -> Table {
                     block.slot.into(),
                     block.block_root.clone().into(),
                     block.state.into(),
+                    block.first_seen_ms.into(),
                     verdict.map(|verdict| verdict.proposer_index).into(),
                     verdict.and_then(|verdict| verdict.client.clone()).into(),
                     verdict.and_then(|verdict| verdict.probability).into(),

@@ -3,6 +3,7 @@
 //! Rules are read from a TOML file, described in [`GraffitiRules::from_toml`]; two sets are built in.
 
 mod file;
+mod tier;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use regex::RegexSet;
 use serde::{Deserialize, Serialize};
 
 pub use file::{Limits, RuleFileError};
+pub use tier::Tier;
 
 use crate::{Client, ClientSet};
 

@@ -83,6 +83,12 @@ impl Attestations {
         }
     }
 
+    /// What they paid the proposer together, where that was kept of each.
+    pub fn paid(&self) -> Option<Gwei> {
+        let paid = |sum: u64, row: &AttestationRow| Some(sum.saturating_add(row.shape?.paid.0));
+        self.rows()?.iter().try_fold(0, paid).map(Gwei)
+    }
+
     /// The same without the list.
     pub fn counted(&self) -> Self {
         self.count().map_or(Self::NotRecorded, Self::Counted)
@@ -151,11 +157,12 @@ mod tests {
         let row = AttestationRow { slot: Slot(9), new: 8, shape: Some(shape) };
         assert_eq!(Attestations::of(&whole), Attestations::Listed(vec![row; 2]));
         assert_eq!((row.votes(), shape.covered()), (Some(10), 2));
+        assert_eq!(Attestations::of(&whole).paid(), Some(Gwei(160)));
         // From block rewards: no bits, and what counts as new is who earned something.
         let rewards = BlockObservation { shapes: Vec::new(), ..whole.clone() };
         let row = AttestationRow { slot: Slot(9), new: 7, shape: None };
         assert_eq!(Attestations::of(&rewards), Attestations::Listed(vec![row; 2]));
-        assert_eq!(row.votes(), None);
+        assert_eq!((row.votes(), Attestations::of(&rewards).paid()), (None, None));
         let bare = BlockObservation { votes: Vec::new(), ..rewards };
         assert_eq!(Attestations::of(&bare), Attestations::Counted(2));
     }

@@ -21,7 +21,7 @@ pub(crate) use calibration::{SURE_FROM, calibration};
 pub(crate) use confusion::{confusion, percent_text, ramp_step, short_name};
 pub(crate) use course::{Course, CourseBlock, course};
 pub(crate) use coverage::{Coverage, coverage};
-pub(crate) use dots::{DotGroup, DotRow, dots};
+pub(crate) use dots::{DotAxis, DotGroup, DotRow, dots};
 pub(crate) use intervals::{IntervalRow, interval_bars};
 pub(crate) use marks::{Series, mark};
 pub(crate) use parts::parts;

@@ -1,0 +1,237 @@
+//! Blocks that break the rules of clients, week by week.
+
+use consensus::primitives::SLOTS_PER_EPOCH;
+use consensus::{Epoch, Slot};
+
+use super::charts::{DotAxis, DotGroup, DotRow, Layout, dots};
+use super::drift::{self, Drift, Limits, Week};
+use super::format::{self, NBSP, Precision, Utc};
+use super::reliability::{Panel, share, share_and_interval};
+use crate::error::ApiError;
+use crate::settings::ChainClock;
+use crate::state::AppState;
+
+/// Complete weeks that are looked at, beside the current one.
+const WEEKS: u64 = 12;
+const SECONDS_PER_WEEK: u64 = 7 * 86_400;
+/// The first Monday of Unix time.
+const FIRST_MONDAY: u64 = 4 * 86_400;
+/// Epochs of a week where no clock says how long slots are.
+const EPOCHS_PER_WEEK: u64 = SECONDS_PER_WEEK / 12 / SLOTS_PER_EPOCH;
+
+/// What the weeks say.
+pub(super) struct BrokenRules {
+    clock: Option<ChainClock>,
+    weeks: Vec<Week>,
+    drift: Drift,
+}
+
+/// The card of the accuracy page.
+pub(super) struct RulesCard {
+    pub(super) panel: Option<Panel>,
+    /// Stands instead of a picture, or below it: why nothing is judged, or that all is as before.
+    pub(super) says: String,
+}
+
+/// The weeks up to a slot: the first epoch of the oldest one, the epochs of each, and the first of the current one.
+fn weeks_to(newest: Slot, clock: Option<ChainClock>) -> (u64, u64, u64) {
+    let (length, current) = match clock {
+        Some(clock) => {
+            let epoch_seconds = clock.seconds_per_slot.max(1).saturating_mul(SLOTS_PER_EPOCH);
+            let length = (SECONDS_PER_WEEK / epoch_seconds).max(1);
+            let now = clock.start_of(newest.0);
+            let monday = now.saturating_sub(now.saturating_sub(FIRST_MONDAY) % SECONDS_PER_WEEK);
+            // The first epoch that begins in the week.
+            let current = monday.saturating_sub(clock.genesis_time).div_ceil(epoch_seconds);
+            (length, current.min(newest.epoch().0))
+        }
+        None => (EPOCHS_PER_WEEK, newest.epoch().0 / EPOCHS_PER_WEEK * EPOCHS_PER_WEEK),
+    };
+    let complete = WEEKS.min(current / length);
+    (current - complete * length, length, current)
+}
+
+impl BrokenRules {
+    /// Counts of the newest weeks.
+    pub(super) async fn read(state: &AppState, newest: Slot) -> Result<Self, ApiError> {
+        let clock = state.settings().clock;
+        let (start, length, current) = weeks_to(newest, clock);
+        let range = Epoch(start)..Epoch(newest.epoch().0.saturating_add(1));
+        let counts = state.store().rule_counts(range, length).await?;
+        let week = |(first, counts): &(Epoch, store::RuleCounts)| Week {
+            first_epoch: first.0,
+            is_complete: first.0 < current,
+            counts: *counts,
+        };
+        let weeks: Vec<Week> = counts.iter().map(week).collect();
+        Ok(Self { clock, drift: drift::judge(&weeks), weeks })
+    }
+
+    /// `12 Nov`, or the slot where no clock says the day.
+    fn first_day(&self, week: &Week) -> String {
+        let slot = Epoch(week.first_epoch).start_slot().0;
+        match self.clock {
+            Some(clock) => Utc::from_unix(clock.start_of(slot)).day_and_month(),
+            None => format!("slot{NBSP}{}", format::count(slot)),
+        }
+    }
+
+    /// Said at the top of pages while more blocks than before break the rules of every client.
+    pub(super) fn notice(&self) -> Option<String> {
+        let Drift::Above { since, median, share } = self.drift else { return None };
+        let week = self.weeks.get(since)?;
+        Some(format!(
+            "Blocks that break the rules of every client rose from {} to {} since {}. A client may have changed how it \
+             packs. Treat shares since then with care.",
+            Precision::Tenths.share(median),
+            Precision::Tenths.share(share),
+            self.first_day(week)
+        ))
+    }
+
+    /// The card.
+    pub(super) fn card(&self) -> RulesCard {
+        let says = match self.drift {
+            Drift::NoBlocks => {
+                return RulesCard {
+                    panel: None,
+                    says: "What a block shows against the rules of clients is not known of any stored block of the \
+                           last weeks. It is worked out where the block itself is at hand, since Electra; what was \
+                           stored before this was counted has to be built again."
+                        .to_owned(),
+                };
+            }
+            Drift::FewWeeks(weeks) => format!(
+                "Alarm limits need {} earlier weeks of {} blocks or more; there {}.",
+                drift::EARLIER_WEEKS,
+                drift::BLOCKS,
+                match weeks {
+                    0 => "is none".to_owned(),
+                    1 => "is one".to_owned(),
+                    more => format!("are {more}"),
+                }
+            ),
+            Drift::FewBlocks => {
+                format!("Too few blocks to say: the newest weeks have fewer than {}.", drift::BLOCKS)
+            }
+            Drift::Within => "The newest weeks are within their limits.".to_owned(),
+            Drift::Above { .. } => {
+                "The newest weeks are above their limits: a client may have changed how it packs.".to_owned()
+            }
+        };
+        RulesCard { panel: Some(self.panel()), says }
+    }
+
+    fn name(&self, week: &Week) -> String {
+        let day = self.first_day(week);
+        match self.clock {
+            _ if !week.is_complete => format!("since {day}"),
+            Some(_) => format!("from {day}"),
+            None => day,
+        }
+    }
+
+    fn panel(&self) -> Panel {
+        let limits = drift::limits(&self.weeks);
+        let wilson = fingerprint::wilson;
+        let group = |title: &str, broken: fn(&Week) -> u64, limits: &[Option<Limits>]| {
+            let row = |(week, limits): (&Week, &Option<Limits>)| {
+                let n = week.counts.signs_known;
+                let (rate, interval) = (broken(week) as f64 / n.max(1) as f64, wilson(broken(week), n));
+                DotRow {
+                    name: self.name(week),
+                    rate,
+                    interval,
+                    limits: limits.map(|limits| (limits.low, limits.high)),
+                    is_doubtful: n < drift::BLOCKS,
+                    text: format!(
+                        "{}, n{NBSP}={NBSP}{}",
+                        share_and_interval(rate, interval),
+                        format::count(n)
+                    ),
+                    short: format!("{} of {}", share(rate, interval), format::count(n)),
+                }
+            };
+            DotGroup { title: title.to_owned(), rows: self.weeks.iter().zip(limits).map(row).collect() }
+        };
+        let no_limits = vec![None; limits.len()];
+        let groups = [
+            group("The rules of every client", |week| week.counts.all_ruled_out, &limits),
+            group(
+                "The rules of the client it is judged as",
+                |week| week.counts.verdict_ruled_out,
+                &no_limits,
+            ),
+        ];
+        let ends = groups.iter().flat_map(|group| &group.rows);
+        let highest = ends.flat_map(|row| [row.interval.1, row.limits.map_or(0.0, |limits| limits.1)]);
+        let axis = DotAxis::up_to(highest.fold(0.0, f64::max));
+        let words = |group: &DotGroup| {
+            let rows: Vec<_> = group.rows.iter().map(|row| format!("{} {}", row.name, row.text)).collect();
+            format!("{}: {}", group.title, rows.join("; "))
+        };
+        let words = groups.iter().map(words).collect::<Vec<_>>().join(". ");
+        let draw = |layout| dots("rules", layout, "Blocks that break rules", &groups, axis, &words);
+        let cells = |(week, limits): (&Week, &Option<Limits>)| {
+            let n = week.counts.signs_known;
+            let of = |broken: u64| {
+                let (rate, (low, high)) = (broken as f64 / n.max(1) as f64, wilson(broken, n));
+                [share(rate, (low, high)), format::share_interval(low, high)]
+            };
+            let [all, all_interval] = of(week.counts.all_ruled_out);
+            let [own, own_interval] = of(week.counts.verdict_ruled_out);
+            let limit = limits.map_or_else(
+                || "–".to_owned(),
+                |limits| {
+                    let word = if week.share() > limits.high { ", above it" } else { "" };
+                    format!("{:.1}{NBSP}%{word}", limits.high * 100.0)
+                },
+            );
+            vec![self.name(week), format::count(n), all, all_interval, limit, own, own_interval]
+        };
+        Panel {
+            wide: draw(Layout::Wide),
+            narrow: draw(Layout::Narrow),
+            note: format!(
+                "Bars: 95{NBSP}% intervals (Wilson). Dashed: alarm limits, three standard deviations from the median of \
+                 the complete weeks before at the number of blocks of the week, and at least 0.1 points. Rings: fewer \
+                 than {} blocks. A client that is not known here breaks the rules of all, and so does a known one that \
+                 packs differently since a new version.",
+                drift::BLOCKS
+            ),
+            caption: "Blocks that break rules, of those whose signs are known".to_owned(),
+            heads: vec![
+                "Week",
+                "Blocks",
+                "Of every client",
+                "Interval %",
+                "Alarm limit",
+                "Of the verdict",
+                "Interval %",
+            ],
+            rows: self.weeks.iter().zip(&limits).map(cells).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_begin_on_mondays() {
+        let clock = ChainClock::MAINNET;
+        // Wednesday, 19 November 2025, 12:00 UTC.
+        let newest = Slot(clock.slot_at(1_763_553_600));
+        let (start, length, current) = weeks_to(newest, Some(clock));
+        assert_eq!((length, current - start), (1_575, 12 * 1_575));
+        let begins = Utc::from_unix(clock.start_of(Epoch(current).start_slot().0));
+        assert_eq!(begins.day_and_month(), "17\u{a0}Nov");
+        assert!(begins.second_of_day < 384, "{begins:?}");
+        // Close to genesis there are fewer, and on a chain that nobody dates they follow the slots.
+        assert_eq!(weeks_to(Slot(100), Some(clock)), (0, 1_575, 0));
+        assert_eq!(weeks_to(Slot(2 * 50_400 + 7), None), (0, 1_575, 3_150));
+        let odd = ChainClock { genesis_time: u64::MAX, seconds_per_slot: u64::MAX };
+        assert_eq!(weeks_to(Slot(u64::MAX), Some(odd)).1, 1);
+    }
+}
