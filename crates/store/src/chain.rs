@@ -251,6 +251,30 @@ pub(crate) async fn all_marks(
 /// The mark that names the network: its root stands where others have that of a block.
 const NETWORK: &str = "network";
 
+/// Whether marks of another database may take the place of those that are there: not of another network, and not of one
+/// that knows less of the chain.
+pub(crate) async fn may_follow(
+    connection: &mut Connection<'_>,
+    ours: &[(String, BlockPlace)],
+) -> Result<(), StoreError> {
+    let theirs = all_marks(connection).await?;
+    let find = |marks: &[(String, BlockPlace)], wanted: &str| {
+        marks.iter().find(|(name, _)| name == wanted).map(|(_, place)| *place)
+    };
+    if let (Some(known), Some(given)) = (find(&theirs, NETWORK), find(ours, NETWORK))
+        && known.root != given.root
+    {
+        return Err(StoreError::OtherNetwork { known: known.root, given: given.root });
+    }
+    let finalized = find(ours, "finalized");
+    match find(&theirs, "finalized") {
+        Some(known) if finalized.is_none_or(|ours| ours.slot < known.slot) => {
+            Err(StoreError::TargetIsAhead { final_slot: known.slot, from: finalized.map(|place| place.slot) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Says of which network the database is, in the caller's transaction. Another one than before is an error.
 pub(crate) async fn claim(connection: &mut Connection<'_>, network: Root) -> Result<(), StoreError> {
     let marks = all_marks(connection).await?;

@@ -170,6 +170,7 @@ async fn others(from: &Database, to: &Database) -> Result<(), StoreError> {
     let mut writer = to.writer().await?;
     let mut transaction = writer.begin().await?;
     let connection = &mut transaction.connection();
+    chain::may_follow(connection, &marks).await?;
     for (name, place) in marks {
         chain::set_mark(connection, &name, place).await?;
     }

@@ -240,6 +240,17 @@ pub enum StoreError {
         /// Digests of both.
         digests: String,
     },
+    /// A copy would take back what the target knows of the chain.
+    #[error(
+        "the database to copy into is final up to slot {final_slot}, and the one to copy from {}: copy the other way, \
+         or into an empty database", up_to(*from)
+    )]
+    TargetIsAhead {
+        /// The last final slot of the target.
+        final_slot: consensus::Slot,
+        /// That of the source, if it ever followed a chain.
+        from: Option<consensus::Slot>,
+    },
     /// The export could not be written.
     #[error("the export cannot be written: {0}")]
     Write(#[from] std::io::Error),
@@ -252,6 +263,10 @@ impl StoreError {
     pub(crate) fn damaged(detail: impl Into<String>) -> Self {
         Self::Damaged { detail: detail.into() }
     }
+}
+
+fn up_to(slot: Option<consensus::Slot>) -> String {
+    slot.map_or_else(|| "never followed a chain".to_owned(), |slot| format!("up to slot {slot}"))
 }
 
 /// Primary result codes of SQLite.

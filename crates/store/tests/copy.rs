@@ -186,3 +186,32 @@ async fn what_differs_is_found() {
         assert_ne!(changed, whole.digest, "{change}");
     }
 }
+
+#[tokio::test]
+async fn what_the_target_knows_of_the_chain_is_not_taken_back() {
+    let from = filled(Engine::Sqlite).await;
+    let follow = async |store: &Store, slot: u64| {
+        let place = BlockPlace { root: root(slot, slot - 1, 1), slot: Slot(slot) };
+        let rows = [block(slot, slot - 1, 1, None)];
+        store.apply_chain_update(&ChainUpdate { rows: &rows, head: place, finalized: place }).await.unwrap();
+        store.chain_marks().await.unwrap()
+    };
+    let ahead = Scratch::on(Engine::Sqlite).create_kept().await;
+    let marks = follow(&ahead.store, 90_000).await;
+    let error = from.store.copy_to(&ahead.store, &()).await.unwrap_err();
+    let words = error.to_string();
+    assert!(words.contains("final up to slot 90000") && words.contains("up to slot 7:"), "{words}");
+    let never = Scratch::on(Engine::Sqlite).create_kept().await;
+    let error = never.store.copy_to(&ahead.store, &()).await.unwrap_err();
+    assert!(error.to_string().contains("never followed a chain"), "{error}");
+    let foreign = Scratch::on(Engine::Sqlite).create_kept().await;
+    foreign.store.claim_network(root(2, 0, 9)).await.unwrap();
+    let error = from.store.copy_to(&foreign.store, &()).await.unwrap_err();
+    assert!(matches!(error, StoreError::OtherNetwork { .. }), "{error:?}");
+    // Nothing was copied or changed by any of it.
+    assert_eq!(ahead.store.chain_marks().await.unwrap(), marks);
+    assert_eq!(
+        (ahead.store.block_count().await.unwrap(), foreign.store.block_count().await.unwrap()),
+        (1, 0)
+    );
+}
