@@ -82,6 +82,18 @@ pub(crate) fn install() {
         describe_counter!("blockmark_store_failures_total", "Transactions that failed and were tried again.");
         describe_counter!("blockmark_unjudged_blocks_total", "Blocks that no model could judge.");
         describe_counter!(
+            "blockmark_blocks_with_signs_total",
+            "Blocks of which it is known whether they break rules of clients."
+        );
+        describe_counter!(
+            "blockmark_blocks_without_known_packer_total",
+            "Of these, blocks that break the rules of every client."
+        );
+        describe_counter!(
+            "blockmark_blocks_against_verdict_total",
+            "Of these, blocks that break a rule of the client they are judged as."
+        );
+        describe_counter!(
             "blockmark_heal_chunks_total",
             "Stretches of missing slots that were tried, by outcome."
         );

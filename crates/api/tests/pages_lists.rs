@@ -329,7 +329,7 @@ async fn reorgs_name_what_was_left_and_what_took_its_place() {
     assert!(page.text.contains(&format!("/block/{}", root(1_997))), "what replaced it is missing");
     assert!(page.text.contains("chance explains"), "the rates say nothing");
     assert!(
-        page.text.contains("<td class=\"num\">6.2\u{a0}s</td>"),
+        page.text.contains("<td class=\"num late\">6.2\u{a0}s</td>"),
         "how late it was is missing: {}",
         page.text
     );

@@ -26,12 +26,16 @@ pub(super) struct BrokenRules {
     drift: Drift,
 }
 
-/// The card of the accuracy page.
-pub(super) struct RulesCard {
-    pub(super) panel: Option<Panel>,
-    /// Stands instead of a picture, or below it: why nothing is judged, or that all is as before.
+/// The cards of the accuracy page.
+pub(super) struct RulesCards {
+    /// Rules of every client, and of the client that blocks are judged as.
+    pub(super) panels: Option<(Panel, Panel)>,
+    /// Stands instead of pictures, or below the first one: why nothing is judged, or that all is as before.
     pub(super) says: String,
 }
+
+/// Blocks that break rules, with what was counted of a week.
+type Broken = fn(&Week) -> u64;
 
 /// The weeks up to a slot: the first epoch of the oldest one, the epochs of each, and the first of the current one.
 fn weeks_to(newest: Slot, clock: Option<ChainClock>) -> (u64, u64, u64) {
@@ -89,12 +93,12 @@ impl BrokenRules {
         ))
     }
 
-    /// The card.
-    pub(super) fn card(&self) -> RulesCard {
+    /// The cards.
+    pub(super) fn cards(&self) -> RulesCards {
         let says = match self.drift {
             Drift::NoBlocks => {
-                return RulesCard {
-                    panel: None,
+                return RulesCards {
+                    panels: None,
                     says: "What a block shows against the rules of clients is not known of any stored block of the \
                            last weeks. It is worked out where the block itself is at hand, since Electra; what was \
                            stored before this was counted has to be built again."
@@ -119,7 +123,7 @@ impl BrokenRules {
                 "The newest weeks are above their limits: a client may have changed how it packs.".to_owned()
             }
         };
-        RulesCard { panel: Some(self.panel()), says }
+        RulesCards { panels: Some((self.of_every_client(), self.of_the_verdict())), says }
     }
 
     fn name(&self, week: &Week) -> String {
@@ -131,85 +135,80 @@ impl BrokenRules {
         }
     }
 
-    fn panel(&self) -> Panel {
+    fn of_every_client(&self) -> Panel {
         let limits = drift::limits(&self.weeks);
-        let wilson = fingerprint::wilson;
-        let group = |title: &str, broken: fn(&Week) -> u64, limits: &[Option<Limits>]| {
-            let row = |(week, limits): (&Week, &Option<Limits>)| {
-                let n = week.counts.signs_known;
-                let (rate, interval) = (broken(week) as f64 / n.max(1) as f64, wilson(broken(week), n));
-                DotRow {
-                    name: self.name(week),
-                    rate,
-                    interval,
-                    limits: limits.map(|limits| (limits.low, limits.high)),
-                    is_doubtful: n < drift::BLOCKS,
-                    text: format!(
-                        "{}, n{NBSP}={NBSP}{}",
-                        share_and_interval(rate, interval),
-                        format::count(n)
-                    ),
-                    short: format!("{} of {}", share(rate, interval), format::count(n)),
-                }
+        let broken: Broken = |week| week.counts.all_ruled_out;
+        let mut panel = self.panel("rules", "Blocks that break the rules of every client", broken, &limits);
+        panel.heads.push("Alarm limit");
+        for ((row, week), limits) in panel.rows.iter_mut().zip(&self.weeks).zip(&limits) {
+            let limit = |limits: &Limits| {
+                let word = if week.share() > limits.high { ", above it" } else { "" };
+                format!("{:.1}{NBSP}%{word}", limits.high * 100.0)
             };
-            DotGroup { title: title.to_owned(), rows: self.weeks.iter().zip(limits).map(row).collect() }
+            row.push(limits.as_ref().map_or_else(|| "–".to_owned(), limit));
+        }
+        panel.note = format!(
+            "Bars: 95{NBSP}% intervals (Wilson). Dashed: alarm limits, three standard deviations from the median of the \
+             complete weeks before at the number of blocks of the week, and at least 0.1 points. Rings: fewer than {} \
+             blocks. A client that is not known here breaks the rules of all, and so does a known one that packs \
+             differently since a new version.",
+            drift::BLOCKS
+        );
+        panel
+    }
+
+    fn of_the_verdict(&self) -> Panel {
+        let no_limits = vec![None; self.weeks.len()];
+        let title = "Blocks that break the rules of the client they are judged as";
+        let panel = self.panel("verdict-rules", title, |week| week.counts.verdict_ruled_out, &no_limits);
+        let note = format!(
+            "Bars: 95{NBSP}% intervals (Wilson). Either such a verdict is wrong, or its client packs differently by now. \
+             Blocks that break the rules of every client are among them, unless they are not told apart."
+        );
+        Panel { note, ..panel }
+    }
+
+    /// A row for each week. What is noted of it is left to say.
+    fn panel(&self, id: &str, title: &str, broken: Broken, limits: &[Option<Limits>]) -> Panel {
+        let measured = |week: &Week| {
+            let (broken, n) = (broken(week), week.counts.signs_known);
+            (broken as f64 / n.max(1) as f64, fingerprint::wilson(broken, n), n)
         };
-        let no_limits = vec![None; limits.len()];
-        let groups = [
-            group("The rules of every client", |week| week.counts.all_ruled_out, &limits),
-            group(
-                "The rules of the client it is judged as",
-                |week| week.counts.verdict_ruled_out,
-                &no_limits,
-            ),
-        ];
-        let ends = groups.iter().flat_map(|group| &group.rows);
-        let highest = ends.flat_map(|row| [row.interval.1, row.limits.map_or(0.0, |limits| limits.1)]);
+        let row = |(week, limits): (&Week, &Option<Limits>)| {
+            let (rate, interval, n) = measured(week);
+            DotRow {
+                name: self.name(week),
+                rate,
+                interval,
+                limits: limits.map(|limits| (limits.low, limits.high)),
+                is_doubtful: n < drift::BLOCKS,
+                text: format!("{}, n{NBSP}={NBSP}{}", share_and_interval(rate, interval), format::count(n)),
+                short: format!("{} of {}", share(rate, interval), format::count(n)),
+            }
+        };
+        let rows: Vec<DotRow> = self.weeks.iter().zip(limits).map(row).collect();
+        let highest = rows.iter().flat_map(|row| [row.interval.1, row.limits.map_or(0.0, |limits| limits.1)]);
         let axis = DotAxis::up_to(highest.fold(0.0, f64::max));
-        let words = |group: &DotGroup| {
-            let rows: Vec<_> = group.rows.iter().map(|row| format!("{} {}", row.name, row.text)).collect();
-            format!("{}: {}", group.title, rows.join("; "))
-        };
-        let words = groups.iter().map(words).collect::<Vec<_>>().join(". ");
-        let draw = |layout| dots("rules", layout, "Blocks that break rules", &groups, axis, &words);
-        let cells = |(week, limits): (&Week, &Option<Limits>)| {
-            let n = week.counts.signs_known;
-            let of = |broken: u64| {
-                let (rate, (low, high)) = (broken as f64 / n.max(1) as f64, wilson(broken, n));
-                [share(rate, (low, high)), format::share_interval(low, high)]
-            };
-            let [all, all_interval] = of(week.counts.all_ruled_out);
-            let [own, own_interval] = of(week.counts.verdict_ruled_out);
-            let limit = limits.map_or_else(
-                || "–".to_owned(),
-                |limits| {
-                    let word = if week.share() > limits.high { ", above it" } else { "" };
-                    format!("{:.1}{NBSP}%{word}", limits.high * 100.0)
-                },
-            );
-            vec![self.name(week), format::count(n), all, all_interval, limit, own, own_interval]
+        let words: Vec<_> = rows.iter().map(|row| format!("{} {}", row.name, row.text)).collect();
+        let group = DotGroup { title: String::new(), rows };
+        let draw = |layout| dots(id, layout, title, std::slice::from_ref(&group), axis, &words.join("; "));
+        let cells = |week: &Week| {
+            let (rate, (low, high), n) = measured(week);
+            vec![
+                self.name(week),
+                format::count(n),
+                format::count(broken(week)),
+                share(rate, (low, high)),
+                format::share_interval(low, high),
+            ]
         };
         Panel {
             wide: draw(Layout::Wide),
             narrow: draw(Layout::Narrow),
-            note: format!(
-                "Bars: 95{NBSP}% intervals (Wilson). Dashed: alarm limits, three standard deviations from the median of \
-                 the complete weeks before at the number of blocks of the week, and at least 0.1 points. Rings: fewer \
-                 than {} blocks. A client that is not known here breaks the rules of all, and so does a known one that \
-                 packs differently since a new version.",
-                drift::BLOCKS
-            ),
-            caption: "Blocks that break rules, of those whose signs are known".to_owned(),
-            heads: vec![
-                "Week",
-                "Blocks",
-                "Of every client",
-                "Interval %",
-                "Alarm limit",
-                "Of the verdict",
-                "Interval %",
-            ],
-            rows: self.weeks.iter().zip(&limits).map(cells).collect(),
+            note: String::new(),
+            caption: format!("{title}, of those whose signs are known"),
+            heads: vec!["Week", "Blocks", "Break rules", "Share", "Interval %"],
+            rows: self.weeks.iter().map(cells).collect(),
         }
     }
 }

@@ -10,7 +10,7 @@ use fingerprint::{Model, ModelInfo};
 use serde::Deserialize;
 
 use super::agreement::Agreement;
-use super::broken_rules::{BrokenRules, RulesCard};
+use super::broken_rules::{BrokenRules, RulesCards};
 use super::charts::{Layout, RateAxis, RateRow, Series, Strip, StripRange, rates, strip};
 use super::confusion_table::{ConfusionTable, View};
 use super::format::{self, NBSP};
@@ -46,7 +46,7 @@ struct ModelPage {
     reliability: Option<ReliabilityView>,
     has_parts: bool,
     agreement: Agreement,
-    rules: RulesCard,
+    rules: RulesCards,
     absent: String,
     facts: Vec<(&'static str, String)>,
     features: Vec<(&'static str, &'static str)>,
@@ -125,7 +125,7 @@ async fn build(state: &AppState, headers: &HeaderMap, query: &Query) -> Result<M
         has_parts: reliability.as_ref().is_some_and(|view| view.parts.is_some()),
         reliability,
         agreement: Agreement::read(state, headers, newest, view).await?,
-        rules: rules.card(),
+        rules: rules.cards(),
         absent: absent(info, measured),
         facts: info.map(|info| facts(state, info)).unwrap_or_default(),
         features: info

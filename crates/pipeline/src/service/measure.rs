@@ -7,10 +7,18 @@ use source::follow::Follower;
 use source::replay::ReplayedBlock;
 use store::{BlockRow, ChainReport};
 
-/// Blocks that were stored: verdicts by client, and the time since an event named them.
+/// Blocks that were stored: verdicts by client, whether they break rules, and the time since an event named them.
 pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a BlockRow>, now: Instant) {
     for row in rows {
         counter!("blockmark_verdicts_total", "client" => row.classification.single_name()).increment(1);
+        if let Some(signs) = row.signs {
+            let verdict = row.classification.best_guess_single;
+            let against_verdict = verdict.is_some_and(|client| signs.rules_out(client));
+            counter!("blockmark_blocks_with_signs_total").increment(1);
+            counter!("blockmark_blocks_without_known_packer_total")
+                .increment(u64::from(signs.rules_out_all()));
+            counter!("blockmark_blocks_against_verdict_total").increment(u64::from(against_verdict));
+        }
         if let Some(arrival) = follower.arrival(&row.block_root) {
             let latency = now.saturating_duration_since(arrival.at);
             histogram!("blockmark_verdict_latency_seconds").record(latency.as_secs_f64());
