@@ -1,7 +1,7 @@
 //! What a block shows that some client never does: "this block cannot be of client X".
 //!
 //! A sign is a hard consequence of how a client packs attestations since Electra, seen in one block without any model.
-//! It holds for all generations of that client which build blocks of Electra on mainnet, as far as their sources and
+//! It holds for all generations of that client that build blocks of Electra on mainnet, as far as their sources and
 //! their maintainers tell. What a client merely prefers is no sign; the classifier weighs that.
 //!
 //! | sign | never of | because |
@@ -16,16 +16,7 @@
 //! | [`Sign::ManyRuns`] | Teku | two passes from the newest slot back, sorted only where more than 8 are found |
 //! | [`Sign::NeitherOrder`] | Prysm | v6 and v7 sort by what each would pay alone, later versions pick what pays most |
 //!
-//! Left out, although sources suggest it:
-//!
-//! - Lighthouse and two wide attestations with the same data: a node that is asked for a block in every slot has them.
-//! - Lodestar's order: its key changed twice (new voters by distance, new balance by distance, reward).
-//! - Committees of attestations with the same data that contain each other (Prysm, Lodestar): not confirmed for Prysm's
-//!   newest packer, and bits alone do not tell it where two aggregates of a committee are apart.
-//! - Prysm before v6.0.0, which sorted by slot: Electra on mainnet needs v6.0.0.
-//! - Nimbus and 25 slots: newer versions look back 33.
-//! - Grandine's order where its node did not know that it would propose: such blocks are made by another packer, which
-//!   may put the previous epoch first. Its proposers know.
+//! What is left out and why, and how often real and simulated blocks show each sign, is told in `docs/rules.md`.
 
 use consensus::spec::Fork;
 

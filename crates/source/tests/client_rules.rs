@@ -153,21 +153,28 @@ fn grandine_breaks_none_of_its_rules() {
 }
 
 #[test]
-fn lighthouse_breaks_none_of_its_rules_before_electra() {
-    let mut proposed = Counts::default();
-    for capture in captures::all().iter().filter(|capture| capture.maker == Maker::Lighthouse) {
+fn lighthouse_and_lodestar_break_none_of_their_rules_before_electra() {
+    // What a Lodestar driver packed after Capella is nobody's.
+    let driver = |capture: &Capture| capture.maker == Maker::Lodestar && !capture.name.contains("capella");
+    let (mut lighthouse, mut lodestar) = (Counts::default(), Counts::default());
+    for capture in captures::all().iter().filter(|one| one.maker != Maker::Grandine && !driver(one)) {
         let seen = seen(capture);
         assert!(seen.blocks.iter().all(|block| Signs::of(block).is_none()), "{}", capture.name);
-        // As if Electra had come: what rules Lighthouse out was as true before.
+        // As if Electra had come: what rules these two out was as true before.
         let of_electra = |block: BlockObservation| BlockObservation { fork: Some(Fork::Electra), ..block };
-        proposed.add(&seen.blocks.into_iter().map(of_electra).collect::<Vec<_>>());
+        let blocks: Vec<_> = seen.blocks.into_iter().map(of_electra).collect();
+        let counts = if capture.maker == Maker::Lighthouse { &mut lighthouse } else { &mut lodestar };
+        counts.add(&blocks);
     }
-    if proposed.blocks == 0 {
+    if lighthouse.blocks == 0 {
         return;
     }
-    proposed.print("proposed by Lighthouse");
-    assert_eq!((proposed.blocks, proposed.several), (324, 87));
-    assert_eq!(proposed.against(Client::Lighthouse), 0);
+    lighthouse.print("proposed by Lighthouse");
+    assert_eq!((lighthouse.blocks, lighthouse.several), (324, 87));
+    assert_eq!(lighthouse.against(Client::Lighthouse), 0);
+    lodestar.print("proposed by Lodestar");
+    assert_eq!((lodestar.blocks, lodestar.several), (105, 70));
+    assert_eq!(lodestar.against(Client::Lodestar), 0);
 }
 
 /// A chain whose blocks are packed by sketches of all clients, by client.

@@ -6,15 +6,6 @@ use fingerprint::{Client, Signs};
 use super::charts::{Series, odds_bar};
 use super::format;
 
-/// Log odds below which a number says next to nothing.
-const NEGLIGIBLE: f64 = 0.1;
-/// Lines that are shown at once.
-const SHOWN: usize = 8;
-/// Of them, lines that speak for the verdict.
-const SHOWN_FOR: usize = 4;
-/// Of them, lines that speak against it.
-const SHOWN_CONTRARY: usize = 2;
-
 /// A line.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -97,32 +88,9 @@ impl Why {
     /// First what speaks for the verdict, then what speaks against other clients, then what speaks against the verdict,
     /// each by size.
     pub(super) fn of(odds: &[FeatureOdds], verdict: Option<Client>) -> Self {
-        let told = |keep: &dyn Fn(&FeatureOdds) -> bool| {
-            let mut kept: Vec<FeatureOdds> =
-                odds.iter().filter(|odds| odds.log_odds.abs() >= NEGLIGIBLE && keep(odds)).copied().collect();
-            kept.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
-            kept
-        };
-        let of_verdict = |odds: &FeatureOdds| Some(odds.client) == verdict;
-        let mut speaks_for = told(&|odds| of_verdict(odds) && odds.log_odds > 0.0);
-        let mut contrary = told(&|odds| of_verdict(odds) && odds.log_odds < 0.0);
-        let mut others = told(&|odds| !of_verdict(odds) && odds.log_odds < 0.0);
-        // What a number says against several clients is said once, of the one it says most of.
-        let mut named = Vec::new();
-        others.retain(|odds| {
-            let is_new = !named.contains(&odds.feature);
-            named.push(odds.feature);
-            is_new
-        });
-        let more_for = speaks_for.split_off(speaks_for.len().min(SHOWN_FOR));
-        let more_contrary = contrary.split_off(contrary.len().min(SHOWN_CONTRARY));
-        let room = SHOWN.saturating_sub(speaks_for.len() + contrary.len());
-        let more_others = others.split_off(others.len().min(room));
-        let lines = |parts: [Vec<FeatureOdds>; 3]| parts.iter().flatten().map(line).collect();
-        Self {
-            shown: lines([speaks_for, others, contrary]),
-            more: lines([more_for, more_others, more_contrary]),
-        }
+        let telling = fingerprint::classifier::Telling::of(odds, verdict);
+        let lines = |told: Vec<FeatureOdds>| told.iter().map(line).collect();
+        Self { shown: lines(telling.first), more: lines(telling.rest) }
     }
 }
 

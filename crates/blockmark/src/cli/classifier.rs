@@ -148,7 +148,7 @@ pub(crate) struct ClassifyArgs {
     /// The model file, or a directory of slots_A_to_B.bmm files chosen by slot.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,
-    /// Say why, block by block.
+    /// Say why, block by block: whom rules speak against, and what each number says for and against clients.
     #[arg(long)]
     pub(crate) explain: bool,
 }

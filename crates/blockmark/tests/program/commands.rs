@@ -107,14 +107,23 @@ fn verdicts_come_as_json_lines_and_as_the_client_table() {
         assert!(line.get("explanation").is_none());
     }
     let explained = place.run(&["classify", "raw", "--model", "model.bmm", "--json", "--explain"]).exits(0);
-    assert!(explained.json()[0]["explanation"]["features"].is_array());
+    let explanation = &explained.json()[0]["explanation"];
+    assert!(explanation["features"].is_array());
+    // Rewards do not tell what attestations are made of.
+    assert_eq!(explanation["signs"], Value::Null);
+    let odds = explanation["odds"].as_array().expect("log odds");
+    assert!(odds.iter().all(|odds| odds["log_odds"].is_number() && odds["client"].is_string()), "{odds:?}");
+    assert_eq!(odds.len() % explanation["features"].as_array().map_or(0, Vec::len), 0);
     let table =
         place.run(&["classify", "raw", "--model", "model.bmm"]).exits(0).prints("48 blocks are too few");
     assert!(table.stdout.contains("Lighthouse") && table.stderr.contains("trained on"), "{table}");
     place
         .run(&["classify", "raw", "--model", "model.bmm", "--explain"])
         .exits(0)
-        .prints("in the middle 80 % of");
+        .prints("in the middle 80 % of")
+        .prints("No rule was looked at: that takes the block itself, of Electra or later.")
+        .prints("against Teku")
+        .says("doubles the odds");
 }
 
 #[test]
@@ -397,6 +406,19 @@ fn a_chain_is_labelled_as_its_rewards_are() {
     let part = report(&["label", "chain", "part.parquet", "--start", "1", "--end", "8", "--json"]);
     assert!(part["blocks"].as_u64().is_some_and(|blocks| (1..=8).contains(&blocks)), "{part}");
     place.run(&["label", "chain", "folder"]).exits(1).says("a name ending in .parquet");
+    // Two attestations with the same data are not of Nimbus, whatever the model says.
+    let explain = ["classify", "chain", "--model", "chain.bmm", "--explain"];
+    let told = place.run(&explain).exits(0).prints("two attestations have the same data").stdout;
+    assert!(
+        told.contains("  Not Nimbus: ") || told.contains("  Not Nimbus, although it is the verdict: "),
+        "{told}"
+    );
+    assert!(!told.contains("No rule was looked at"), "{told}");
+    let lines = place.run(&[&explain[..], &["--json"]].concat()).exits(0).json();
+    let signs: Vec<&Value> =
+        lines.iter().flat_map(|line| line["explanation"]["signs"].as_array().expect("signs")).collect();
+    let repeated = signs.iter().find(|sign| sign["sign"] == "repeated_data").expect("repeated data");
+    assert_eq!(repeated["rules_out"], serde_json::json!(["Nimbus"]));
 }
 
 #[test]

@@ -106,8 +106,9 @@ pub fn process_attestation<R: Recorder>(
     if let Some(member) = unknown {
         return Err(Violation::NoValidator(u64::from(member)).into());
     }
-    let reward = mul(weighted, per_increment, "the reward of an attestation")? / PROPOSER_REWARD_DENOMINATOR;
-    recorder.attestation_paid(reward);
+    let numerator = mul(weighted, per_increment, "the reward of an attestation")?;
+    let reward = numerator / PROPOSER_REWARD_DENOMINATOR;
+    recorder.attestation_paid(reward, numerator % PROPOSER_REWARD_DENOMINATOR);
     let proposer = state.proposer_index()?;
     state.increase_balance(proposer, reward)
 }
@@ -363,7 +364,7 @@ fn add_pending<R: Recorder>(
         &mut state.data.previous_epoch_attestations
     };
     list.push(pending);
-    recorder.attestation_paid(0);
+    recorder.attestation_paid(0, 0);
     Ok(())
 }
 

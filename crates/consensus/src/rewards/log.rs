@@ -76,11 +76,13 @@ pub struct AttestationLog {
     pub unseen_without_flag: u32,
     /// Attesters that had flags and gained none, where an earlier attestation of the block votes for the same slot:
     /// only then can they have them of this block.
-    pub repeated: Vec<u32>,
+    pub repeated: Vec<AttesterReward>,
     /// What they are worth.
     pub worth: Worth,
     /// What it paid the proposer, gwei.
     pub paid: u64,
+    /// What was cut off of that, in parts of which 448 are a gwei.
+    pub cut_off: u64,
 }
 
 /// What the transition paid for a block.
@@ -98,7 +100,7 @@ pub struct RewardLog {
     pub attester_slashings: u64,
     /// Whether an attestation before the latest one votes for the same slot.
     slot_again: bool,
-    spare: Vec<(Vec<AttesterReward>, Vec<u32>)>,
+    spare: Vec<(Vec<AttesterReward>, Vec<AttesterReward>)>,
 }
 
 impl Recorder for RewardLog {
@@ -114,6 +116,7 @@ impl Recorder for RewardLog {
             repeated,
             worth: Worth::Nothing,
             paid: 0,
+            cut_off: 0,
         });
     }
 
@@ -146,13 +149,14 @@ impl Recorder for RewardLog {
         } else if self.slot_again
             && let Some(attestation) = self.attestations.last_mut()
         {
-            attestation.repeated.push(reward.validator_index);
+            attestation.repeated.push(reward);
         }
     }
 
-    fn attestation_paid(&mut self, gwei: u64) {
+    fn attestation_paid(&mut self, gwei: u64, cut_off: u64) {
         if let Some(attestation) = self.attestations.last_mut() {
             attestation.paid = gwei;
+            attestation.cut_off = cut_off;
         }
     }
 

@@ -118,9 +118,10 @@ pub trait Recorder {
         let _ = reward;
     }
 
-    /// The attestation that began last pays the proposer so many gwei (0 in phase 0).
-    fn attestation_paid(&mut self, gwei: u64) {
-        let _ = gwei;
+    /// The attestation that began last pays the proposer so many gwei (0 in phase 0); so many parts of a gwei, of 448,
+    /// were cut off.
+    fn attestation_paid(&mut self, gwei: u64, cut_off: u64) {
+        let _ = (gwei, cut_off);
     }
 
     /// The sync aggregate pays the proposer so many gwei for each of its participants.

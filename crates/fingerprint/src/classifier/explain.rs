@@ -1,15 +1,18 @@
 //! Why a block got its verdict: its features beside those of every client, and its nearest neighbours.
 
 use rayon::prelude::*;
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::classification::Classification;
 use super::fitted::Predictor;
 use super::model::Model;
 use super::neighbours;
+use super::odds::FeatureOdds;
 use super::rows::Rows;
-use crate::client::Client;
+use crate::client::{Client, ClientSet};
 use crate::features::{self, FeatureSet};
+use crate::rules::{Sign, Signs};
 
 /// Where the middle 80 % of a class's training rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,9 +71,35 @@ pub struct Explanation {
     pub features: Vec<FeatureEvidence>,
     /// The training rows that voted, nearest first; empty for a network.
     pub neighbours: Vec<NeighbourEvidence>,
+    /// What each feature says for and against each class, looked at alone; empty for models that keep no counts.
+    pub odds: Vec<FeatureOdds>,
+    /// What the block shows that some client never does, whatever the model says; `None` where that can't be told.
+    #[serde(serialize_with = "shown_signs")]
+    pub signs: Option<Signs>,
 }
 
-pub(super) fn explanation(model: &Model, classification: Classification, row: &[f64]) -> Explanation {
+/// As a list of objects, in which each sign has its sentence and the clients that it rules out.
+fn shown_signs<S: Serializer>(signs: &Option<Signs>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown {
+        sign: &'static str,
+        sentence: &'static str,
+        rules_out: ClientSet,
+    }
+    let shown = |sign: Sign| Shown {
+        sign: sign.code(),
+        sentence: sign.sentence(),
+        rules_out: Client::ALL.into_iter().filter(|client| sign.rules_out(*client)).collect(),
+    };
+    signs.map(|signs| signs.iter().map(shown).collect::<Vec<_>>()).serialize(serializer)
+}
+
+pub(super) fn explanation(
+    model: &Model,
+    classification: Classification,
+    row: &[f64],
+    signs: Option<Signs>,
+) -> Explanation {
     let features = model
         .features()
         .features()
@@ -102,7 +131,8 @@ pub(super) fn explanation(model: &Model, classification: Classification, row: &[
                 .collect()
         }
     };
-    Explanation { classification, features, neighbours }
+    let odds = model.feature_odds(model.features().names().zip(row.iter().copied()));
+    Explanation { classification, features, neighbours, odds, signs }
 }
 
 /// The ranges of every feature over the training rows.

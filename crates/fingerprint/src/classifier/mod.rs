@@ -19,6 +19,7 @@ pub mod options;
 pub(crate) mod random;
 pub mod rows;
 pub(crate) mod selection;
+pub mod telling;
 
 pub use classification::{Classification, Thresholds};
 pub use explain::{ClientRange, Explanation, FeatureEvidence, FeatureRanges, NeighbourEvidence};
@@ -29,3 +30,4 @@ pub use odds::{FeatureCounts, FeatureOdds};
 pub use options::{DataOrigin, LabelSource, Method, ModelOrigin, OptionsError, Scaling, TrainingOptions};
 pub use rows::RowError;
 pub use selection::SelectionError;
+pub use telling::Telling;

@@ -16,6 +16,7 @@ use crate::client::{Client, ClientSet};
 use crate::features::{self, FeatureError, FeatureScratch, FeatureSet};
 use crate::graffiti::GraffitiRules;
 use crate::observation::BlockObservation;
+use crate::rules::Signs;
 use crate::score::{ConfusionMatrix, CvScores, Reliability};
 use crate::training::TrainingSet;
 
@@ -235,7 +236,7 @@ impl Model {
     pub fn explain(&self, block: &BlockObservation) -> Result<Explanation, FeatureError> {
         let mut row = Vec::with_capacity(self.info.features.len());
         self.info.features.compute(block, &mut row)?;
-        Ok(explain::explanation(self, self.classify(block)?, &row))
+        Ok(explain::explanation(self, self.classify(block)?, &row, Signs::of(block)))
     }
 
     /// The client named by graffiti, whether or not the model knows it.
@@ -247,6 +248,11 @@ impl Model {
     pub fn ranges(&self, feature: &str) -> &[ClientRange] {
         let ranges = self.info.ranges.iter().find(|ranges| ranges.feature == feature);
         ranges.map_or(&[], |ranges| ranges.clients.as_slice())
+    }
+
+    /// Whether [`Model::feature_odds`] can tell anything: older model files keep no counts of training rows.
+    pub fn keeps_counts(&self) -> bool {
+        !self.counts.is_empty()
     }
 
     /// What each feature of a block says for each class, one after the other; a block's features are not independent,

@@ -112,7 +112,7 @@ pub(super) fn check(counts: &[FeatureCounts], info: &ModelInfo) -> bool {
 }
 
 /// What one feature says for a client.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct FeatureOdds {
     /// The feature's name.
     pub feature: &'static str,
