@@ -106,7 +106,7 @@ pub(crate) fn example(path: &str) -> Option<Value> {
         }),
         "/api/v1/missed" => json!({
             "slots": [12_345_671], "searched": { "start_slot": 12_337_487, "end_slot": 12_345_679 },
-            "next": "/api/v1/missed?start_slot=1&end_slot=12337487"
+            "next": "/api/v1/missed?end_slot=12337487"
         }),
         "/api/v1/gaps" => json!({
             "gaps": [{
@@ -129,6 +129,7 @@ pub(crate) fn example(path: &str) -> Option<Value> {
             let rate = json!({ "value": 0.95, "low": 0.94, "high": 0.96, "n": 2_000 });
             json!({
                 "truth": "graffiti",
+                "counted": { "start_slot": 12_295_278, "end_slot": 12_345_679 },
                 "clients": [{
                     "client": "teku", "true_pos": 1_900, "true_neg": 8_000, "false_pos": 100, "false_neg": 100,
                     "recall": rate, "precision": rate

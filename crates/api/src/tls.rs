@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::serve::Listener;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -29,7 +29,7 @@ pub struct TlsFiles {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can't be read, or is no PEM.
-    #[error("{path} can't be read as PEM: {reason}", path = .path.display())]
+    #[error("{path} can't be read as PEM, because {reason}", path = .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -37,12 +37,26 @@ pub enum TlsError {
         reason: String,
     },
     /// No certificate.
-    #[error("{path} holds no certificate", path = .path.display())]
+    #[error("{path} holds no certificate in PEM", path = .path.display())]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
-    /// Certificate and key do not go together, or are not supported.
+    /// No key that can be read.
+    #[error("{path} holds no private key in PEM that can be read without a password", path = .path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key belongs to something else.
+    #[error("the key {key} is not that of the certificate {certificates}; name two that belong together, the server's certificate first in its file", certificates = .certificates.display(), key = .key.display())]
+    Mismatch {
+        /// The file of certificates.
+        certificates: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+    },
+    /// Certificate or key are not supported.
     #[error("certificate {certificates} and key {key} can't be used: {reason}", certificates = .certificates.display(), key = .key.display())]
     Unusable {
         /// The file of certificates.
@@ -64,11 +78,19 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
 
 impl TlsFiles {
+    /// Whether they can be used.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.load().map(drop)
+    }
+
     /// Reads both.
     fn load(&self) -> Result<ServerConfig, TlsError> {
-        let unreadable = |path: &Path, error: rustls::pki_types::pem::Error| TlsError::File {
+        let unreadable = |path: &Path, error: pem::Error| TlsError::File {
             path: path.to_owned(),
-            reason: error.to_string(),
+            reason: match error {
+                pem::Error::Io(error) => error.to_string(),
+                error => error.to_string(),
+            },
         };
         let certificates = CertificateDer::pem_file_iter(&self.certificates)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -76,11 +98,16 @@ impl TlsFiles {
         if certificates.is_empty() {
             return Err(TlsError::NoCertificate { path: self.certificates.clone() });
         }
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| unreadable(&self.key, error))?;
-        let unusable = |error: rustls::Error| TlsError::Unusable {
-            certificates: self.certificates.clone(),
-            key: self.key.clone(),
-            reason: error.to_string(),
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| match error {
+            pem::Error::NoItemsFound => TlsError::NoKey { path: self.key.clone() },
+            error => unreadable(&self.key, error),
+        })?;
+        let unusable = |error: rustls::Error| {
+            let (certificates, key) = (self.certificates.clone(), self.key.clone());
+            match error {
+                rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificates, key },
+                error => TlsError::Unusable { certificates, key, reason: error.to_string() },
+            }
         };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)

@@ -51,6 +51,13 @@ async fn script_is_given_the_chart_that_the_server_draws() {
     // What is hatched is what is missing.
     let gaps = given(&page, "gaps").unwrap();
     assert_eq!(gaps, "4000-5200");
+    // Whatever counts over it says so.
+    let overview = server.get("/?period=all").await.text;
+    assert!(overview.contains("1,200 of them missing)"), "{overview}");
+    for picture in ["shares", "timeline", "badge"] {
+        let svg = server.get(&format!("/embed/{picture}.svg?period=all")).await.text;
+        assert!(svg.contains("1,200\u{a0}slots missing"), "{picture}: {svg}");
+    }
     // Every line has a name that script can find.
     let names: Vec<&str> = page.split("<p class=\"name\">").skip(1).collect();
     assert_eq!(names.len(), 6);

@@ -71,10 +71,15 @@ async fn tls_is_spoken_with_a_certificate_from_files_and_a_stop_ends_streams() {
     while let Ok(Some(_)) = soon(stream.chunk()).await {}
     drop(mute);
 
+    files.check().unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&files.key, other.signing_key.serialize_pem()).unwrap();
+    let error = files.check().unwrap_err().to_string();
+    assert!(error.contains("key.pem is not that of the certificate "), "{error}");
     std::fs::write(&files.key, "no key").unwrap();
     let served = serve(Settings { tls: Some(files), ..Settings::default() }).await;
     let error = soon(served.task).await.unwrap().unwrap_err().to_string();
-    assert!(error.contains("key.pem can't be read as PEM"), "{error}");
+    assert!(error.contains("key.pem holds no private key"), "{error}");
 }
 
 #[tokio::test]

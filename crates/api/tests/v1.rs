@@ -245,6 +245,16 @@ async fn shares_over_time() {
     );
     let partial = page(&server, "/api/v1/shares?start_slot=50&partial=true").await;
     assert_eq!((&partial["complete"], &partial["missing_slots"]), (&json!(false), &json!(50)));
+    // One bucket, wherever in its epoch a range begins and ends.
+    for (start, end, n) in [(111, 305, 193), (127, 129, 2), (100, 999, 299), (368, 390, 22)] {
+        let one = page(&server, &format!("/api/v1/shares?start_slot={start}&end_slot={end}")).await;
+        let buckets = one["buckets"].as_array().unwrap();
+        assert_eq!(buckets.len(), 1, "{start} {end}: {one}");
+        let known = if end > 400 { 400 } else { end };
+        let bucket = &buckets[0];
+        assert_eq!((&bucket["start_slot"], &bucket["end_slot"]), (&json!(start), &json!(known)));
+        assert_eq!(bucket["n"], n);
+    }
     // Lighthouse has blocks, but none with graffiti that name it.
     let refused = server.get("/api/v1/shares?method=estimated").await;
     assert_eq!(refused.status.as_u16(), 404);
@@ -316,6 +326,40 @@ async fn validators_and_entities() {
     assert_eq!((&two["n"], &two["share_of_all"]), (&json!(20), &json!(0.2)));
     assert_eq!(server.get("/api/v1/entities/three").await.status.as_u16(), 404);
     assert_eq!(server.get("/api/v1/entities?start_slot=50").await.json()["gap"]["end"], 99);
+}
+
+#[tokio::test]
+async fn every_address_that_counts_a_range_with_a_gap_names_it() {
+    let server = filled(settings()).await;
+    let gap = json!({ "start": 1, "end": 99 });
+    let counting = [
+        "/blocks_per_client/1/12",
+        "/blocks/50/300",
+        "/confusion/Teku/50/300",
+        "/api/v1/blocks?start_slot=50&end_slot=300",
+        "/api/v1/shares?start_slot=50&end_slot=300",
+        "/api/v1/shares?start_slot=50&end_slot=300&by=slot",
+        "/api/v1/shares?start_slot=50&end_slot=300&by=day",
+        "/api/v1/entities?start_slot=50&end_slot=300",
+        "/api/v1/entities/one-pool?start_slot=50&end_slot=300",
+        "/api/v1/confusion?start_slot=50&end_slot=300",
+        "/api/v1/confusion?start_epoch=1",
+        "/api/v1/missed?start_slot=50&end_slot=300",
+        "/api/v1/missed?start_epoch=1&end_epoch=5",
+        "/api/v1/orphans?start_epoch=1&end_epoch=9",
+        "/api/v1/reorgs?start_slot=50&end_slot=300",
+    ];
+    for address in counting {
+        let refused = server.get(address).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["gap"]), (404, &gap), "{address}");
+        let more = if address.contains('?') { "&partial=true" } else { "?partial=true" };
+        assert_eq!(server.get(&format!("{address}{more}")).await.status.as_u16(), 200, "{address}");
+    }
+    // Without a start, what is above the gap is counted.
+    let confusion = page(&server, "/api/v1/confusion").await;
+    assert_eq!(confusion["counted"], json!({ "start_slot": 100, "end_slot": 400 }));
+    let all = page(&server, "/api/v1/confusion?partial=true").await;
+    assert_eq!(all["counted"], json!({ "start_slot": 0, "end_slot": 400 }));
 }
 
 #[tokio::test]

@@ -102,6 +102,8 @@ struct Picture {
     chart: String,
     /// Blocks behind it.
     n: u64,
+    /// Slots of the time it covers that lie in gaps.
+    missing: u64,
     /// The time it covers; a date follows.
     covers: String,
 }
@@ -227,6 +229,7 @@ async fn shares(
         chart: interval_bars("c", layout, &rows, &description),
         description,
         n: counted.counts.total(),
+        missing: counted.stretch.missing,
         covers: period.covers(),
     })
 }
@@ -247,6 +250,7 @@ async fn timeline(
         subtitle: format!("{}. {}", counted.basis.about(), history.subtitle()),
         chart: history.timeline.wide("c", layout, &history.description),
         n: history.n(),
+        missing: counted.stretch.missing,
         description: history.description,
         covers: period.covers(),
     })
@@ -274,6 +278,7 @@ fn confusion_picture(state: &AppState, layout: Layout) -> Result<Picture, ApiErr
         chart: confusion("c", layout, matrix, &description),
         description,
         n: matrix.total(),
+        missing: 0,
         covers: "cross-validation to".to_owned(),
     })
 }
@@ -295,6 +300,7 @@ fn calibration_picture(state: &AppState, layout: Layout) -> Result<Picture, ApiE
         chart: calibration("c", layout, &measured.bins(), &description),
         description,
         n: measured.blocks(),
+        missing: 0,
         covers: "cross-validation to".to_owned(),
     })
 }
@@ -315,7 +321,12 @@ fn source(state: &AppState, extent: &Extent, picture: &Picture, is_long: bool) -
         Some(model) => format!("model trained on {}", model.info().origin.trained_on),
         None => "no model loaded".to_owned(),
     };
-    format!("Blockmark · {} {date} · n{NBSP}={NBSP}{} · {trained}", picture.covers, format::count(picture.n))
+    let missing = match picture.missing {
+        0 => String::new(),
+        slots => format!(" · {} missing", format::counted(slots, "slot")),
+    };
+    let n = format::count(picture.n);
+    format!("Blockmark · {} {date} · n{NBSP}={NBSP}{n}{missing} · {trained}", picture.covers)
 }
 
 /// Lines of at most so many characters, broken at spaces.
@@ -445,6 +456,7 @@ async fn badge(state: &AppState, extent: &Extent, query: &Query, theme: &str) ->
                 description: String::new(),
                 chart: String::new(),
                 n: counted.counts.total(),
+                missing: counted.stretch.missing,
                 covers: period.covers(),
             },
             true

@@ -82,7 +82,9 @@ impl Extent {
         };
         let first = (epochs.start * SLOTS_PER_EPOCH).max(self.first);
         let after = (epochs.end * SLOTS_PER_EPOCH).min(self.newest.0.saturating_add(1));
-        Ok(Stretch { period, epochs, slots: first..after.max(first) })
+        let slots = first..after.max(first);
+        let missing = missing(&self.gaps, Slot(slots.start), Slot(slots.end));
+        Ok(Stretch { period, epochs, slots, missing })
     }
 }
 
@@ -99,15 +101,21 @@ pub(super) struct Stretch {
     pub(super) epochs: Range<u64>,
     /// The slots that can be known.
     pub(super) slots: Range<u64>,
+    /// How many of them lie in gaps.
+    pub(super) missing: u64,
 }
 
 impl Stretch {
-    /// `in 7 days (slots 1 to 50,400)`: the time that the counted blocks cover.
+    /// `in 7 days (slots 1 to 50,400)`: the time that the counted blocks cover, and how much of it is missing.
     pub(super) fn text(&self, state: &AppState) -> String {
         let seconds = state.settings().clock.map_or(SECONDS_PER_SLOT, |clock| clock.seconds_per_slot);
         let slots = self.slots.end - self.slots.start;
+        let missing = match self.missing {
+            0 => String::new(),
+            missing => format!(", {} of them missing", format::count(missing)),
+        };
         format!(
-            "in {} (slots {} to {})",
+            "in {} (slots {} to {}{missing})",
             format::duration(slots * seconds),
             format::count(self.slots.start),
             format::count(self.slots.end.saturating_sub(1))
@@ -282,7 +290,7 @@ pub(super) fn now_card(
     let description = in_words(rows);
     let range = stretch.range();
     let slots = range.end.0 - range.start.0;
-    let covered = slots - missing(&extent.gaps, range.start, range.end).min(slots);
+    let covered = slots - stretch.missing.min(slots);
     let mut note = format!(
         "Solid part: 95{NBSP}% interval. Upright tick: share. Pale bar: from zero to it. n{NBSP}={NBSP}{}; \
          {} of {} slots are known.",

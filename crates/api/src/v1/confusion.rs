@@ -3,39 +3,24 @@
 use axum::extract::State;
 use fingerprint::Client;
 use fingerprint::score::wilson;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{Answer, ListForm};
-use super::range::{MAX_SLOT, RangeQuery, validity};
-use super::shapes::{FormParam, client_name};
+use super::range::{RangeQuery, counted, validity};
+use super::shapes::{FormQuery, Searched, client_name};
 use super::table::{Cell, Kind, Table};
 use crate::error::ApiError;
-use crate::query::Params;
+use crate::query::With;
 use crate::state::AppState;
-
-/// The range of slots.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Range {
-    /// The first slot; the default is 0.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    start_slot: Option<u64>,
-    /// The slot after the last; the default is no end.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    end_slot: Option<u64>,
-    /// The form, where `Accept` can't say it.
-    #[param(inline)]
-    #[serde(rename = "format")]
-    _format: Option<FormParam>,
-}
 
 /// How often verdict and graffiti agree, per client.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Confusions {
     /// What counts as true: the graffiti, which anybody may write.
     truth: &'static str,
+    /// The slots counted.
+    counted: Searched,
     clients: Vec<ClientConfusion>,
 }
 
@@ -67,25 +52,27 @@ fn rate(part: u64, n: u64) -> Option<Rate> {
     (n > 0).then(|| Rate { value: part as f64 / n as f64, low, high, n })
 }
 
-/// Verdicts against graffiti. Blocks whose graffiti name no client are left out.
+/// Verdicts against graffiti, without a start above the newest gap. Blocks whose graffiti name no client are left out.
 #[utoipa::path(
     get,
     path = "/api/v1/confusion",
     tag = "v1",
-    params(Range),
-    responses((status = 200, description = "Every client.", content(
-        (Confusions = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
-    )))
+    params(RangeQuery, FormQuery),
+    responses(
+        (status = 200, description = "Every client.", content(
+            (Confusions = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
+        )),
+        (status = 404, description = "The range touches a gap, which the body names.")
+    )
 )]
 pub(crate) async fn confusion(
     State(state): State<AppState>,
     ListForm(form): ListForm,
-    Params(range): Params<Range>,
+    With(bounds, _): With<RangeQuery, FormQuery>,
 ) -> Result<Answer, ApiError> {
-    let bounds =
-        RangeQuery { start_slot: range.start_slot, end_slot: range.end_slot, ..RangeQuery::default() };
     let wanted = bounds.slots(&state)?;
-    let matrix = state.store().confusion_matrix(wanted.or(0, MAX_SLOT + 1)).await?;
+    let range = counted(&state, wanted, bounds.partial).await?;
+    let matrix = state.store().confusion_matrix(range.clone()).await?;
     let client = |client: Client| {
         let score = matrix.score(client);
         ClientConfusion {
@@ -99,7 +86,7 @@ pub(crate) async fn confusion(
         }
     };
     let clients = Client::NAMED.into_iter().map(client).collect();
-    let answer = Confusions { truth: "graffiti", clients };
+    let answer = Confusions { truth: "graffiti", counted: range.into(), clients };
     Answer::list(form, &answer, table, validity(&state, wanted).await?)
 }
 

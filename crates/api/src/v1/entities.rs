@@ -4,30 +4,19 @@ use std::ops::Range;
 
 use axum::extract::{Path, State};
 use consensus::Slot;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::{ClientCounts, MAX_GROUPED_SLOTS};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::answer::{Answer, JsonOnly, ListForm};
 use super::blocks::entity_of;
 use super::range::{RangeQuery, Wanted, latest, refuse_gaps, validity};
-use super::shapes::{FormParam, Searched, Share, shares_of};
+use super::shapes::{FormQuery, Searched, Share, shares_of};
 use super::table::{Cell, Kind, Table};
 use crate::entities::Entity;
 use crate::error::ApiError;
-use crate::query::With;
+use crate::query::{NoParams, With};
 use crate::state::AppState;
-
-/// Which slots.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Query {
-    /// The form, where `Accept` can't say it.
-    #[param(inline)]
-    #[serde(rename = "format")]
-    _format: Option<FormParam>,
-}
 
 /// All entities with what builds their blocks.
 #[derive(Serialize, ToSchema)]
@@ -95,7 +84,7 @@ async fn counted(state: &AppState, wanted: Wanted, partial: Option<bool>) -> Res
     get,
     path = "/api/v1/entities",
     tag = "v1",
-    params(RangeQuery, Query),
+    params(RangeQuery, FormQuery),
     responses(
         (status = 200, description = "All entities.", content(
             (EntityList = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
@@ -106,7 +95,7 @@ async fn counted(state: &AppState, wanted: Wanted, partial: Option<bool>) -> Res
 pub(crate) async fn list(
     State(state): State<AppState>,
     ListForm(form): ListForm,
-    With(bounds, _): With<RangeQuery, Query>,
+    With(bounds, _): With<RangeQuery, FormQuery>,
 ) -> Result<Answer, ApiError> {
     let wanted = bounds.slots(&state)?;
     let range = counted(&state, wanted, bounds.partial).await?;
@@ -177,7 +166,7 @@ pub(crate) struct EntityAnswer {
     get,
     path = "/api/v1/entities/{entity}",
     tag = "v1",
-    params(("entity" = String, Path, description = "The name in addresses.", pattern = "^[a-z0-9-]{1,100}$"), RangeQuery, Query),
+    params(("entity" = String, Path, description = "The name in addresses.", pattern = "^[a-z0-9-]{1,100}$"), RangeQuery),
     responses(
         (status = 200, body = EntityAnswer),
         (status = 404, description = "There is no such entity; or the range touches a gap, which the body names.")
@@ -186,7 +175,7 @@ pub(crate) struct EntityAnswer {
 pub(crate) async fn one(
     State(state): State<AppState>,
     Path(slug): Path<String>,
-    With(bounds, _): With<RangeQuery, Query>,
+    With(bounds, _): With<RangeQuery, NoParams>,
     _: JsonOnly,
 ) -> Result<Answer, ApiError> {
     let entity = entity_of(&state, &slug)?;

@@ -1,27 +1,16 @@
 //! `/api/v1/models`: which models gave the verdicts.
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::answer::{Answer, ListForm, Validity};
-use super::shapes::{FormParam, hex};
+use super::shapes::{FormQuery, hex};
 use super::table::{Cell, Kind, Table};
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::state::AppState;
-
-/// In which form.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Query {
-    /// The form, where `Accept` can't say it.
-    #[param(inline)]
-    #[serde(rename = "format")]
-    _format: Option<FormParam>,
-}
 
 /// The models that the database knows.
 #[derive(Serialize, ToSchema)]
@@ -48,7 +37,7 @@ pub(crate) struct ModelEntry {
     get,
     path = "/api/v1/models",
     tag = "v1",
-    params(Query),
+    params(FormQuery),
     responses((status = 200, description = "All models.", content(
         (Models = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
     )))
@@ -56,7 +45,7 @@ pub(crate) struct ModelEntry {
 pub(crate) async fn models(
     State(state): State<AppState>,
     ListForm(form): ListForm,
-    _: Params<Query>,
+    _: Params<FormQuery>,
 ) -> Result<Answer, ApiError> {
     let loaded = state.model().map(|model| model.hash());
     let mut models: Vec<_> = state

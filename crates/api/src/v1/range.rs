@@ -126,6 +126,27 @@ pub(crate) async fn latest(state: &AppState, wanted: Wanted) -> Result<(Range<Sl
     Ok((range.start..Slot(range.end.0.min(known)), gaps))
 }
 
+/// The slots of a count without a cursor, up to the newest stored one. Without a start they begin above the newest gap, or
+/// with the first slot where what is there will do.
+pub(crate) async fn counted(
+    state: &AppState,
+    wanted: Wanted,
+    partial: Option<bool>,
+) -> Result<Range<Slot>, ApiError> {
+    let newest = state.store().sync_status().await?.greatest_block_slot.0;
+    let end = wanted.end.unwrap_or(MAX_SLOT + 1).min(newest.saturating_add(1));
+    let start = if partial.unwrap_or(false) {
+        0
+    } else {
+        let gaps = state.store().gaps().await?;
+        gaps.iter().map(|gap| gap.end.0.saturating_add(1)).filter(|slot| *slot <= end).max().unwrap_or(0)
+    };
+    let start = wanted.start.unwrap_or(start);
+    let range = Slot(start)..Slot(end.max(start));
+    refuse_gaps(state, &range, partial).await?;
+    Ok(range)
+}
+
 /// Refuses a range that touches a gap, unless what is there will do.
 pub(crate) async fn refuse_gaps(
     state: &AppState,

@@ -1,7 +1,7 @@
 //! `/api/v1/reorgs`, `/api/v1/orphans` and `/api/v1/missed`: what the chain left behind or out.
 
 use axum::extract::{OriginalUri, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use consensus::primitives::SLOTS_PER_EPOCH;
 use consensus::{Epoch, Slot};
@@ -15,7 +15,7 @@ use super::answer::{Answer, ListForm};
 use super::blocks::limit;
 use super::cursor;
 use super::range::{MAX_SLOT, RangeQuery, refuse_gaps, validity, with_cursor};
-use super::shapes::{FormParam, Searched, client_name, state_name};
+use super::shapes::{FormParam, FormQuery, Searched, client_name, state_name};
 use super::table::{Cell, Kind, Table};
 use crate::auth;
 use crate::error::ApiError;
@@ -324,23 +324,6 @@ fn orphan_table(orphans: &Orphans) -> Table {
     table
 }
 
-/// Which slots.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MissedQuery {
-    /// The first slot; the default is 0.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    start_slot: Option<u64>,
-    /// The slot after the last; the default is the one after the newest stored block.
-    #[param(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    end_slot: Option<u64>,
-    /// The form, where `Accept` can't say it.
-    #[param(inline)]
-    #[serde(rename = "format")]
-    _format: Option<FormParam>,
-}
-
 /// Slots without a block in the chain.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Missed {
@@ -357,24 +340,28 @@ pub(crate) struct Missed {
     get,
     path = "/api/v1/missed",
     tag = "v1",
-    params(MissedQuery),
-    responses((status = 200, description = "A page of slots.", content(
-        (Missed = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
-    )))
+    params(RangeQuery, FormQuery),
+    responses(
+        (status = 200, description = "A page of slots.", content(
+            (Missed = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet")
+        )),
+        (status = 404, description = "The range touches a gap, which the body names.")
+    )
 )]
 pub(crate) async fn missed(
     State(state): State<AppState>,
+    OriginalUri(uri): OriginalUri,
     ListForm(form): ListForm,
-    Params(query): Params<MissedQuery>,
+    With(bounds, _): With<RangeQuery, FormQuery>,
 ) -> Result<Answer, ApiError> {
-    let bounds =
-        RangeQuery { start_slot: query.start_slot, end_slot: query.end_slot, ..RangeQuery::default() };
     let wanted = bounds.slots(&state)?;
     let range = wanted.or(0, MAX_SLOT + 1);
+    if wanted.start.is_some() {
+        refuse_gaps(&state, &range, bounds.partial).await?;
+    }
     let first = range.start.max(Slot(1));
     let found = state.store().missed_slots(range).await?;
-    let next = (found.searched.start > first)
-        .then(|| format!("/api/v1/missed?start_slot={}&end_slot={}", first, found.searched.start));
+    let next = (found.searched.start > first).then(|| before(&uri, wanted.start, found.searched.start));
     let missed = Missed {
         slots: found.slots.into_iter().map(|slot| slot.0).collect(),
         searched: found.searched.into(),
@@ -387,4 +374,13 @@ pub(crate) async fn missed(
     };
     let answer = Answer::list(form, &missed, table, validity(&state, wanted).await?)?;
     Ok(answer.link("next", missed.next.as_deref()))
+}
+
+/// The address of the slots before a slot, in the form that was asked for.
+fn before(uri: &Uri, start: Option<u64>, end: Slot) -> String {
+    let kept = |pair: &&str| ["partial=", "format="].iter().any(|name| pair.starts_with(name));
+    let start = start.map(|start| format!("start_slot={start}"));
+    let pairs = start.into_iter().chain([format!("end_slot={end}")]);
+    let kept = uri.query().unwrap_or_default().split('&').filter(kept).map(str::to_owned);
+    format!("{}?{}", uri.path(), pairs.chain(kept).collect::<Vec<_>>().join("&"))
 }

@@ -7,7 +7,7 @@ use fingerprint::score::wilson;
 use fingerprint::{Client, Sign, Signs};
 use serde::{Deserialize, Serialize};
 use store::{AttestationRow, BlockRow, CanonicalState, ClientCounts, RootOrigin};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::table::{Cell, Kind, Table};
 use crate::entities::Entities;
@@ -191,6 +191,17 @@ impl Block {
 fn words<'w>(words: impl Iterator<Item = &'w str>) -> String {
     let words: Vec<_> = words.collect();
     if words.is_empty() { "none".to_owned() } else { words.join(" ") }
+}
+
+/// In which form, for lists that are asked for by nothing else but a range.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FormQuery {
+    /// The form, where `Accept` can't say it.
+    #[param(inline)]
+    #[serde(rename = "format")]
+    _format: Option<FormParam>,
 }
 
 /// Slots that a page of a list was searched for in.

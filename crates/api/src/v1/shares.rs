@@ -252,7 +252,11 @@ fn cut(
         (Some(ByParam::Epoch), _) => (start, every * SLOTS_PER_EPOCH),
         (Some(ByParam::Day), _) => (next_day(start, day, clock), every * day),
         (None, Some(epochs)) => (start, epochs * SLOTS_PER_EPOCH),
-        (None, None) => (start, end.saturating_sub(start).max(1).next_multiple_of(SLOTS_PER_EPOCH)),
+        // Buckets are counted from the epoch of the start, so that the one there is has to reach from there.
+        (None, None) => {
+            let epoch = start - start % SLOTS_PER_EPOCH;
+            (start, end.saturating_sub(epoch).max(1).next_multiple_of(SLOTS_PER_EPOCH))
+        }
     };
     // Buckets of epochs begin with one.
     let is_fine = !length.is_multiple_of(SLOTS_PER_EPOCH);
@@ -385,7 +389,7 @@ mod tests {
             let cut = cut(&query(by, every), Slot(range.start)..Slot(range.end), clock, MethodParam::Counted);
             cut.map(|cut| (cut.parts, cut.next)).unwrap()
         };
-        assert_eq!(cut(None, 1, 10..70, None), (vec![(10..70, 64)], None));
+        assert_eq!(cut(None, 1, 10..70, None), (vec![(10..70, 96)], None));
         assert_eq!(cut(Some(ByParam::Epoch), 2, 10..200, None), (vec![(10..32, 64), (32..200, 64)], None));
         let (parts, next) = cut(Some(ByParam::Slot), 1, 10..20_000, None);
         assert_eq!((parts, next), (vec![(10..5_010, 1)], Some(5_010)));

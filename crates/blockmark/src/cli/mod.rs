@@ -156,8 +156,8 @@ pub(crate) enum Command {
     },
     /// Explain a command, or a topic: inputs.
     Help {
-        /// A command or a topic.
-        topic: Option<String>,
+        /// A command, such as `db build`, or a topic.
+        topic: Vec<String>,
     },
 }
 

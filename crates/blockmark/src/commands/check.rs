@@ -1,6 +1,7 @@
 //! `blockmark check`: whether the service can run here, thing by thing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
@@ -8,14 +9,17 @@ use api::{ChainClock, Entities};
 use consensus::Root;
 use consensus::spec::{FAR_FUTURE_EPOCH, Fork};
 use serde::Serialize;
-use source::beacon_api::{ApiOptions, BeaconApi, BlockId};
+use source::beacon_api::{ApiOptions, BeaconApi, BlockId, StateId};
+use source::chain_input::ChainInput;
+use source::follow::Start;
 use store::{OpenMode, Store, StoreError, StoreUrl};
 
 use super::{Context, config, model, runtime};
 use crate::cli::RunArgs;
-use crate::config::ServiceConfig;
+use crate::config::{ServiceConfig, without_secrets};
 use crate::failure::{Outcome, hinted, quoted};
 use crate::output::say;
+use crate::output::table::counted;
 
 /// Below this room a disk counts as full soon: a year of mainnet with evidence takes a few gigabytes.
 const LITTLE_BYTES: u64 = 2 << 30;
@@ -59,6 +63,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
     items.push(item("settings", State::Ok, from));
     runtime()?.block_on(async {
         nodes(&settings, &mut items).await;
+        files(&settings, &mut items);
         database(&settings, &mut items).await;
         if let Some(path) = settings.model.as_deref() {
             items.push(of_model(path));
@@ -192,6 +197,77 @@ async fn nodes(settings: &ServiceConfig, items: &mut Vec<Item>) {
     if settings.nodes.is_empty() {
         items.push(item("node", State::Warn, "no node is named in nodes.urls"));
     }
+    let answers = items.iter().any(|item| item.check == "network" && item.state == State::Ok);
+    if settings.follow.is_some() && answers {
+        items.push(first_state(settings).await);
+    }
+}
+
+/// The state that following begins with, where the database does not say where it was: whether a node gives one, or that of
+/// the settings can be read.
+async fn first_state(settings: &ServiceConfig) -> Item {
+    const NAME: &str = "checkpoint.state";
+    let gives = async |urls: &[String]| match BeaconApi::new(urls, settings.api) {
+        Ok(api) => Ok(api.gives_state(StateId::Finalized).await),
+        Err(error) => Err(item("state", State::Fail, format!("{NAME}: {error}"))),
+    };
+    let Some(place) = settings.checkpoint.as_deref() else {
+        return match gives(&settings.nodes).await {
+            Ok(true) => item("state", State::Ok, "a node gives its finalized state"),
+            Ok(false) => {
+                let text =
+                    format!("no node gives its finalized state; name a file or another node in {NAME}");
+                item("state", State::Fail, text)
+            }
+            Err(item) => item,
+        };
+    };
+    let shown = without_secrets(place);
+    if place.starts_with("http://") || place.starts_with("https://") {
+        return match gives(&[place.to_owned()]).await {
+            Ok(true) => item("state", State::Ok, format!("{shown} gives its finalized state")),
+            Ok(false) => {
+                item("state", State::Fail, format!("{NAME}: {shown} does not give its finalized state"))
+            }
+            Err(item) => item,
+        };
+    }
+    let bytes = match Start::read(Path::new(place), settings.api.state_bytes) {
+        Ok(Start::State(bytes)) => bytes,
+        Ok(_) => return item("state", State::Ok, shown),
+        Err(error) => return item("state", State::Fail, format!("{NAME}: {error}")),
+    };
+    let api = BeaconApi::new(&settings.nodes, settings.api);
+    let spec = match api {
+        Ok(api) => api.spec().await,
+        Err(error) => return item("state", State::Fail, error),
+    };
+    match spec.map(|(spec, _)| consensus::state::State::decode_any_fork(Arc::new(spec), &bytes)) {
+        Ok(Ok(state)) => item("state", State::Ok, format!("{shown}: slot {}", state.slot)),
+        Ok(Err(error)) => item("state", State::Fail, format!("{NAME}: \"{shown}\" is no state: {error}")),
+        Err(error) => item("state", State::Warn, error),
+    }
+}
+
+/// Recordings, era files and what TLS needs.
+fn files(settings: &ServiceConfig, items: &mut Vec<Item>) {
+    let archive = |check: &str, key: &str, path: &Path| match ChainInput::open(path) {
+        Ok(_) => item(check, State::Ok, path.display()),
+        Err(error) => item(check, State::Fail, format!("{key}: {error}")),
+    };
+    let sources = settings.backfill.iter().flat_map(|backfill| &backfill.sources);
+    let sources = sources.map(|source| source.place.as_str()).filter(|place| !place.contains("://"));
+    items.extend(sources.map(|place| archive("source", "backfill.sources", Path::new(place))));
+    let Some(serve) = &settings.serve else { return };
+    if let Some(path) = serve.recording.as_deref() {
+        items.push(archive("recording", "serve.recording", path));
+    }
+    if let Some(files) = &serve.access.tls {
+        items.push(match files.check() {
+            Ok(()) => item("tls", State::Ok, files.certificates.display()),
+            Err(error) => item("tls", State::Fail, error),
+        });
+    }
 }
 
 /// Node, network and clock.
@@ -279,7 +355,8 @@ async fn database(settings: &ServiceConfig, items: &mut Vec<Item>) {
     items.push(match look_into(url).await {
         Ok(text) => item("database", State::Ok, text),
         Err(error @ StoreError::OlderSchema { .. }) => item("database", State::Warn, error),
-        Err(StoreError::NoTables { .. }) => {
+        // An empty file is what a process leaves that was killed while it made the database.
+        Err(StoreError::NoTables { .. } | StoreError::Missing { .. }) => {
             item("database", State::Ok, format!("{url} has no tables yet; they will be made"))
         }
         Err(error) => item("database", State::Fail, error),
@@ -290,7 +367,8 @@ async fn look_into(url: &StoreUrl) -> Result<String, StoreError> {
     let store = Store::open(url, OpenMode::ReadOnly).await?;
     let (status, gaps) = (store.sync_status().await?, store.gaps().await?);
     store.close().await?;
-    Ok(format!("{url}: newest slot {}, {} gaps", status.greatest_block_slot, gaps.len()))
+    let gaps = counted(gaps.len() as u64, "gap");
+    Ok(format!("{url}: newest slot {}, {gaps}", status.greatest_block_slot))
 }
 
 /// The folder of a file. One that is not there yet is made; until then its nearest parent tells about room and rights.

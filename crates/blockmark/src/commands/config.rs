@@ -1,13 +1,17 @@
 //! `blockmark config show`: every setting, its value, and where it was said.
 
 use anyhow::Result;
+use clap::CommandFactory as _;
 use serde_json::json;
 
 use super::Context;
-use crate::cli::{ConfigCommand, RunArgs};
+use crate::cli::{Cli, ConfigCommand, RunArgs};
 use crate::config::{Config, SETTINGS, Source};
 use crate::failure::Outcome;
 use crate::output::say;
+
+/// Where tests find recorded data.
+const TEST_DATA: &str = "BLOCKMARK_DATA";
 
 /// The settings that apply.
 pub(crate) fn read(args: &RunArgs) -> Result<Config> {
@@ -22,7 +26,19 @@ pub(crate) fn read(args: &RunArgs) -> Result<Config> {
     let source = Source { file: args.config.clone(), flags, set: args.set.clone() };
     let environment = std::env::vars_os()
         .filter_map(|(name, text)| Some((name.into_string().ok()?, text.to_string_lossy().into_owned())));
-    Config::read(&source, environment)
+    let config = Config::read(&source, environment)?;
+    let others = variables_of(&Cli::command());
+    for name in config.strangers.iter().filter(|name| !others.contains(name) && *name != TEST_DATA) {
+        tracing::warn!("The environment variable {name} names no setting; see blockmark config show");
+    }
+    Ok(config)
+}
+
+/// The variables that a command and those below it take.
+fn variables_of(command: &clap::Command) -> Vec<String> {
+    let own = command.get_arguments().filter_map(|argument| argument.get_env());
+    let own = own.map(|name| name.to_string_lossy().into_owned());
+    own.chain(command.get_subcommands().flat_map(variables_of)).collect()
 }
 
 /// Prints the settings, or the sample file.

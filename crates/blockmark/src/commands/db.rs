@@ -17,7 +17,7 @@ use crate::cli::{DbArgs, DbCommand, ExportFormat, InputArgs};
 use crate::failure::{Outcome, list_bad, quoted};
 use crate::output::progress::Shown;
 use crate::output::say;
-use crate::output::table::{Align, render, thousands};
+use crate::output::table::{Align, counted, render, thousands};
 
 /// Where the database of a command is.
 pub(crate) fn url_of(context: &Context, args: &DbArgs) -> Result<StoreUrl> {
@@ -106,7 +106,8 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
                 Some(ExportFormat::Parquet) => Format::Parquet,
                 None => Format::of_path(out),
             };
-            let report = if out == Path::new("-") {
+            let is_stdout = out == Path::new("-");
+            let report = if is_stdout {
                 store.export(format, &mut std::io::stdout()).await?
             } else {
                 let file = std::fs::File::create(out).with_context(|| format!("can't write {}", out.display()))?;
@@ -115,7 +116,11 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
                 writer.flush()?;
                 report
             };
-            eprintln!("Exported {} blocks.", thousands(report.blocks));
+            if json && !is_stdout {
+                say::result_line(json!({ "file": out, "blocks": report.blocks }))?;
+            } else {
+                say::note(format_args!("Exported {}.", counted(report.blocks, "block")));
+            }
             Ok(Outcome::Done)
         }),
         DbCommand::Affinity { validators, until, db } => runtime.block_on(async {
@@ -274,13 +279,13 @@ async fn check(context: &Context, url: &StoreUrl, list_gaps: bool) -> Result<Out
             "blocks": report.blocks, "problems": report.problems, "synced": status.synced,
             "greatest_block_slot": status.greatest_block_slot, "gaps": gaps,
         }))?;
-    } else {
+    } else if report.is_sound() || report.blocks > 0 {
         say::result_line(format_args!(
-            "{} blocks up to slot {}; {} slots missing in {} gaps.",
-            thousands(report.blocks),
+            "{} up to slot {}; {} missing in {}.",
+            counted(report.blocks, "block"),
             thousands(status.greatest_block_slot.0),
-            thousands(missing),
-            thousands(gaps.len() as u64)
+            counted(missing, "slot"),
+            counted(gaps.len() as u64, "gap")
         ))?;
         if list_gaps {
             let rows: Vec<_> = gaps

@@ -33,9 +33,11 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let listener = if args.once {
         None
     } else {
-        Some(runtime.block_on(serve::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)), |next| {
-            format!("blockmark demo --port {}", next.port())
-        }))?)
+        Some(runtime.block_on(serve::bind(
+            SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
+            "the dashboard",
+            |next| format!("blockmark demo --port {}", next.port()),
+        ))?)
     };
     let directory = context.global.data_dir.join("demo");
     let mut chains = Vec::new();
@@ -107,6 +109,8 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         let network = "demonstration".to_owned();
         let settings = Settings { network, ..Settings::default() };
         runtime.block_on(serve::serve(listener, store, Some(Arc::new(model)), settings))?;
+    } else {
+        runtime.block_on(store.close())?;
     }
     Ok(Outcome::Done)
 }

@@ -9,7 +9,7 @@ use crate::cli::Cli;
 use crate::failure::{Outcome, usage};
 
 const INPUTS: &str = "\
-INPUT of rewards, features, classify and db build is one of
+INPUT of rewards, features, label, classify and db build is one of
 
   DIR        a recording: config.yaml, states/SLOT.ssz, blocks/SLOT.ssz
              (blockmark record, blockmark simulate)
@@ -45,22 +45,24 @@ or a directory CLIENT/ROOT.json.
 ";
 
 /// Prints help.
-pub(crate) fn run(topic: Option<&str>) -> Result<Outcome> {
-    let mut command = Cli::command();
-    let Some(topic) = topic else {
-        command.print_long_help()?;
-        return Ok(Outcome::Done);
-    };
-    if topic == "inputs" {
+pub(crate) fn run(topic: &[String]) -> Result<Outcome> {
+    if topic == ["inputs"] {
         std::io::stdout().write_all(INPUTS.as_bytes())?;
         return Ok(Outcome::Done);
     }
-    match command.find_subcommand_mut(topic) {
-        Some(found) => {
-            let mut found = found.clone().bin_name(format!("blockmark {topic}"));
-            found.print_long_help()?;
-            Ok(Outcome::Done)
-        }
-        None => Err(usage(format!("\"{topic}\" is neither a command nor a topic"), "blockmark help inputs")),
+    let mut command = Cli::command();
+    // Options of all commands become options of each.
+    command.build();
+    for word in topic {
+        command = command.find_subcommand(word).cloned().ok_or_else(|| {
+            usage(
+                format!("\"{}\" is neither a command nor a topic", topic.join(" ")),
+                "blockmark help inputs",
+            )
+        })?;
     }
+    let name =
+        ["blockmark"].into_iter().chain(topic.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    command.bin_name(name).print_long_help()?;
+    Ok(Outcome::Done)
 }

@@ -69,7 +69,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
             Ok(Outcome::Done)
         }
         Command::Manual { dir } => manual::run(&dir),
-        Command::Help { topic } => help::run(topic.as_deref()),
+        Command::Help { topic } => help::run(&topic),
     }
 }
 

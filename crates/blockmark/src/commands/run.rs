@@ -1,8 +1,8 @@
 //! `blockmark run`: follows the chain, fills what is missing, serves both, until it is told to stop.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use api::{AppState, ChainClock, Entities, PrivateAccess, RewardSettings, Settings};
@@ -12,7 +12,7 @@ use pipeline::{ModelByRange, Silent, register_model};
 use source::StopSwitch;
 use source::beacon_api::{ApiOptions, BeaconApi};
 use source::chain_input::ChainInput;
-use source::follow::{Driver, Follower, Start};
+use source::follow::{Driver, FollowError, Follower, Start};
 use store::{OpenMode, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -23,12 +23,14 @@ use super::db::open;
 use super::serve::{bind, stopped};
 use super::{Context, config, model, runtime};
 use crate::cli::{LogFormat, RunArgs};
-use crate::config::{Serve, ServiceConfig};
+use crate::config::{Serve, ServiceConfig, without_secrets};
 use crate::failure::Outcome;
 use crate::output::say;
 
 /// Nodes that don't answer are asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(4);
+/// That nodes don't answer is told again after so long, if the reason stays the same.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// Runs until Ctrl-C or a termination signal.
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
@@ -53,14 +55,14 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<Outcome> {
         let listener = match &settings.serve {
             Some(serve) => {
                 let again = |next| format!("blockmark run --listen {next}");
-                Some(bind(serve.listen, again).await?)
+                Some(bind(serve.listen, "the dashboard", again).await?)
             }
             None => None,
         };
         let metrics = match settings.metrics {
             Some(address) => {
                 let again = |next| format!("blockmark run --set metrics.listen={next}");
-                Some(bind(address, again).await?)
+                Some(bind(address, "telling metrics", again).await?)
             }
             None => None,
         };
@@ -93,13 +95,20 @@ struct Nodes {
     api: Option<BeaconApi>,
     network: String,
     known: OnceCell<Network>,
+    /// Why they don't answer, as it was told last, and when.
+    told: Mutex<Option<(String, Instant)>>,
 }
 
 impl Nodes {
     fn of(settings: &ServiceConfig) -> Result<Self> {
         let api = (!settings.nodes.is_empty())
             .then(|| BeaconApi::new(&settings.nodes, ApiOptions { rounds: 1, ..settings.api }));
-        Ok(Self { api: api.transpose()?, network: settings.network.clone(), known: OnceCell::new() })
+        Ok(Self {
+            api: api.transpose()?,
+            network: settings.network.clone(),
+            known: OnceCell::new(),
+            told: Mutex::default(),
+        })
     }
 
     /// Refuses nodes of another network. Nodes that don't answer yet are waited for later.
@@ -107,11 +116,21 @@ impl Nodes {
         let Some(api) = &self.api else { return Ok(()) };
         match self.known.get_or_try_init(|| check::network(api, &self.network)).await {
             Err(NetworkError::NoAnswer(error)) => {
-                tracing::warn!(%error, "No beacon node answers yet");
+                self.tell(error.to_string());
                 Ok(())
             }
             Err(error @ NetworkError::Another { .. }) => Err(error.hinted()),
             Ok(_) => Ok(()),
+        }
+    }
+
+    /// Logs why no node answers. Several parts wait for them; one line a minute is enough.
+    fn tell(&self, reason: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.as_ref().is_none_or(|(last, at)| *last != reason || at.elapsed() >= TELL_AGAIN);
+        if is_news {
+            tracing::warn!(error = reason, "No beacon node answers yet");
+            *told = Some((reason, Instant::now()));
         }
     }
 
@@ -130,11 +149,15 @@ impl Nodes {
                     Err(error) => tracing::warn!(%error, "The database is waited for"),
                 }
             }
+            let asked = async {
+                tokio::time::sleep(ASK_AGAIN).await;
+                self.ask_once().await
+            };
             tokio::select! {
-                () = tokio::time::sleep(ASK_AGAIN) => {}
+                asked = asked => asked?,
+                // A node that is slow does not hold up the end.
                 () = stop.stopped() => return Ok(None),
             }
-            self.ask_once().await?;
         }
     }
 
@@ -168,6 +191,20 @@ fn driver(settings: &ServiceConfig) -> Result<Option<(Follower, Driver)>> {
         Some(path) => Start::read(Path::new(path), settings.api.state_bytes).map_err(anyhow::Error::msg)?,
     };
     Ok(Some(Driver::new(api, start, options)))
+}
+
+/// An error that may be one of the state to begin with, which the settings name.
+fn of_state(error: FollowError, checkpoint: Option<&str>) -> anyhow::Error {
+    let is_of_state = matches!(
+        error,
+        FollowError::State(_) | FollowError::Network { .. } | FollowError::NotCanonical { .. }
+    );
+    let named = checkpoint.filter(|_| is_of_state).map(without_secrets);
+    let error = anyhow::Error::new(error);
+    match named {
+        Some(place) => error.context(format!("checkpoint.state names {place:?}, which does not serve")),
+        None => error,
+    }
 }
 
 /// What the parts share.
@@ -211,9 +248,10 @@ impl Parts<'_> {
         }
         if let Some((_, driver)) = driver {
             let (nodes, stop, store) = (Arc::clone(&self.nodes), self.stop.clone(), self.store.clone());
+            let checkpoint = self.settings.checkpoint.clone();
             let following = async move {
                 match nodes.wait(&store, &stop).await? {
-                    Some(_) => Ok(driver.run(stop).await?),
+                    Some(_) => driver.run(stop).await.map_err(|error| of_state(error, checkpoint.as_deref())),
                     None => Ok(()),
                 }
             };

@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         ..Settings::default()
     };
     runtime()?.block_on(async {
-        let listener = bind(args.listen, |next| again(args, next)).await?;
+        let listener = bind(args.listen, "the dashboard", |next| again(args, next)).await?;
         // Block rewards need nothing in the database.
         let may_be_new = loaded.is_some() || settings.rewards.is_on();
         let mode = if may_be_new { OpenMode::Create } else { OpenMode::Existing };
@@ -143,16 +143,17 @@ fn again(args: &ServeArgs, listen: SocketAddr) -> String {
     format!("blockmark serve --listen {listen}{db}{model}")
 }
 
-/// Takes the address; where another program has it, `again` is the command line with the next one.
+/// Takes the address for what is named; where another program has it, `again` is the command line with the next one.
 pub(crate) async fn bind(
     listen: SocketAddr,
+    what: &str,
     again: impl FnOnce(SocketAddr) -> String,
 ) -> Result<TcpListener> {
     TcpListener::bind(listen).await.map_err(|error| {
         let next = SocketAddr::new(listen.ip(), listen.port().checked_add(1).unwrap_or(8000));
         match error.kind() {
             std::io::ErrorKind::AddrInUse => hinted(
-                format!("port {} is in use by another program, so the dashboard can't start", listen.port()),
+                format!("port {} is in use by another program, so {what} can't start", listen.port()),
                 again(next),
             ),
             _ => anyhow::Error::new(error).context(format!("can't listen on {listen}")),

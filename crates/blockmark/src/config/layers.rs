@@ -33,6 +33,8 @@ pub(crate) struct Config {
     values: BTreeMap<&'static str, (Value, Origin)>,
     /// The file that was read.
     pub(crate) file: Option<PathBuf>,
+    /// Variables of the environment that begin as settings do and name no section.
+    pub(crate) strangers: Vec<String>,
 }
 
 impl Config {
@@ -43,7 +45,7 @@ impl Config {
     ) -> Result<Self> {
         let defaults =
             SETTINGS.iter().map(|setting| (setting.key, (Value::from(setting.default), Origin::Default)));
-        let mut config = Self { values: defaults.collect(), file: None };
+        let mut config = Self { values: defaults.collect(), file: None, strangers: Vec::new() };
         let named = source.file.clone();
         let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
         if let Some(path) = named.or_else(default) {
@@ -171,15 +173,16 @@ impl Config {
         let known = |name: &str| {
             SETTINGS.iter().any(|setting| setting.variable() == name || setting.alias == Some(name))
         };
-        let stray = variables
-            .keys()
-            .find(|name| sections.iter().any(|section| name.starts_with(section)) && !known(name));
-        match stray {
-            Some(name) => {
-                Err(anyhow!("the environment variable {name} names no setting; see blockmark config show"))
+        let is_of_section = |name: &str| sections.iter().any(|section| name.starts_with(section));
+        for name in variables.into_keys().filter(|name| !known(name)) {
+            if is_of_section(&name) {
+                return Err(anyhow!(
+                    "the environment variable {name} names no setting; see blockmark config show"
+                ));
             }
-            None => Ok(()),
+            self.strangers.push(name);
         }
+        Ok(())
     }
 }
 
@@ -263,8 +266,10 @@ mod tests {
             let error = read(None, &[environment], &[]).unwrap_err().to_string();
             assert!(error.contains(environment.0), "{error}");
         }
-        // Variables of other commands and of tests are not ours.
-        read(None, &[("BLOCKMARK_DATA", "x"), ("BLOCKMARK_LOG", "info")], &[]).unwrap();
+        // Variables of other commands, of tests and of container platforms are not ours: they are no error.
+        let environment = [("BLOCKMARK_DATA", "x"), ("BLOCKMARK_SERVER_TOKEN", "x"), ("BLOCKMARK_DB", "x")];
+        let config = read(None, &environment, &[]).unwrap();
+        assert_eq!(config.strangers, ["BLOCKMARK_DATA", "BLOCKMARK_SERVER_TOKEN"]);
         assert!(read(None, &[], &["x=1"]).is_err() && read(None, &[], &["serve.open"]).is_err());
         assert!(read(Some(&directory.path().join("none.toml")), &[], &[]).is_err());
     }

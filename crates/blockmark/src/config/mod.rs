@@ -8,3 +8,4 @@ mod value;
 pub(crate) use layers::{Config, Source};
 pub(crate) use service::{Serve, ServiceConfig};
 pub(crate) use table::SETTINGS;
+pub(crate) use value::without_secrets;

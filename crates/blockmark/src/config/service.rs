@@ -11,12 +11,13 @@ use api::{Credential, GapPolicy, PrivateAccess, RateLimit, Settings, TlsFiles};
 use consensus::rewards::Scale;
 use pipeline::Evidence;
 use pipeline::service::{HealPolicy, HealSource, History, Retention};
-use source::beacon_api::ApiOptions;
+use source::beacon_api::{ApiOptions, BeaconApi};
 use source::follow::FollowOptions;
 use source::{NodeChoices, Via};
 use store::StoreUrl;
 
 use super::layers::Config;
+use super::value::without_secrets;
 
 /// More chunks at the same time than any machine has memory for.
 const MOST_WORKERS: usize = 64;
@@ -73,6 +74,11 @@ impl ServiceConfig {
                 config.said("nodes.urls")
             ));
         }
+        for url in &nodes {
+            BeaconApi::new([url], ApiOptions::default()).map_err(|error| {
+                anyhow!("{}: {:?}: {error}", config.said("nodes.urls"), without_secrets(url))
+            })?;
+        }
         let model = config.text("model.path").map(PathBuf::from);
         if model.is_none() && (follows || fills) {
             return Err(anyhow!(
@@ -103,6 +109,18 @@ impl ServiceConfig {
             lease_seconds: config.number("backfill.lease_seconds"),
             ..HealPolicy::default()
         };
+        let serve = config.is_on("serve.enabled").then(|| serve(config)).transpose()?;
+        let metrics = config.text("metrics.listen").map(|_| address(config, "metrics.listen")).transpose()?;
+        if let (Some(serve), Some(metrics)) = (&serve, metrics)
+            && serve.listen == metrics
+            && metrics.port() != 0
+        {
+            return Err(anyhow!(
+                "{} is the address of {}, which has /metrics and /health too; name another, or none",
+                config.said("metrics.listen"),
+                config.said("serve.listen")
+            ));
+        }
         let evidence = if config.is_on("model.evidence") { Evidence::Store } else { Evidence::Omit };
         Ok(Self {
             network: config.text("network.name").unwrap_or("mainnet").to_owned(),
@@ -118,15 +136,15 @@ impl ServiceConfig {
             evidence,
             retention: parse(config, "retention.evidence")?,
             backfill: fills.then_some(Backfill { sources, policy }),
-            serve: config.is_on("serve.enabled").then(|| serve(config)).transpose()?,
-            metrics: config.text("metrics.listen").map(|_| parse(config, "metrics.listen")).transpose()?,
+            serve,
+            metrics,
             grace: Duration::from_secs(config.number("stop.grace_seconds")),
         })
     }
 }
 
 fn serve(config: &Config) -> Result<Serve> {
-    let listen: SocketAddr = parse(config, "serve.listen")?;
+    let listen = address(config, "serve.listen")?;
     let refused = |key: &str, error: api::CredentialError| anyhow!("{}: {error}", config.said(key));
     let mut credentials = match config.text("serve.token") {
         Some(tokens) => Credential::tokens(tokens).map_err(|error| refused("serve.token", error))?,
@@ -156,8 +174,10 @@ fn serve(config: &Config) -> Result<Serve> {
     let rate = number("serve.rate_limit")
         .map(|per_minute| RateLimit { per_minute, burst: number("serve.rate_burst").unwrap_or(per_minute) });
     let proxy = |text: &String| {
-        text.parse::<IpAddr>()
-            .map_err(|error| anyhow!("{}: {text:?}: {error}", config.said("serve.trusted_proxies")))
+        text.parse::<IpAddr>().map_err(|_| {
+            let said = config.said("serve.trusted_proxies");
+            anyhow!("{said}: {text:?} is no IP address; each proxy is written as one, such as 10.0.0.1")
+        })
     };
     let trusted_proxies = config.list("serve.trusted_proxies").iter().map(proxy).collect::<Result<_>>()?;
     let gaps = match config.text("serve.gaps") {
@@ -172,6 +192,14 @@ fn serve(config: &Config) -> Result<Serve> {
         recording: config.text("serve.recording").map(PathBuf::from),
         entities: config.text("serve.entities").map(PathBuf::from),
         access: Settings { private, gaps, rate, trusted_proxies, cors, tls, ..Settings::default() },
+    })
+}
+
+/// An address to listen on.
+fn address(config: &Config, key: &str) -> Result<SocketAddr> {
+    let text = config.text(key).unwrap_or_default();
+    text.parse().map_err(|_| {
+        anyhow!("{}: {text:?} is no address to listen on; one is written 127.0.0.1:8000", config.said(key))
     })
 }
 

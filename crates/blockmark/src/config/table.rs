@@ -96,7 +96,7 @@ pub(crate) const SETTINGS: [Setting; 35] = [
         "nodes.parallel",
         Kind::Number(1),
         Default::Number(4),
-        "Requests at the same time while catching up or filling gaps.",
+        "Requests at the same time while catching up or filling gaps, 64 at most.",
     ),
     shown(
         Shown::Url,
@@ -162,7 +162,7 @@ pub(crate) const SETTINGS: [Setting; 35] = [
         "backfill.workers",
         Kind::Number(1),
         Default::Number(1),
-        "Pieces that this process works on at the same time. Each holds a state of the chain in memory.",
+        "Pieces that this process works on at the same time, 64 at most. Each holds a state of the chain in memory.",
     ),
     setting(
         "backfill.lease_seconds",
@@ -278,11 +278,14 @@ pub(crate) const SETTINGS: [Setting; 35] = [
             "A file that names validators: CSV whose first line is entity,first_index,last_index.",
         ),
     ),
-    setting(
-        "serve.gaps",
-        Kind::Text,
-        Default::Text("strict"),
-        "Ranges that touch a gap: strict answers 404 and the gap, partial what is there, as blockprint did.",
+    known_as(
+        "BLOCKMARK_GAPS",
+        setting(
+            "serve.gaps",
+            Kind::Text,
+            Default::Text("strict"),
+            "Ranges that touch a gap: strict answers 404 and the gap, partial what is there, as blockprint did.",
+        ),
     ),
     setting(
         "metrics.listen",

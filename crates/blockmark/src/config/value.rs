@@ -146,9 +146,11 @@ impl fmt::Display for Value {
     }
 }
 
-/// A URL without user, password and query; anything else as it is.
-fn without_secrets(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+/// A URL without user, password and query; of a host without a scheme what follows the last `@`; anything else as it is.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned();
+    };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
@@ -165,6 +167,7 @@ mod tests {
             ("http://user:pass@node:5052/x?key=1", "http://node:5052/x"),
             ("https://node", "https://node"),
             ("era/mainnet", "era/mainnet"),
+            ("user:pass@node:5052", "node:5052"),
             ("postgres://u:p@h/db", "postgres://h/db"),
         ] {
             assert_eq!(without_secrets(url), shown);

@@ -44,6 +44,12 @@ pub(crate) fn render(style: Style, head: &[(&str, Align)], rows: &[Vec<String>])
     out
 }
 
+/// So many of something, as in `1 gap` and `2 gaps`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(number))
+}
+
 /// A whole number with commas between thousands.
 pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();

@@ -145,6 +145,8 @@ fn a_database_is_made_filled_checked_and_asked() {
     assert_eq!(check["blocks"], 48);
     let exported = place.run(&[&["db", "export", "-"], &db[..]].concat()).exits(0);
     assert!(exported.stdout.contains(&BLOCKS[0].reward.block_root.to_string()[2..]), "{exported}");
+    let exported = place.run(&[&["db", "export", "all.csv", "--json"], &db[..]].concat()).exits(0).json();
+    assert_eq!((&exported[0]["file"], &exported[0]["blocks"]), (&"all.csv".into(), &48.into()));
     let proposer = BLOCKS[0].reward.meta.proposer_index.to_string();
     let affinity = place.run(&[&["db", "affinity", &proposer, "--json"], &db[..]].concat()).exits(0);
     assert_eq!(affinity.json()[0]["latest"], BLOCKS[0].client.name());
@@ -427,6 +429,9 @@ fn help_version_and_completions_are_results() {
     for words in [&["--help"][..], &["help"], &["help", "inputs"], &["help", "train"], &["db", "--help"]] {
         assert!(place.run(words).exits(0).stdout.len() > 200);
     }
+    let of_build = place.run(&["help", "db", "build"]).exits(0).prints("blockmark db build");
+    // Options of all commands are among those of each.
+    of_build.prints("--data-dir");
     place.run(&["--version"]).exits(0).prints("blockmark ");
     place.run(&["completions", "bash"]).exits(0).prints("complete");
 }

@@ -216,6 +216,17 @@ fn a_service_that_does_not_serve_tells_metrics() {
     let mut command = place.command(&Running::words(&node, "quiet.sqlite"));
     command.args(["--set", "serve.enabled=false", "--set", "metrics.listen=127.0.0.1:0"]);
     let running = Running::of(command);
+    // What happens seldom is told from the start, so that the first time is a step that rules see.
+    for line in [
+        "blockmark_store_failures_total 0",
+        "blockmark_reorgs_total 0",
+        "blockmark_unjudged_blocks_total 0",
+        "blockmark_reorg_depth_slots_count 0",
+    ] {
+        let is_told =
+            || running.get("/metrics").is_some_and(|metrics| metrics.lines().any(|told| told == line));
+        wait_until(line, is_told);
+    }
     for step in &tree.steps {
         node.learn(&tree, *step);
     }
@@ -225,6 +236,50 @@ fn a_service_that_does_not_serve_tells_metrics() {
     }
     running.finish(&tree);
     stored(&place, "quiet.sqlite", &tree);
+}
+
+#[test]
+fn a_database_whose_making_was_interrupted_is_made() {
+    let tree = Tree::grow(TreePlan { slots: 9, branch_percent: 0, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let node = runtime.block_on(DevNode::start(Network::of(&tree)));
+    node.put_state("finalized", &tree.genesis);
+    node.put_state("genesis", &tree.genesis);
+    for step in &tree.steps {
+        node.learn(&tree, *step);
+    }
+    let place = Place::with_blocks();
+    // This is what is left of a process that was killed before its first transaction.
+    place.write("begun.sqlite", "");
+    Running::start(&place, &node, "begun.sqlite").finish(&tree);
+    stored(&place, "begun.sqlite", &tree);
+}
+
+#[test]
+fn old_features_are_given_up_while_blocks_and_verdicts_stay() {
+    let tree = Tree::grow(TreePlan { slots: 56, branch_percent: 0, ..TreePlan::default() });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let node = runtime.block_on(DevNode::start(Network::of(&tree)));
+    node.put_state("finalized", &tree.genesis);
+    node.put_state("genesis", &tree.genesis);
+    for step in &tree.steps {
+        node.learn(&tree, *step);
+    }
+    let place = Place::with_blocks();
+    Running::start(&place, &node, "old.sqlite").finish(&tree);
+    let first = tree.main.first().expect("a block");
+    let known = |running: &Running| running.get(&format!("/api/v1/blocks/{first}")).unwrap_or_default();
+    let kept = Running::start(&place, &node, "old.sqlite");
+    assert!(known(&kept).contains("\"features\":{"), "{}", known(&kept));
+    kept.kill();
+    // The chain of the test ended years ago.
+    let mut command = place.command(&Running::words(&node, "old.sqlite"));
+    command.args(["--set", "retention.evidence=30d"]);
+    let running = Running::of(command);
+    wait_until("features are given up", || known(&running).contains("\"features\":null"));
+    assert!(known(&running).contains("\"probabilities\":{"), "{}", known(&running));
+    running.finish(&tree);
+    stored(&place, "old.sqlite", &tree);
 }
 
 #[test]
@@ -252,12 +307,26 @@ fn settings_are_shown_with_their_origin_and_without_secrets() {
     }
     for (set, complaint) in [
         ("serve.tls_key=key.pem", "serve.tls_certificates (default): the key needs a certificate"),
-        ("serve.trusted_proxies=10.0.0.1,proxy", "\"proxy\": invalid IP address"),
+        ("serve.trusted_proxies=10.0.0.1,proxy", "\"proxy\" is no IP address"),
+        ("serve.listen=8000", "\"8000\" is no address to listen on; one is written 127.0.0.1:8000"),
+        ("metrics.listen=127.0.0.1:1", "is the address of serve.listen (blockmark.toml:6)"),
+        (
+            "nodes.urls=me:hush@node:5052",
+            "nodes.urls (--set): \"node:5052\": the URL of the beacon node can't be used",
+        ),
         ("serve.cors=example.org", "is no origin"),
         ("backfill.history=30m", "is neither checkpoint, genesis, a time such as 30d"),
     ] {
         place.run(&["check", "--set", "model.path=m", "--set", set]).exits(1).says(complaint);
     }
+    let mut command = place.command(&["config", "show"]);
+    let ran =
+        command.env("BLOCKMARK_SERVER_TOKEN", "x").env("BLOCKMARK_LOG", "warn").output().expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        said.contains("BLOCKMARK_SERVER_TOKEN names no setting") && !said.contains("BLOCKMARK_LOG"),
+        "{said}"
+    );
     place.run(&["config", "show", "--set", "serve.lisen=1"]).exits(2).says("there is no such setting");
     place.run(&["run"]).exits(1).says("model.path (default) is not set");
 }
@@ -267,6 +336,7 @@ fn check_looks_at_everything_and_run_refuses_another_network() {
     let tree = Tree::grow(TreePlan { slots: 9, branch_percent: 0, ..TreePlan::default() });
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let node = runtime.block_on(DevNode::start(Network::of(&tree)));
+    node.put_state("finalized", &tree.genesis);
     let place = Place::with_blocks();
     let words = |command, network| {
         let set = format!("network.name={network}");
@@ -294,7 +364,7 @@ fn check_looks_at_everything_and_run_refuses_another_network() {
         let found = checks.iter().find(|item| item["check"] == check);
         found.unwrap_or_else(|| panic!("no {check}: {report}"))["state"].clone()
     };
-    for check in ["settings", "node", "network", "forks", "database", "model", "listen"] {
+    for check in ["settings", "node", "network", "forks", "state", "database", "model", "listen"] {
         assert_eq!(state(report, check), "ok", "{report}");
     }
     // The chain of the test ended years ago.
@@ -310,6 +380,34 @@ fn check_looks_at_everything_and_run_refuses_another_network() {
         ("fail".into(), false.into())
     );
     run(&words("check", "simulated"), &["--db", "model.bmm"]).exits(1).prints("is not an SQLite database");
+    // What a start would stumble over.
+    place.write("none.pem", "");
+    let state = testkit::encoded_state(&tree.genesis);
+    place.write("whole.ssz", &state);
+    place.write("cut.ssz", &state[..1000]);
+    for (set, complaint) in [
+        (&["checkpoint.state=whole.ssz"][..], ""),
+        (&["checkpoint.state=none.ssz"], "FAIL  state        checkpoint.state: \"none.ssz\" can't be read"),
+        (&["checkpoint.state=cut.ssz"], "FAIL  state        checkpoint.state: \"cut.ssz\" is no state"),
+        (&["checkpoint.state=http://127.0.0.1:1"], "does not give its finalized state"),
+        (&["backfill.sources=raw"], "FAIL  source       backfill.sources: \"raw\" is neither a recording"),
+        (&["serve.recording=none"], "FAIL  recording    serve.recording: \"none\""),
+        (&["serve.tls_certificates=none.pem", "serve.tls_key=none.pem"], "none.pem holds no certificate"),
+    ] {
+        let more: Vec<&str> = set.iter().flat_map(|set| ["--set", *set]).collect();
+        let ran = run(&words("check", "simulated"), &more);
+        if complaint.is_empty() {
+            ran.exits(0).prints("whole.ssz: slot 0")
+        } else {
+            ran.exits(1).prints(complaint)
+        };
+    }
+    let cut = run(&words("run", "simulated"), &["--set", "checkpoint.state=cut.ssz"]).exits(1);
+    cut.says("checkpoint.state names \"cut.ssz\", which does not serve");
+    let bare = runtime.block_on(DevNode::start(Network::of(&tree)));
+    let mut of_bare = words("check", "simulated");
+    of_bare[2].clone_from(&bare.url);
+    run(&of_bare, &[]).exits(1).prints("FAIL  state        no node gives its finalized state");
     run(&words("run", "mainnet"), &[])
         .exits(1)
         .says("of the network simulated, and network.name says mainnet");

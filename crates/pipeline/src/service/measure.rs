@@ -7,6 +7,17 @@ use source::follow::Follower;
 use source::replay::ReplayedBlock;
 use store::{BlockRow, ChainReport};
 
+/// What is counted seldom begins with 0, so that the first time is seen as a step.
+pub(super) fn begin() {
+    for name in
+        ["blockmark_reorgs_total", "blockmark_store_failures_total", "blockmark_unjudged_blocks_total"]
+    {
+        counter!(name).increment(0);
+    }
+    // An empty histogram is told once it is known.
+    let _ = histogram!("blockmark_reorg_depth_slots");
+}
+
 /// Blocks that were stored: verdicts by client, whether they break rules, and the time since an event named them.
 pub(super) fn stored<'a>(follower: &Follower, rows: impl Iterator<Item = &'a BlockRow>, now: Instant) {
     for row in rows {

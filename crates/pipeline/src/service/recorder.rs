@@ -62,6 +62,7 @@ impl Recorder {
         let mut is_told = false;
         let mut is_last_try = false;
         let mut complaint = String::new();
+        measure::begin();
         measure::leads(false);
         loop {
             match self.store.try_lead().await {

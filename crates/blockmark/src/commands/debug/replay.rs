@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, input: &Path, checks: Checks) -> Result<Out
         }
         // With the roots checked this fails unless the recomputed root is the one that the block names.
         state_transition(&mut state, &block.block, checks, &mut roots, &mut ())
-            .with_context(|| format!("\"{}\"", input.display()))?;
+            .with_context(|| format!("\"{}\" can't be replayed", input.display()))?;
         blocks += 1;
         progress.advance(slot.0.saturating_sub(before));
         let root = block.root(state.spec());

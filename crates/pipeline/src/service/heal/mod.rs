@@ -125,6 +125,7 @@ impl Healer {
 
     /// Runs until it is stopped. Chunks under way are given up and put back: they are gaps still.
     pub async fn run(self, stop: StopSwitch) {
+        measure::begin();
         let workers = (0..self.policy.workers.max(1)).map(|_| self.work_on(&stop));
         futures::future::join_all(workers).await;
     }
