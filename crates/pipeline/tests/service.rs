@@ -80,7 +80,12 @@ async fn compare(tree: &Tree, store: &Store, judge: &ChainJudge, folder: &Path, 
     }
     let everything = Epoch(0)..Epoch(1 << 40);
     let counts = peace.blocks_per_client(everything.clone()).await.expect("counts");
-    assert_eq!(store.blocks_per_client(everything).await.expect("counts"), counts, "{what}");
+    assert_eq!(store.blocks_per_client(everything.clone()).await.expect("counts"), counts, "{what}");
+    // All blocks are of Electra: what they show is known of each, whoever stored it.
+    assert!(found.iter().all(|row| row.signs.is_some()), "{what}");
+    let rules = peace.rule_counts(everything.clone(), 8).await.expect("counts");
+    assert!(!rules.is_empty(), "{what}");
+    assert_eq!(store.rule_counts(everything, 8).await.expect("counts"), rules, "{what}");
     let slots = Slot(0)..Slot(4_096);
     let shares = peace.shares(slots.clone(), 32).await.expect("shares");
     assert_eq!(store.shares(slots, 32).await.expect("shares"), shares, "{what}");

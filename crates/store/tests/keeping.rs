@@ -5,7 +5,7 @@ mod support;
 use consensus::Slot;
 use fingerprint::Client;
 use store::{Attestations, BlockRow, OpenMode, Store, StoreError, StoreUrl, unfinished};
-use support::{Engine, Scratch, attestations, block, each_engine};
+use support::{Engine, Scratch, all_signs, attestations, block, each_engine};
 
 each_engine!(only_old_evidence_is_given_up);
 
@@ -16,6 +16,9 @@ fn with_evidence(slot: u64) -> BlockRow {
         .then(|| vec![("difflib".to_owned(), slot as f64), ("n_attestations".to_owned(), 8.0)]);
     row.attestations =
         if slot % 3 != 1 { attestations(slot, slot % 8 + 1) } else { Attestations::Counted(8) };
+    // What is not given up.
+    row.signs = slot.is_multiple_of(2).then_some(all_signs());
+    row.first_seen_ms = Some(slot * 12_000);
     row
 }
 
@@ -90,6 +93,7 @@ async fn only_old_evidence_is_given_up(engine: Engine) {
         assert_eq!(found.attestations, if slot < 31 { forgotten } else { row.attestations });
         assert_eq!(found.features, if slot < 31 { None } else { row.features });
         assert_eq!(found.classification, row.classification);
+        assert_eq!((found.signs, found.first_seen_ms), (row.signs, row.first_seen_ms));
     }
     assert_eq!(kept.store.forget_evidence(Slot(31)).await.unwrap(), (0, false));
     assert!(kept.store.check().await.unwrap().is_sound());
