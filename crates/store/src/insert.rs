@@ -102,7 +102,7 @@ async fn only_new(
         return Ok(None);
     }
     let mut changes = Changes::prepare(connection, &latest).await?;
-    let fresh: Vec<Placed> = latest.into_iter().map(|row| changes.place(row)).collect();
+    let fresh: Vec<Placed> = latest.iter().map(|row| changes.place(Cow::Borrowed(row))).collect();
     if insert_placed(connection, &fresh).await? < count(fresh.len()) {
         return Ok(None);
     }
@@ -144,10 +144,7 @@ struct Placed<'a> {
 }
 
 impl Changes {
-    async fn prepare(
-        connection: &mut Connection<'_>,
-        rows: &[Cow<'_, BlockRow>],
-    ) -> Result<Self, StoreError> {
+    async fn prepare(connection: &mut Connection<'_>, rows: &[BlockRow]) -> Result<Self, StoreError> {
         let mut changes = Self::default();
         for row in rows {
             if let Some(hash) = row.model_hash
@@ -260,12 +257,16 @@ pub fn check_row(row: &BlockRow) -> Result<(), StoreError> {
 }
 
 /// Rows without those that a later row of the same root replaces.
-fn last_of_each(rows: &[BlockRow]) -> (Vec<Cow<'_, BlockRow>>, InsertReport) {
+fn last_of_each(rows: &[BlockRow]) -> (Cow<'_, [BlockRow]>, InsertReport) {
     let mut report = InsertReport::default();
-    let mut kept: Vec<Option<Cow<'_, BlockRow>>> = Vec::with_capacity(rows.len());
-    let mut last: HashMap<Root, usize> = HashMap::with_capacity(rows.len());
+    let mut roots = HashSet::with_capacity(rows.len());
+    if rows.iter().all(|row| roots.insert(row.block_root)) {
+        return (Cow::Borrowed(rows), report);
+    }
+    let mut kept: Vec<Option<BlockRow>> = Vec::with_capacity(rows.len());
+    let mut last: HashMap<Root, usize> = HashMap::with_capacity(roots.len());
     for (index, row) in rows.iter().enumerate() {
-        let mut row = Cow::Borrowed(row);
+        let mut row = row.clone();
         if let Some(before) = last.insert(row.block_root, index)
             && let Some(before) = kept.get_mut(before).and_then(Option::take)
         {
@@ -273,7 +274,7 @@ fn last_of_each(rows: &[BlockRow]) -> (Vec<Cow<'_, BlockRow>>, InsertReport) {
                 report.unchanged += 1;
             } else {
                 report.updated += 1;
-                merge_once_known(&before, row.to_mut());
+                merge_once_known(&before, &mut row);
             }
         }
         kept.push(Some(row));
@@ -289,7 +290,7 @@ fn merge_once_known(old: &BlockRow, new: &mut BlockRow) {
 
 async fn chunk(
     connection: &mut Connection<'_>,
-    rows: &[Cow<'_, BlockRow>],
+    rows: &[BlockRow],
     imported: bool,
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
@@ -326,7 +327,7 @@ async fn chunk(
         }
         match known.get(&row.block_root) {
             None => {
-                let mut row = Cow::Borrowed(&**row);
+                let mut row = Cow::Borrowed(row);
                 match &stand_in {
                     Some(old) => {
                         row.to_mut().canonical = later_state(old.row.canonical, row.canonical);
@@ -338,7 +339,7 @@ async fn chunk(
                 fresh.push(changes.place(row));
             }
             Some(old) => {
-                let mut merged = BlockRow::clone(row);
+                let mut merged = row.clone();
                 merged.canonical = later_state(old.row.canonical, row.canonical);
                 merged.graffiti = merged.graffiti.or_else(|| old.row.graffiti.clone());
                 merged.parent_root = merged.parent_root.or(old.row.parent_root);
@@ -566,10 +567,9 @@ pub(crate) async fn known(
 /// Slots and proposers of imported rows whose real block is stored.
 async fn real_blocks(
     connection: &mut Connection<'_>,
-    rows: &[Cow<'_, BlockRow>],
+    rows: &[BlockRow],
 ) -> Result<HashSet<(u64, u64)>, StoreError> {
-    let imported: Vec<&BlockRow> =
-        rows.iter().map(|row| &**row).filter(|row| row.root_known == RootOrigin::Imported).collect();
+    let imported: Vec<&BlockRow> = rows.iter().filter(|row| row.root_known == RootOrigin::Imported).collect();
     let mut real = HashSet::new();
     let engine = connection.engine();
     for piece in pieces(engine, &imported) {
