@@ -256,7 +256,7 @@ fn timeline(axis: &TimeAxis, buckets: &[Bucket], extent: &Extent, order: &[Serie
     Timeline {
         series: lines,
         buckets: slots,
-        ticks: if extent.has_blocks { axis.ticks() } else { Vec::new() },
+        ticks: if extent.has_blocks && slots > 0 { axis.ticks() } else { Vec::new() },
         gaps: extent
             .gaps
             .iter()

@@ -78,7 +78,8 @@ impl TimeAxis {
     /// Where a slot lies, from 0 to 1.
     pub(super) fn position(&self, slot: u64) -> f64 {
         let from = slot.saturating_sub(self.start_slot()) as f64;
-        (from / (self.buckets * self.bucket_slots()) as f64).clamp(0.0, 1.0)
+        // An axis without a bucket has one place.
+        (from / (self.buckets * self.bucket_slots()).max(1) as f64).clamp(0.0, 1.0)
     }
 
     /// How long a bucket is.
@@ -205,7 +206,8 @@ mod tests {
     fn buckets_counted_back_are_whole() {
         let axis = TimeAxis::counted_back(1_000, 7_750, 1_575, None);
         assert_eq!((axis.start_epoch, axis.buckets, axis.end_epoch()), (1_450, 4, 7_750));
-        assert_eq!(TimeAxis::counted_back(1_000, 1_100, 225, None).buckets, 0);
+        let none = TimeAxis::counted_back(1_000, 1_100, 225, None);
+        assert_eq!((none.buckets, none.position(none.end_slot())), (0, 0.0));
     }
 
     #[test]
