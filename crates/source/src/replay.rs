@@ -380,7 +380,7 @@ impl ReplayedBlock {
         let bit =
             |committee: u64| 1_u64.checked_shl(u32::try_from(committee).unwrap_or(u32::MAX)).unwrap_or(0);
         let same_data = |log: &AttestationLog| logged.iter().position(|earlier| earlier.data == log.data);
-        let shape = |((attestation, log), alone): ((&Attestation, &AttestationLog), u64)| {
+        let shape = |(attestation, log): (&Attestation, &AttestationLog)| {
             let committees = if self.block.fork >= Fork::Electra {
                 attestation.committee_bits.ones().fold(0, |set, committee| set | bit(committee as u64))
             } else {
@@ -393,12 +393,12 @@ impl ReplayedBlock {
                 new: count(new),
                 repeated: count(votes.saturating_sub(new)),
                 paid: Gwei(log.paid),
-                alone: Gwei(alone),
+                alone: Gwei(log.alone),
                 same_data_as: count(same_data(log).unwrap_or(usize::MAX)),
                 epoch: Epoch(log.data.target.epoch),
                 right_target: log.flags >> TIMELY_TARGET_FLAG_INDEX & 1 == 1,
             }
         };
-        included.iter().zip(logged).zip(self.log.paid_alone()).map(shape).collect()
+        included.iter().zip(logged).map(shape).collect()
     }
 }

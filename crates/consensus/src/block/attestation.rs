@@ -14,7 +14,8 @@ use crate::ssz::{Bits, Size};
 use crate::state::{Shuffling, State, compute_signing_root};
 use crate::transition::math::{add, index, mul, rem, sub};
 use crate::transition::{
-    AttesterReward, Checks, Recorder, Signatures, TransitionError, Violation, Worth, ensure, weight_of,
+    AttesterReward, Chance, Checks, Recorder, Signatures, TransitionError, Violation, Worth, ensure,
+    weight_of,
 };
 
 /// What an attestation's numerators are divided by for the proposer: 448.
@@ -32,7 +33,7 @@ struct Part<'a> {
 pub struct Inclusion {
     /// Its position in the block.
     pub position: usize,
-    /// The slot of the block's parent; it matters from Gloas on.
+    /// The slot of the block's parent. It matters from Gloas on, and for what the recorder is told.
     pub parent_slot: u64,
 }
 
@@ -74,7 +75,8 @@ pub fn process_attestation<R: Recorder>(
         state.data.previous_epoch_participation.make_mut()
     };
     if R::ATTESTERS {
-        recorder.flags_of_vote(flags);
+        let first = data.slot >= inclusion.parent_slot;
+        recorder.flags_of_vote(flags, if first { Chance::First } else { Chance::Later });
         recorder.attesters_worth(Worth::Flags { base_reward_per_increment: per_increment });
     }
     let mut weighted = 0_u64;

@@ -1,71 +1,101 @@
 //! What an attestation would have paid as the only one of its block.
+//!
+//! The flags that a vote would have earned on the state before the block are those it did earn, and those of them that
+//! earlier attestations of the block gave its validator. Only attestations for the same slot have a validator in common.
 
 use super::AttestationLog;
 use super::log::SPEC_DIVISOR;
-use crate::transition::{AttesterReward, Worth, weight_of};
+use crate::transition::{AttesterReward, Chance, Worth, weight_of};
 
-/// What each attestation of a block would have paid alone, gwei, in block order.
-///
-/// The flags that a vote would have earned on the state before the block are those it did earn, and those of them that
-/// earlier attestations of the block gave its validator. Only attestations for the same slot have a validator in common.
-pub(super) fn paid_alone(attestations: &[AttestationLog]) -> Vec<u64> {
-    let mut slots: Vec<Gained> = Vec::new();
-    attestations
-        .iter()
-        .enumerate()
-        .map(|(place, one)| one_alone(one, attestations, place, &mut slots))
-        .collect()
+/// What the attestations of a block took before the latest one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    /// Whether an earlier attestation of the block is for the slot of the latest.
+    slot_again: bool,
+    /// The flags that votes of the latest earn.
+    flags: u8,
+    chance: Chance,
+    /// What is known to be taken of the latest, in increments times weight.
+    taken: u64,
+    /// Attesters of the latest that may have their flags of this block.
+    known: Vec<AttesterReward>,
+    slots: Vec<Taken>,
 }
 
-fn one_alone(
-    attestation: &AttestationLog,
-    attestations: &[AttestationLog],
-    place: usize,
-    slots: &mut Vec<Gained>,
-) -> u64 {
-    let slot = attestation.data.slot;
-    let earlier = attestations.get(..place).unwrap_or_default();
-    let of_slot = || earlier.iter().filter(|one| one.data.slot == slot);
-    let (Worth::Flags { base_reward_per_increment }, Some(largest)) =
-        (attestation.worth, of_slot().max_by_key(|one| one.attesters.len()))
-    else {
-        return attestation.paid;
-    };
-    let weighted = taken_by_one(attestation, largest).unwrap_or_else(|| {
-        let at = slots.iter().position(|gained| gained.slot == slot).unwrap_or(slots.len());
-        if at == slots.len() {
-            slots.push(Gained { slot, ..Gained::default() });
-        }
-        slots.get_mut(at).map_or(0, |gained| gained.taken(attestation, earlier))
-    });
-    let more = weighted.saturating_mul(base_reward_per_increment).saturating_add(attestation.cut_off);
-    attestation.paid.saturating_add(more / SPEC_DIVISOR)
-}
-
-/// Attesters that had flags when the attestation came: they may have them of this block.
-fn known(attestation: &AttestationLog) -> impl Iterator<Item = &AttesterReward> {
-    let gained = attestation.attesters.iter().filter(|attester| attester.flags_before != 0);
-    attestation.repeated.iter().chain(gained)
-}
-
-/// What an earlier attestation took, in increments times weight, where all known attesters have all of their flags of it:
-/// both name them in the order of the committees. So it is where a slot has two aggregates.
-fn taken_by_one(attestation: &AttestationLog, earlier: &AttestationLog) -> Option<u64> {
-    let mut gained = earlier.attesters.iter();
-    let mut increments = 0_u64;
-    for voter in known(attestation) {
-        let found = gained.find(|attester| attester.validator_index == voter.validator_index)?;
-        if attestation.flags & !found.flags_added != 0 {
-            return None;
-        }
-        increments = increments.saturating_add(u64::from(voter.increments));
+impl Before {
+    /// Forgets the block.
+    pub(super) fn clear(&mut self) {
+        self.begin(false);
+        self.slots.clear();
     }
-    Some(increments.saturating_mul(weight_of(attestation.flags)))
+
+    /// An attestation begins.
+    pub(super) fn begin(&mut self, slot_again: bool) {
+        self.slot_again = slot_again;
+        (self.flags, self.chance, self.taken) = (0, Chance::Later, 0);
+        self.known.clear();
+    }
+
+    /// What its votes earn at most.
+    pub(super) fn vote(&mut self, flags: u8, chance: Chance) {
+        (self.flags, self.chance) = (flags, chance);
+    }
+
+    /// One of its attesters had flags. Where no earlier block could have the vote, they are of this block.
+    #[inline]
+    pub(super) fn attester(&mut self, attester: AttesterReward) {
+        if !self.slot_again {
+            return;
+        }
+        match self.chance {
+            Chance::First => {
+                let taken = weighted(&attester, attester.flags_before & self.flags);
+                self.taken = self.taken.saturating_add(taken);
+            }
+            Chance::Later => self.known.push(attester),
+        }
+    }
+
+    /// What the latest would have paid alone, gwei: what it paid, of which so many parts of 448 were cut off, and what
+    /// earlier ones took of it.
+    pub(super) fn paid_alone(
+        &mut self,
+        latest: &AttestationLog,
+        cut_off: u64,
+        earlier: &[AttestationLog],
+    ) -> u64 {
+        let Worth::Flags { base_reward_per_increment } = latest.worth else { return latest.paid };
+        let known = std::mem::take(&mut self.known);
+        if !known.is_empty()
+            && let Some(taken) = self.of_slot(latest.data.slot, earlier)
+        {
+            let of =
+                |voter: &AttesterReward| weighted(voter, taken.flags(voter.validator_index) & latest.flags);
+            self.taken = known.iter().map(of).fold(0, u64::saturating_add);
+        }
+        self.known = known;
+        let more = self.taken.saturating_mul(base_reward_per_increment).saturating_add(cut_off);
+        latest.paid.saturating_add(more / SPEC_DIVISOR)
+    }
+
+    /// What all attestations for a slot took.
+    fn of_slot(&mut self, slot: u64, earlier: &[AttestationLog]) -> Option<&Taken> {
+        if self.slots.iter().all(|taken| taken.slot != slot) {
+            self.slots.push(Taken { slot, ..Taken::default() });
+        }
+        let taken = self.slots.iter_mut().find(|taken| taken.slot == slot)?;
+        taken.take_in(earlier);
+        Some(taken)
+    }
+}
+
+fn weighted(voter: &AttesterReward, flags: u8) -> u64 {
+    u64::from(voter.increments).saturating_mul(weight_of(flags))
 }
 
 /// Which flags the attestations for one slot gave.
-#[derive(Default)]
-struct Gained {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Taken {
     slot: u64,
     /// Attestations of the block that were looked at.
     looked_at: usize,
@@ -73,7 +103,7 @@ struct Gained {
     sets: Vec<(u8, ValidatorSet)>,
 }
 
-impl Gained {
+impl Taken {
     /// Takes in the attestations for the slot that were not looked at.
     fn take_in(&mut self, earlier: &[AttestationLog]) {
         let new = earlier.iter().skip(self.looked_at).filter(|one| one.data.slot == self.slot);
@@ -90,16 +120,6 @@ impl Gained {
         self.looked_at = earlier.len();
     }
 
-    /// What earlier attestations took of an attestation, in increments times weight.
-    fn taken(&mut self, attestation: &AttestationLog, earlier: &[AttestationLog]) -> u64 {
-        self.take_in(earlier);
-        let weighted = |voter: &AttesterReward| {
-            let flags = self.flags(voter.validator_index) & attestation.flags;
-            u64::from(voter.increments).saturating_mul(weight_of(flags))
-        };
-        known(attestation).map(weighted).fold(0, u64::saturating_add)
-    }
-
     fn flags(&self, validator: u32) -> u8 {
         let of_set = |(flags, set): &(u8, ValidatorSet)| if set.contains(validator) { *flags } else { 0 };
         self.sets.iter().map(of_set).fold(0, |all, flags| all | flags)
@@ -107,7 +127,7 @@ impl Gained {
 }
 
 /// Validators, a bit each.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ValidatorSet(Vec<u64>);
 
 impl ValidatorSet {

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::alone;
+use super::alone::Before;
 use super::{AttestationRewards, BlockReward, BlockRewardMeta, Checkpoint, RewardMap, graffiti_text};
 use crate::containers;
-use crate::transition::{AttesterReward, Recorder, SlashingKind, Worth};
+use crate::transition::{AttesterReward, Chance, Recorder, SlashingKind, Worth};
 use crate::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 
 /// Divisor of the specification: the proposer's share of an attestation.
@@ -74,15 +74,13 @@ pub struct AttestationLog {
     pub attesters: Vec<AttesterReward>,
     /// Attesters that had no flag and gained none: the vote is too late to earn anything.
     pub unseen_without_flag: u32,
-    /// Attesters that had flags and gained none, where an earlier attestation of the block votes for the same slot:
-    /// only then can they have them of this block.
-    pub repeated: Vec<AttesterReward>,
     /// What they are worth.
     pub worth: Worth,
     /// What it paid the proposer, gwei.
     pub paid: u64,
-    /// What was cut off of that, in parts of which 448 are a gwei.
-    pub cut_off: u64,
+    /// What it would have paid the proposer as the only one of the block, gwei: what it paid, and what its votes would
+    /// have earned that an earlier attestation of the block has, too. 0 in phase 0.
+    pub alone: u64,
 }
 
 /// What the transition paid for a block.
@@ -98,25 +96,23 @@ pub struct RewardLog {
     pub proposer_slashings: u64,
     /// What attester slashings paid the proposer, gwei.
     pub attester_slashings: u64,
-    /// Whether an attestation before the latest one votes for the same slot.
-    slot_again: bool,
-    spare: Vec<(Vec<AttesterReward>, Vec<AttesterReward>)>,
+    before: Before,
+    spare: Vec<Vec<AttesterReward>>,
 }
 
 impl Recorder for RewardLog {
     fn attestation(&mut self, _: usize, data: &containers::AttestationData) {
-        let (attesters, repeated) = self.spare.pop().unwrap_or_default();
-        self.slot_again = self.attestations.iter().any(|earlier| earlier.data.slot == data.slot);
+        let attesters = self.spare.pop().unwrap_or_default();
+        self.before.begin(self.attestations.iter().any(|earlier| earlier.data.slot == data.slot));
         self.attestations.push(AttestationLog {
             data: data.clone(),
             committees_of_slot: 0,
             flags: 0,
             attesters,
             unseen_without_flag: 0,
-            repeated,
             worth: Worth::Nothing,
             paid: 0,
-            cut_off: 0,
+            alone: 0,
         });
     }
 
@@ -126,7 +122,8 @@ impl Recorder for RewardLog {
         }
     }
 
-    fn flags_of_vote(&mut self, flags: u8) {
+    fn flags_of_vote(&mut self, flags: u8, chance: Chance) {
+        self.before.vote(flags, chance);
         if let Some(attestation) = self.attestations.last_mut() {
             attestation.flags = flags;
         }
@@ -146,18 +143,16 @@ impl Recorder for RewardLog {
             attestation.attesters.push(reward);
         } else if reward.flags_before == 0 {
             self.unseen_without_flag();
-        } else if self.slot_again
-            && let Some(attestation) = self.attestations.last_mut()
-        {
-            attestation.repeated.push(reward);
+        }
+        if reward.flags_before != 0 {
+            self.before.attester(reward);
         }
     }
 
     fn attestation_paid(&mut self, gwei: u64, cut_off: u64) {
-        if let Some(attestation) = self.attestations.last_mut() {
-            attestation.paid = gwei;
-            attestation.cut_off = cut_off;
-        }
+        let Some((latest, earlier)) = self.attestations.split_last_mut() else { return };
+        latest.paid = gwei;
+        latest.alone = self.before.paid_alone(latest, cut_off, earlier);
     }
 
     fn sync_aggregate(&mut self, participants: u64, gwei_per_participant: u64) {
@@ -205,20 +200,20 @@ impl RewardLog {
     pub fn clear(&mut self) {
         self.spare.extend(self.attestations.drain(..).map(|mut attestation| {
             attestation.attesters.clear();
-            attestation.repeated.clear();
-            (attestation.attesters, attestation.repeated)
+            attestation.attesters
         }));
+        self.before.clear();
         self.sync_participants = 0;
         self.sync_gwei_per_participant = 0;
         self.proposer_slashings = 0;
         self.attester_slashings = 0;
     }
 
-    /// What each attestation would have paid the proposer as the only one of the block, gwei, in block order: what it
-    /// paid, and what its votes would have earned that an earlier attestation of the block has, too. Rounded as what
-    /// it paid is; 0 in phase 0.
-    pub fn paid_alone(&self) -> Vec<u64> {
-        alone::paid_alone(&self.attestations)
+    /// The same without memory that only serves to note more: for logs that are kept.
+    pub fn settled(mut self) -> Self {
+        self.before = Before::default();
+        self.spare = Vec::new();
+        self
     }
 
     /// What the sync aggregate paid the proposer, gwei.

@@ -15,7 +15,7 @@ pub use checks::{Checks, PayloadStatus, Signatures, StateRoot};
 pub(crate) use error::ensure;
 pub use error::{TransitionError, Violation};
 pub(crate) use recorder::weight_of;
-pub use recorder::{AttesterReward, Recorder, SlashingKind, Worth};
+pub use recorder::{AttesterReward, Chance, Recorder, SlashingKind, Worth};
 pub(crate) use slots::version_of;
 pub use slots::{
     FromScratch, MAX_EMPTY_SLOTS, StateRoots, latest_header, process_slots, process_slots_trusting,

@@ -79,6 +79,16 @@ pub(crate) fn weight_of(flags: u8) -> u64 {
     SUMS.get(usize::from(flags)).copied().unwrap_or_default()
 }
 
+/// Whether an earlier block could have had the votes of an attestation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Chance {
+    /// It could.
+    #[default]
+    Later,
+    /// There is no block between the slot that they are for and this one.
+    First,
+}
+
 /// Which kind of slashing paid a reward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlashingKind {
@@ -104,8 +114,8 @@ pub trait Recorder {
     }
 
     /// A vote of the attestation that began last earns these flags at most. Not told in phase 0, which has none.
-    fn flags_of_vote(&mut self, flags: u8) {
-        let _ = flags;
+    fn flags_of_vote(&mut self, flags: u8, chance: Chance) {
+        let _ = (flags, chance);
     }
 
     /// What the attesters of the attestation that began last are worth.

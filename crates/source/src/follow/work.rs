@@ -83,7 +83,7 @@ impl BlockWork {
         // As in a replay, roots and signatures are the node's business.
         apply_signed_block(&mut state, &block.block, Checks::TRUST, &mut FromScratch, &mut log)?;
         let slots_per_epoch = state.spec().preset.slots_per_epoch;
-        let block = ReplayedBlock { block, root, parent_slot, log: log.into(), slots_per_epoch };
+        let block = ReplayedBlock { block, root, parent_slot, log: log.settled().into(), slots_per_epoch };
         Ok(WorkedBlock { block: Arc::new(block), state })
     }
 }
