@@ -116,6 +116,7 @@ async fn a_rise_of_blocks_that_break_all_rules_is_told() {
     }
     let page = calm.get("/model").await.text;
     assert!(page.contains("The newest weeks are within their limits."), "{page}");
+    assert!(Sign::ALL.iter().all(|sign| page.contains(&format!("<code>{}</code>", sign.code()))), "{page}");
     let page = risen.get("/model").await.text;
     assert!(page.contains("The newest weeks are above their limits"), "{page}");
     assert!(page.contains("%, above it</td>"), "{page}");

@@ -56,6 +56,15 @@ async fn learn(node: &[DevNode; 1], tree: &Tree, steps: &mut &[Step], head: Root
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_is_seen_while_it_is_new_has_a_time() {
+    follow(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_names_when_it_is_asked_is_seen_as_well() {
+    follow(false).await;
+}
+
+async fn follow(has_streams: bool) {
     let plan = TreePlan { slots: 12, branch_percent: 0, missed_permille: 0, seed: 5, ..TreePlan::default() };
     let tree = Tree::grow(plan);
     let slot_ms = tree.spec.config.slot_duration_ms;
@@ -65,6 +74,7 @@ async fn only_what_is_seen_while_it_is_new_has_a_time() {
         Store::open(&folder.path().join("blocks.sqlite"), OpenMode::Create).await.expect("a database");
     let nodes = [DevNode::start(Network::of(&tree)).await];
     nodes[0].put_state("finalized", &tree.genesis);
+    nodes[0].takes_streams(has_streams);
     let wall = Arc::new(Wall {
         unix_ms: AtomicU64::new(start(tree.slot(&tree.main[2])) + 9_000),
         system: SystemPacing::default(),

@@ -2,8 +2,9 @@
 
 use consensus::primitives::SLOTS_PER_EPOCH;
 use consensus::{Epoch, Slot};
+use fingerprint::{Client, Sign};
 
-use super::charts::{DotAxis, DotGroup, DotRow, Layout, dots};
+use super::charts::{DotAxis, DotGroup, DotRow, Layout, Series, dots};
 use super::drift::{self, Drift, Limits, Week};
 use super::format::{self, NBSP, Precision, Utc};
 use super::reliability::{Panel, share, share_and_interval};
@@ -32,6 +33,26 @@ pub(super) struct RulesCards {
     pub(super) panels: Option<(Panel, Panel)>,
     /// Stands instead of pictures, or below the first one: why nothing is judged, or that all is as before.
     pub(super) says: String,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// What some clients never do.
+pub(super) struct Rule {
+    pub(super) sentence: &'static str,
+    pub(super) code: &'static str,
+    /// Marks and names of the clients, HTML.
+    pub(super) clients: String,
+}
+
+fn rules() -> Vec<Rule> {
+    let rule = |sign: Sign| {
+        let clients = Client::NAMED.into_iter().filter(|client| sign.rules_out(*client));
+        let labels: Vec<_> = clients
+            .map(|client| format!("<span class=\"nowrap\">{}</span>", Series::Client(client).label()))
+            .collect();
+        Rule { sentence: sign.sentence(), code: sign.code(), clients: labels.join(" ") }
+    };
+    Sign::ALL.into_iter().map(rule).collect()
 }
 
 /// Blocks that break rules, with what was counted of a week.
@@ -99,6 +120,7 @@ impl BrokenRules {
             Drift::NoBlocks => {
                 return RulesCards {
                     panels: None,
+                    rules: rules(),
                     says: "What a block shows against the rules of clients is not known of any stored block of the \
                            last weeks. It is worked out where the block itself is at hand, since Electra; what was \
                            stored before this was counted has to be built again."
@@ -123,7 +145,7 @@ impl BrokenRules {
                 "The newest weeks are above their limits: a client may have changed how it packs.".to_owned()
             }
         };
-        RulesCards { panels: Some((self.of_every_client(), self.of_the_verdict())), says }
+        RulesCards { panels: Some((self.of_every_client(), self.of_the_verdict())), rules: rules(), says }
     }
 
     fn name(&self, week: &Week) -> String {

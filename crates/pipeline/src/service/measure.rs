@@ -9,9 +9,14 @@ use store::{BlockRow, ChainReport};
 
 /// What is counted seldom begins with 0, so that the first time is seen as a step.
 pub(super) fn begin() {
-    for name in
-        ["blockmark_reorgs_total", "blockmark_store_failures_total", "blockmark_unjudged_blocks_total"]
-    {
+    for name in [
+        "blockmark_reorgs_total",
+        "blockmark_store_failures_total",
+        "blockmark_unjudged_blocks_total",
+        "blockmark_blocks_with_signs_total",
+        "blockmark_blocks_without_known_packer_total",
+        "blockmark_blocks_against_verdict_total",
+    ] {
         counter!(name).increment(0);
     }
     // An empty histogram is told once it is known.
