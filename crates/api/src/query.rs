@@ -52,7 +52,11 @@ where
         let (part, others): (Vec<&str>, Vec<&str>) = pairs.partition(|pair| is_named::<P>(pair));
         let others = read(&others).map_err(|error| match error {
             ApiError::BadParameter(text) if text.starts_with(NO_SUCH) => {
-                ApiError::BadParameter(format!("{text}, {}", P::NAMES.join(", ")))
+                let names = P::NAMES.join(", ");
+                ApiError::BadParameter(match text.strip_suffix(TAKES_NONE) {
+                    Some(text) => format!("{text}allowed are {names}"),
+                    None => format!("{text}, {names}"),
+                })
             }
             error => error,
         });
@@ -77,6 +81,9 @@ fn read<T: DeserializeOwned>(pairs: &[&str]) -> Result<T, ApiError> {
         .map_err(|rejection| ApiError::BadParameter(sentence(&rejection.body_text())))
 }
 
+/// How it ends where an address has no parameters of its own.
+const TAKES_NONE: &str = "this address takes none";
+
 /// How the sentence on a name that nobody knows begins.
 const NO_SUCH: &str = "there is no parameter ";
 
@@ -89,7 +96,7 @@ fn sentence(text: &str) -> String {
     if let Some(name) =
         reason.split_once("unknown field ").and_then(|(_, rest)| rest.strip_suffix(", there are no fields"))
     {
-        return format!("{NO_SUCH}{}; this address takes none", name.replace('`', ""));
+        return format!("{NO_SUCH}{}; {TAKES_NONE}", name.replace('`', ""));
     }
     // The name of the parameter may stand before it.
     if let Some((name, allowed)) =

@@ -355,6 +355,13 @@ async fn every_address_that_counts_a_range_with_a_gap_names_it() {
         let more = if address.contains('?') { "&partial=true" } else { "?partial=true" };
         assert_eq!(server.get(&format!("{address}{more}")).await.status.as_u16(), 200, "{address}");
     }
+    let refused = server.get("/api/v1/entities/one-pool?format=csv").await;
+    assert_eq!(refused.status.as_u16(), 400);
+    assert!(
+        refused.text.contains("no parameter format; allowed are start_slot, end_slot"),
+        "{}",
+        refused.text
+    );
     // Without a start, what is above the gap is counted.
     let confusion = page(&server, "/api/v1/confusion").await;
     assert_eq!(confusion["counted"], json!({ "start_slot": 100, "end_slot": 400 }));

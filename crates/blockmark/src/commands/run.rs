@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
-use api::{AppState, ChainClock, Entities, PrivateAccess, RewardSettings, Settings};
+use api::{AppState, ChainClock, Entities, PrivateAccess, RewardSettings, Settings, TlsFiles};
 use fingerprint::classifier::Model;
 use pipeline::service::{ChainJudge, HealPolicy, Healer, Recorder, Retention, retain};
 use pipeline::{ModelByRange, Silent, register_model};
@@ -356,6 +356,8 @@ impl Parts<'_> {
                 "Private addresses are closed: set serve.token or serve.basic_auth to open them to some"
             );
         }
+        // Looked at before it is said that there is a server.
+        serve.access.tls.as_ref().map(TlsFiles::check).transpose()?;
         let entities = serve.entities.as_deref().map(Entities::read).transpose()?.unwrap_or_default();
         let archive = serve.recording.as_deref().map(ChainInput::open).transpose()?;
         // Posted blocks are judged by the newest model.

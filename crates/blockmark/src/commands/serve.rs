@@ -204,6 +204,8 @@ async fn serve_until(
     model: Option<Arc<Model>>,
     settings: Settings,
 ) -> Result<()> {
+    // Looked at before it is said that there is a server.
+    settings.tls.as_ref().map(TlsFiles::check).transpose()?;
     let address = listener.local_addr()?;
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let state = AppState::new(store.clone(), model, settings);

@@ -404,6 +404,9 @@ fn check_looks_at_everything_and_run_refuses_another_network() {
     }
     let cut = run(&words("run", "simulated"), &["--set", "checkpoint.state=cut.ssz"]).exits(1);
     cut.says("checkpoint.state names \"cut.ssz\", which does not serve");
+    let tls = ["--set", "serve.tls_certificates=none.pem", "--set", "serve.tls_key=none.pem"];
+    let ran = run(&words("run", "simulated"), &tls).exits(1).says("error: none.pem holds no certificate");
+    assert!(!ran.stderr.contains("Dashboard"), "{ran}");
     let bare = runtime.block_on(DevNode::start(Network::of(&tree)));
     let mut of_bare = words("check", "simulated");
     of_bare[2].clone_from(&bare.url);
