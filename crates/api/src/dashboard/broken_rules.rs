@@ -6,6 +6,7 @@ use fingerprint::{Client, Sign};
 
 use super::charts::{DotAxis, DotGroup, DotRow, Layout, Series, dots};
 use super::drift::{self, Drift, Limits, Week};
+use super::errors::sentence;
 use super::format::{self, NBSP, Precision, Utc};
 use super::reliability::{Panel, share, share_and_interval};
 use crate::error::ApiError;
@@ -38,7 +39,7 @@ pub(super) struct RulesCards {
 
 /// What some clients never do.
 pub(super) struct Rule {
-    pub(super) sentence: &'static str,
+    pub(super) sentence: String,
     pub(super) code: &'static str,
     /// Marks and names of the clients, HTML.
     pub(super) clients: String,
@@ -50,7 +51,7 @@ fn rules() -> Vec<Rule> {
         let labels: Vec<_> = clients
             .map(|client| format!("<span class=\"nowrap\">{}</span>", Series::Client(client).label()))
             .collect();
-        Rule { sentence: sign.sentence(), code: sign.code(), clients: labels.join(" ") }
+        Rule { sentence: sentence(sign.sentence()), code: sign.code(), clients: labels.join(" ") }
     };
     Sign::ALL.into_iter().map(rule).collect()
 }
