@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
     match command {
         DbCommand::Init(args) => {
             let url = url_of(context, args)?;
-            runtime.block_on(open(&url, OpenMode::Create))?;
+            runtime.block_on(async { anyhow::Ok(open(&url, OpenMode::Create).await?.close().await?) })?;
             say(json, json!({ "database": url.to_string() }), format!("{url} is ready."))?;
             Ok(Outcome::Done)
         }
@@ -90,6 +90,8 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             let url = url_of(context, args)?;
             let store = open(&url, OpenMode::Existing).await?;
             let (from, to) = (store.version_found(), store::SCHEMA_VERSION);
+            // So that the file is whole without its log.
+            store.close().await?;
             let text = if from == to {
                 format!("{url} already has schema version {to}.")
             } else {

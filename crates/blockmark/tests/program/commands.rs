@@ -151,6 +151,11 @@ fn a_database_is_made_filled_checked_and_asked() {
     let affinity = place.run(&[&["db", "affinity", &proposer, "--json"], &db[..]].concat()).exits(0);
     assert_eq!(affinity.json()[0]["latest"], BLOCKS[0].client.name());
     place.run(&[&["db", "migrate"], &db[..]].concat()).exits(0).prints("schema version");
+    for (command, database) in [("migrate", "data/blockmark.sqlite"), ("init", "data/new.sqlite")] {
+        place.run(&["db", command, "--db", database]).exits(0);
+        let log = std::fs::metadata(place.path(&format!("{database}-wal"))).map_or(0, |log| log.len());
+        assert_eq!(log, 0, "the file is not whole without its log after db {command}");
+    }
 }
 
 #[test]
