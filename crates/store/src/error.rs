@@ -56,9 +56,11 @@ pub enum StoreError {
     },
     /// Made by a later version of the program.
     #[error(
-        "the database has schema version {found}, this program knows versions up to {known}; use a newer blockmark"
+        "the database {url} has schema version {found}, this program knows versions up to {known}; use a newer blockmark"
     )]
     NewerSchema {
+        /// The database.
+        url: StoreUrl,
         /// The version in the file.
         found: i64,
         /// The newest version this program knows.
@@ -66,9 +68,11 @@ pub enum StoreError {
     },
     /// Made by an earlier version, and opened for reading only.
     #[error(
-        "the database has schema version {found}, this program reads version {known}; `blockmark db migrate` raises it"
+        "the database {url} has schema version {found}, this program reads version {known}; `blockmark db migrate` raises it"
     )]
     OlderSchema {
+        /// The database.
+        url: StoreUrl,
         /// The version in the file.
         found: i64,
         /// The version this program reads.
@@ -112,6 +116,14 @@ pub enum StoreError {
     AlreadyThere {
         /// The file.
         path: PathBuf,
+    },
+    /// A backup that cannot be written where it was asked for.
+    #[error("the backup {} cannot be made: {detail}", .path.display())]
+    NoBackup {
+        /// What was to be written.
+        path: PathBuf,
+        /// What is in the way, and what helps.
+        detail: String,
     },
     /// A server is backed up by its own tools.
     #[error(
@@ -173,9 +185,19 @@ pub enum StoreError {
     },
     /// The search path names no schema that is there.
     #[error(
-        "the PostgreSQL database has no schema of the name that the search path gives; `CREATE SCHEMA` makes one"
+        "the PostgreSQL database has no schema of the name that the search path gives, or the role may not use it; \
+         `CREATE SCHEMA` makes one, `GRANT USAGE ON SCHEMA` lets a role use it"
     )]
     NoSchema,
+    /// The role may not do something with a table or a schema.
+    #[error(
+        "the PostgreSQL role lacks a right ({detail}); to read it needs `GRANT SELECT ON ALL TABLES IN SCHEMA … TO` the \
+         role, and docs/operate/postgresql.md says what else it may need"
+    )]
+    NoRight {
+        /// What the server refused, which names the table or schema.
+        detail: String,
+    },
     /// A PostgreSQL database that another program uses.
     #[error(
         "{url} has a table named blocks that is not one of blockmark; give another database, or another schema by \
@@ -325,6 +347,8 @@ fn of_postgres(error: &PgDatabaseError) -> Option<StoreError> {
         "55P03" | "40001" | "40P01" => StoreError::Busy,
         // read_only_sql_transaction.
         "25006" => StoreError::ReadOnly,
+        // insufficient_privilege.
+        "42501" => StoreError::NoRight { detail: error.message().to_owned() },
         // data_corrupted, index_corrupted.
         "XX001" | "XX002" => StoreError::damaged(error.message()),
         // admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout,

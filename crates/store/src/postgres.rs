@@ -146,13 +146,13 @@ impl Server {
         let found = schema::tables(&mut connection, url).await?;
         let version = match (found, mode) {
             (Contents::Ours(found), _) if found > SCHEMA_VERSION => {
-                return Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION });
+                return Err(StoreError::NewerSchema { url: url.clone(), found, known: SCHEMA_VERSION });
             }
             (Contents::Empty, OpenMode::Existing | OpenMode::ReadOnly) => {
                 return Err(StoreError::NoTables { url: url.clone() });
             }
             (Contents::Ours(found), OpenMode::ReadOnly) if found < SCHEMA_VERSION => {
-                return Err(StoreError::OlderSchema { found, known: SCHEMA_VERSION });
+                return Err(StoreError::OlderSchema { url: url.clone(), found, known: SCHEMA_VERSION });
             }
             (Contents::Ours(found), _) if found == SCHEMA_VERSION => found,
             _ => schema::migrate_tables(&mut connection, lock, url).await?,

@@ -86,7 +86,7 @@ pub(crate) async fn migrate_to(
         Contents::Ours(version) => version,
     };
     if found > SCHEMA_VERSION {
-        return Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION });
+        return Err(StoreError::NewerSchema { url: path.into(), found, known: SCHEMA_VERSION });
     }
     for (position, step) in (0..).zip(STEPS) {
         if (found..target).contains(&position) {
@@ -133,7 +133,7 @@ pub(crate) async fn migrate_tables(
         Contents::Ours(version) => version,
     };
     if found > SCHEMA_VERSION {
-        return Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION });
+        return Err(StoreError::NewerSchema { url: url.clone(), found, known: SCHEMA_VERSION });
     }
     for (position, step) in (0..).zip(POSTGRES_STEPS) {
         if position >= found && !step.is_empty() {

@@ -276,10 +276,10 @@ async fn check_contents(path: &Path, mode: OpenMode, patience: Duration) -> Resu
         (Contents::Empty, OpenMode::Create) => Ok(()),
         (Contents::Empty, _) => Err(StoreError::Missing { path: path.to_owned() }),
         (Contents::Ours(found), _) if found > SCHEMA_VERSION => {
-            Err(StoreError::NewerSchema { found, known: SCHEMA_VERSION })
+            Err(StoreError::NewerSchema { url: path.into(), found, known: SCHEMA_VERSION })
         }
         (Contents::Ours(found), OpenMode::ReadOnly) if found < SCHEMA_VERSION => {
-            Err(StoreError::OlderSchema { found, known: SCHEMA_VERSION })
+            Err(StoreError::OlderSchema { url: path.into(), found, known: SCHEMA_VERSION })
         }
         (Contents::Ours(_), _) => Ok(()),
     }

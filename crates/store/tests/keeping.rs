@@ -73,8 +73,14 @@ async fn a_backup_takes_the_place_of_nothing() {
     let error = kept.store.backup(&target).await.unwrap_err();
     assert!(matches!(error, StoreError::AlreadyThere { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
-    let nowhere = kept.scratch.file("no such folder").join("backup.sqlite");
-    kept.store.backup(&nowhere).await.unwrap_err();
+    let folder = kept.scratch.file("no such folder");
+    let error = kept.store.backup(&folder.join("backup.sqlite")).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("there is no folder {}; make it", folder.display())), "{error}");
+    // An unfinished backup that can't be cleared stands for a folder that can't be written, which root always can.
+    let target = kept.scratch.file("blocked");
+    std::fs::create_dir(unfinished(&target)).unwrap();
+    let error = kept.store.backup(&target).await.unwrap_err().to_string();
+    assert!(error.contains("takes no new file") && !error.contains("database engine"), "{error}");
     // What an earlier attempt left does not stop the next one.
     let target = kept.scratch.file("second");
     std::fs::write(unfinished(&target), "half").unwrap();

@@ -108,7 +108,8 @@ async fn versions_are_raised_or_refused() {
         )
         .await;
     let error = Store::open(scratch.url(), OpenMode::ReadOnly).await.unwrap_err();
-    assert!(matches!(error, StoreError::OlderSchema { found: 2, known: SCHEMA_VERSION }), "{error:?}");
+    assert!(matches!(error, StoreError::OlderSchema { found: 2, known: SCHEMA_VERSION, .. }), "{error:?}");
+    assert!(error.to_string().contains(&scratch.url().to_string()), "{error}");
     let store = scratch.open(OpenMode::Existing).await;
     assert_eq!(store.version_found(), 2);
     assert_eq!(store.blocks_at_slot(Slot(1)).await.unwrap()[0].classification.single_name(), "Lodestar");
@@ -126,6 +127,42 @@ async fn versions_are_raised_or_refused() {
         let error = Store::open(scratch.url(), mode).await.unwrap_err();
         assert!(matches!(error, StoreError::NewerSchema { found: 99, .. }), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_role_without_rights_is_told_which_it_needs() {
+    if PrivatePostgres::shared().is_none() {
+        return;
+    }
+    let scratch = Scratch::on(Engine::Postgres);
+    let owner = scratch.create().await;
+    owner.insert_blocks(&[block(1, 0, 7, Some(Client::Teku))]).await.unwrap();
+    scratch.run("CREATE ROLE reader LOGIN").await;
+    let url: StoreUrl = scratch.secret().replace("//blockmark@", "//reader@").parse().unwrap();
+    let error = Store::open(url.clone(), OpenMode::ReadOnly).await.unwrap_err();
+    assert!(matches!(error, StoreError::NoSchema), "{error:?}");
+
+    let grant = |right: &str| {
+        format!("DO $$ BEGIN EXECUTE format('GRANT {right} %I TO reader', current_schema()); END $$")
+    };
+    scratch.run(&grant("USAGE ON SCHEMA")).await;
+    let error = Store::open(url.clone(), OpenMode::ReadOnly).await.unwrap_err();
+    assert!(matches!(error, StoreError::NoRight { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("table blockmark_schema") && text.contains("GRANT SELECT"), "{text}");
+    assert!(!text.contains("engine") && !text.contains("line"), "{text}");
+
+    scratch.run(&grant("SELECT ON ALL TABLES IN SCHEMA")).await;
+    let reading = Store::open(url.clone(), OpenMode::ReadOnly).await.unwrap();
+    let check = reading.check().await.unwrap();
+    assert!(check.is_sound() && check.blocks == 1, "{check:?}");
+    let error = Store::open(url, OpenMode::Existing)
+        .await
+        .unwrap()
+        .insert_blocks(&[block(2, 1, 8, None)])
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::NoRight { .. }), "{error:?}");
 }
 
 #[tokio::test]

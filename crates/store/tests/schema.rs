@@ -49,7 +49,8 @@ async fn an_older_schema_is_raised_and_loses_nothing() {
     let scratch = Scratch::new();
     version_1(&scratch.path()).await;
     let error = Store::open(scratch.path(), OpenMode::ReadOnly).await.unwrap_err();
-    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: SCHEMA_VERSION }), "{error:?}");
+    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: SCHEMA_VERSION, .. }), "{error:?}");
+    assert!(error.to_string().contains(&scratch.url().to_string()), "{error}");
 
     let store = Store::open(scratch.path(), OpenMode::Existing).await.unwrap();
     assert_eq!(store.version_found(), 1);
@@ -82,7 +83,8 @@ async fn a_newer_schema_is_refused() {
     for mode in [OpenMode::Create, OpenMode::Existing, OpenMode::ReadOnly] {
         let error = Store::open(scratch.path(), mode).await.unwrap_err();
         assert!(matches!(error, StoreError::NewerSchema { found: 99, .. }), "{error:?}");
-        assert!(error.to_string().contains("version 99"), "{error}");
+        let named = format!("{} has schema version 99", scratch.url());
+        assert!(error.to_string().contains(&named), "{error}");
     }
 }
 

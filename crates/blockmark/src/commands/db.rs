@@ -66,6 +66,7 @@ pub(crate) fn run(context: &Context, command: &DbCommand) -> Result<Outcome> {
             let progress = Shown::new();
             let report = store.import_blockprint(file, &progress).await?;
             pipeline::Progress::finish(&progress, "");
+            store.close().await?;
             let text = format!(
                 "Imported {}: {} rows, {} new blocks, {} known, {} set aside.",
                 file.display(),
