@@ -1,10 +1,12 @@
 //! What every request to a node shares: addresses that hide passwords, reasons, and the node's own words.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, Url};
+use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, Response, Url};
 
 /// How the program names itself.
 pub(crate) const USER_AGENT: &str = concat!("blockmark/", env!("CARGO_PKG_VERSION"));
@@ -53,6 +55,39 @@ impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+tokio::task_local! {
+    /// Where the request of this task was redirected to last.
+    static REDIRECTED: RefCell<Option<String>>;
+}
+
+/// Follows redirects as usual, and lets [`send`] know where they lead.
+pub(crate) fn redirects() -> Policy {
+    let usual = Policy::default();
+    Policy::custom(move |attempt| {
+        let origin = attempt.url().origin().ascii_serialization();
+        // Outside of `send` nobody wants to know.
+        let _ = REDIRECTED.try_with(|place| place.replace(Some(shortened(&origin))));
+        usual.redirect(attempt)
+    })
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(crate) struct SendError {
+    pub(crate) error: reqwest::Error,
+    /// The address that was asked last, if the node redirected there: scheme, host and port.
+    pub(crate) redirected: Option<String>,
+}
+
+/// Sends a request of a client that follows [`redirects`].
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, SendError> {
+    let sent = async {
+        let failed = |error| SendError { error, redirected: REDIRECTED.with(RefCell::take) };
+        request.send().await.map_err(failed)
+    };
+    REDIRECTED.scope(RefCell::default(), sent).await
 }
 
 /// A number from 0 up to 1, another one each time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use captures::fake_node::{Answers, FakeNode, Fault};
 use captures::pacing::{TestPacing, options};
 use captures::{Capture, Maker};
-use consensus::spec::{Fork, Spec};
+use consensus::spec::{Fork, Network, Spec};
 use consensus::ssz::Json;
 use consensus::state::State;
 use consensus::{Epoch, Root, Slot};
@@ -530,4 +530,54 @@ fn urls_are_checked_and_passwords_never_printed() {
     let api = new(&["https://user:secret@node/key/?token=secret"]).expect("a node");
     assert_eq!(api.names().collect::<Vec<_>>(), ["https://node/key"]);
     assert!(!format!("{api:?}").contains("secret"), "{api:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_shown() {
+    let answers = Arc::new(Answers::default());
+    for (body, expected) in [
+        ("\n<!DOCTYPE HTML><html><body>502</body></html>", "an HTML page"),
+        ("<HTML>", "an HTML page"),
+        ("<?xml version='1.0'?>", "begins with \"<?xml version='1.0'?>\""),
+        ("welcome\u{1b}[31m\u{202e}", r#"begins with "welcome\u{1b}[31m\u{202e}""#),
+        (&"ö".repeat(500), &format!("begins with \"{}\"…", "ö".repeat(40))),
+    ] {
+        let fault = Fault::Text(body.to_owned());
+        let node = FakeNode::scripted(&answers, move |_| Some(fault.clone())).await;
+        let api = api(&[&node.url]).0;
+        let said = format!(
+            "from the beacon node at {}: its answer can't be read: it is not JSON, but {expected}; is the URL that of a \
+             Beacon API?",
+            node.url
+        );
+        let genesis = api.genesis().await.expect_err("no JSON").to_string();
+        let spec = api.spec().await.expect_err("no JSON").to_string();
+        let validators = api.validators(StateId::Head).await.expect_err("no JSON").to_string();
+        // Blocks are asked for as SSZ.
+        let block = api.block(BlockId::Head, &Arc::new(Network::Mainnet.spec())).await;
+        let block = block.expect_err("no block").to_string();
+        for error in [genesis, spec, validators, block] {
+            assert!(error.ends_with(&said), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_dead_address_names_that_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let dead = listener.local_addr().expect("an address");
+    drop(listener);
+    let to = format!("http://me:secret@{dead}/eth?key=secret");
+    let answers = Arc::new(Answers::default());
+    let node = FakeNode::scripted(&answers, move |_| Some(Fault::Redirect(to.clone()))).await;
+    let (api, _) = api(&[&node.url]);
+    let error = api.genesis().await.expect_err("nobody answers").to_string();
+    let said = format!(
+        "from the beacon node at {}: it can't be reached, because it redirects to http://{dead}, where nobody answers: ",
+        node.url
+    );
+    assert!(error.contains(&said), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+    let health = api.health().await.remove(0).expect_err("nobody answers").to_string();
+    assert!(health.contains(&format!("redirects to http://{dead}, ")), "{health}");
 }

@@ -32,6 +32,10 @@ pub enum Fault {
     Status(u16),
     /// Nothing, ever.
     Stall,
+    /// This text, in place of any answer.
+    Text(String),
+    /// A redirect to this URL, in place of any answer.
+    Redirect(String),
     /// The headers, then a byte now and then that never makes an answer.
     Drip,
     /// Half of the answer, then the connection breaks.
@@ -231,6 +235,11 @@ async fn answer(State(node): State<Arc<Inner>>, request: Request) -> Response {
         before
     };
     let fault = (node.script)(&Asked { path: path.clone(), before });
+    match &fault {
+        Some(Fault::Text(text)) => return axum::response::Html(text.clone()).into_response(),
+        Some(Fault::Redirect(to)) => return axum::response::Redirect::temporary(to).into_response(),
+        _ => {}
+    }
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let wants_ssz = accept.is_some_and(|accept| accept.contains(SSZ)) && !matches!(fault, Some(Fault::Json));
     let asked_path = match &fault {

@@ -12,13 +12,15 @@ use serde_json::Value;
 use super::error::{ApiError, ApiProblem, Next};
 use super::health::NodeHealth;
 use super::options::{ApiOptions, Pacing, doubled};
-use crate::http::{Address, USER_AGENT, asked_wait, jitter, own_words, root_cause};
+use crate::http::{Address, SendError, USER_AGENT, asked_wait, jitter, own_words, redirects, root_cause};
 
 /// The header that tells the fork of a block or state.
 pub(super) const CONSENSUS_VERSION: HeaderName = HeaderName::from_static("eth-consensus-version");
 const SSZ: &str = "application/octet-stream";
 const JSON: &str = "application/json";
 const SSZ_BEFORE_JSON: &str = "application/octet-stream;q=1.0,application/json;q=0.9";
+/// How much of an answer that is no JSON is shown.
+const SHOWN_CHARS: usize = 40;
 /// Answers from this size on are read where they hold up nobody.
 const LARGE_BYTES: usize = 128 << 10;
 
@@ -41,7 +43,10 @@ impl fmt::Debug for Node {
 impl Node {
     pub(super) fn new(url: &str, options: &ApiOptions) -> Result<Self, ApiError> {
         let address = Address::parse(url).map_err(|reason| ApiError::Url { reason })?;
-        let builder = || Client::builder().connect_timeout(options.connect_timeout).user_agent(USER_AGENT);
+        let builder = || {
+            let builder = Client::builder().connect_timeout(options.connect_timeout);
+            builder.user_agent(USER_AGENT).redirect(redirects())
+        };
         let failed = |error: reqwest::Error| ApiError::Url { reason: root_cause(&error) };
         let client = builder().read_timeout(options.read_timeout).build().map_err(failed)?;
         let stream = builder().build().map_err(failed)?;
@@ -102,16 +107,42 @@ pub(super) struct Answer {
 impl Answer {
     /// The JSON, or what is wrong with it.
     pub(super) fn json(&self) -> Result<Value, ApiProblem> {
-        serde_json::from_slice(&self.body).map_err(json_problem)
+        serde_json::from_slice(&self.body).map_err(|error| json_problem(&error, &self.body))
     }
 }
 
-pub(super) fn json_problem(error: serde_json::Error) -> ApiProblem {
+/// What is wrong with JSON that can't be read. An error page of a proxy is told from JSON with a mistake in it.
+pub(super) fn json_problem(error: &serde_json::Error, body: &[u8]) -> ApiProblem {
+    let start = body.trim_ascii_start();
+    if error.is_syntax() && !start.starts_with(b"{") && !start.starts_with(b"[") {
+        let found = looks(start);
+        ApiProblem::unreadable(format!("it is not JSON, but {found}; is the URL that of a Beacon API?"))
+    } else {
+        cut_or_wrong(error)
+    }
+}
+
+/// What is wrong with what ought to be JSON and may have been cut short.
+pub(super) fn cut_or_wrong(error: &serde_json::Error) -> ApiProblem {
     if error.is_eof() {
         ApiProblem::CutShort { reason: error.to_string() }
     } else {
         ApiProblem::unreadable(error)
     }
+}
+
+/// What a text looks like that is no JSON.
+fn looks(start: &[u8]) -> String {
+    let is_html = [&b"<!doctype html"[..], b"<html"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)));
+    if is_html {
+        return "an HTML page".to_owned();
+    }
+    let start = String::from_utf8_lossy(start.get(..4 * SHOWN_CHARS).unwrap_or(start));
+    let shown: String = start.chars().take(SHOWN_CHARS).collect();
+    let more = if shown.len() < start.len() { "…" } else { "" };
+    format!("begins with {shown:?}{more}")
 }
 
 /// The nodes and what is known of them.
@@ -285,8 +316,8 @@ impl Nodes {
             Form::Json => JSON,
             Form::Ssz => SSZ_BEFORE_JSON,
         };
-        let sent = node.client.get(url).header(ACCEPT, accept).send().await;
-        sent.map_err(|error| self.transport(&error))
+        let sent = crate::http::send(node.client.get(url).header(ACCEPT, accept)).await;
+        sent.map_err(|error| self.unsent(&error))
     }
 
     async fn body(&self, mut response: Response, limit: u64) -> Result<Bytes, ApiProblem> {
@@ -303,6 +334,20 @@ impl Nodes {
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
+    }
+
+    /// Why a request got no answer. Where the node redirects to another address that is dead, that one is named.
+    pub(super) fn unsent(&self, failure: &SendError) -> ApiProblem {
+        let SendError { error, redirected } = failure;
+        let Some(address) = redirected.as_ref().filter(|_| error.is_connect()) else {
+            return self.transport(error);
+        };
+        let why = match self.transport(error) {
+            ApiProblem::Unreachable { reason } => reason,
+            problem => problem.to_string(),
+        };
+        let reason = format!("it redirects to {address}, where nobody answers: {why}");
+        ApiProblem::Unreachable { reason }
     }
 
     pub(super) fn transport(&self, error: &reqwest::Error) -> ApiProblem {
@@ -345,7 +390,8 @@ fn content_is_ssz(headers: &HeaderMap) -> Option<bool> {
     let kind = stated.split(';').next()?.trim();
     match kind {
         SSZ => Some(true),
-        JSON => Some(false),
+        // A page is no block, whatever was asked for; to read it as JSON tells so.
+        _ if kind == JSON || kind.starts_with("text/") => Some(false),
         _ => None,
     }
 }

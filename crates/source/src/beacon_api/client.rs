@@ -135,11 +135,11 @@ impl BeaconApi {
     pub async fn health(&self) -> Vec<Result<Health, ApiProblem>> {
         let answers = self.nodes.list.iter().map(|node| async move {
             let url = node.address.join("eth/v1/node/health");
-            let sent = node.client.get(url).header(ACCEPT, "application/json").send();
+            let sent = crate::http::send(node.client.get(url).header(ACCEPT, "application/json"));
             let timeout = self.options().small_time;
             let sent =
                 tokio::time::timeout(timeout, sent).await.map_err(|_| ApiProblem::Timeout { timeout })?;
-            let status = sent.map_err(|error| self.nodes.transport(&error))?.status();
+            let status = sent.map_err(|error| self.nodes.unsent(&error))?.status();
             Ok(match status {
                 StatusCode::OK => Health::Ready,
                 StatusCode::PARTIAL_CONTENT => Health::Syncing,

@@ -11,7 +11,7 @@ use reqwest::header::ACCEPT;
 use reqwest::{Response, StatusCode};
 
 use super::answers::At;
-use super::ask::{Nodes, json_problem, refusal};
+use super::ask::{Nodes, cut_or_wrong, refusal};
 use super::error::ApiProblem;
 use super::sse::{RawEvent, SseParser};
 
@@ -104,7 +104,7 @@ impl ChainEvent {
         let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.name() == event.name) else {
             return Ok(None);
         };
-        let value = serde_json::from_str(&event.data).map_err(json_problem)?;
+        let value = serde_json::from_str(&event.data).map_err(|error| cut_or_wrong(&error))?;
         let data = At::new(&value);
         let slot = |name| data.field(name)?.number().map(Slot);
         let epoch = |name| data.field(name)?.number().map(Epoch);
@@ -251,7 +251,7 @@ impl Events {
         let mut url = node.address.join("eth/v1/events");
         // One pair for each, as the standard says. To a list with commas Lodestar 1.5.1 answers 200 and sends nothing.
         url.query_pairs_mut().extend_pairs(self.topics.iter().map(|topic| ("topics", topic)));
-        let sent = node.stream.get(url).header(ACCEPT, "text/event-stream").send();
+        let sent = crate::http::send(node.stream.get(url).header(ACCEPT, "text/event-stream"));
         let timeout = nodes.options.read_timeout;
         let problem = match select(Box::pin(sent), nodes.pacing.sleep(timeout)).await {
             Either::Left((Ok(response), _)) if response.status() == StatusCode::OK => {
@@ -267,7 +267,7 @@ impl Events {
                     Either::Right(_) => ApiProblem::Timeout { timeout },
                 }
             }
-            Either::Left((Err(error), _)) => nodes.transport(&error),
+            Either::Left((Err(error), _)) => nodes.unsent(&error),
             Either::Right(_) => ApiProblem::Timeout { timeout },
         };
         self.disconnect(index, Arc::clone(&node.name), problem);

@@ -69,7 +69,7 @@ struct RawValidator {
 
 /// Reads all committees of an epoch, in order of slot and index. Every slot must have as many as the others.
 pub(super) fn committees(body: &[u8], epoch: Epoch, spec: &Spec) -> Result<Vec<Committee>, ApiProblem> {
-    let raw: List<RawCommittee> = serde_json::from_slice(body).map_err(json_problem)?;
+    let raw: List<RawCommittee> = serde_json::from_slice(body).map_err(|error| json_problem(&error, body))?;
     let mut committees: Vec<Committee> = raw
         .data
         .into_iter()
@@ -105,7 +105,7 @@ pub(super) fn committees(body: &[u8], epoch: Epoch, spec: &Spec) -> Result<Vec<C
 
 /// Reads all validators of a state, in order.
 pub(super) fn validators(body: &[u8]) -> Result<Vec<ValidatorEntry>, ApiProblem> {
-    let raw: List<RawEntry> = serde_json::from_slice(body).map_err(json_problem)?;
+    let raw: List<RawEntry> = serde_json::from_slice(body).map_err(|error| json_problem(&error, body))?;
     let mut entries: Vec<ValidatorEntry> = raw
         .data
         .into_iter()

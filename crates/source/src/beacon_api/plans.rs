@@ -49,9 +49,9 @@ fn is_same_network(a: &Config, b: &Config) -> bool {
 }
 
 fn read_spec(answer: &Answer) -> Result<(Spec, String), ApiProblem> {
-    let text = String::from_utf8(answer.body.to_vec()).map_err(ApiProblem::unreadable)?;
     // What is cut short is another thing than what is wrong.
     answer.json()?;
+    let text = String::from_utf8(answer.body.to_vec()).map_err(ApiProblem::unreadable)?;
     let spec = Spec::parse(&text).map_err(ApiProblem::unreadable)?;
     Ok((spec, text))
 }
