@@ -1,6 +1,8 @@
 //! The query string, with refusals as JSON.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +23,7 @@ where
         Query::from_request_parts(parts, state)
             .await
             .map(|Query(value)| Self(value))
-            .map_err(|rejection| ApiError::BadParameter(sentence(&rejection.body_text())))
+            .map_err(|rejection| refused(&rejection, parts.uri.query()))
     }
 }
 
@@ -71,14 +73,16 @@ fn is_named<P: QueryPart>(pair: &str) -> bool {
 }
 
 fn read<T: DeserializeOwned>(pairs: &[&str]) -> Result<T, ApiError> {
-    let uri = format!("/?{}", pairs.join("&")).parse().map_err(|_| {
+    let uri: Uri = format!("/?{}", pairs.join("&")).parse().map_err(|_| {
         ApiError::BadParameter(
             "the query string can't be read: it has characters that no address has".to_owned(),
         )
     })?;
-    Query::try_from_uri(&uri)
-        .map(|Query(value)| value)
-        .map_err(|rejection| ApiError::BadParameter(sentence(&rejection.body_text())))
+    Query::try_from_uri(&uri).map(|Query(value)| value).map_err(|rejection| refused(&rejection, uri.query()))
+}
+
+fn refused(rejection: &QueryRejection, query: Option<&str>) -> ApiError {
+    ApiError::BadParameter(sentence(&rejection.body_text(), query.unwrap_or_default()))
 }
 
 /// How it ends where an address has no parameters of its own.
@@ -87,9 +91,32 @@ const TAKES_NONE: &str = "this address takes none";
 /// How the sentence on a name that nobody knows begins.
 const NO_SUCH: &str = "there is no parameter ";
 
+/// How much of a value is repeated.
+const SHOWN_CHARS: usize = 40;
+
+/// A number that is none: what was given, and what is wanted.
+fn no_number(reason: &str, query: &str) -> Option<String> {
+    let (name, reason) = reason.split_once(": ")?;
+    let wanted = match reason {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "a whole number from 0 on"
+        }
+        "number too large to fit in target type" => "a smaller number",
+        "invalid float literal" | "cannot parse float from empty string" => "a number",
+        _ => return None,
+    };
+    let (_, value) = form_urlencoded::parse(query.as_bytes()).find(|(given, _)| given == name)?;
+    let shown: String = value.chars().take(SHOWN_CHARS).collect();
+    let more = if shown.len() < value.len() { "…" } else { "" };
+    Some(format!("{name} is {shown:?}{more}; {wanted} is expected"))
+}
+
 /// What the reader of query strings says, in words for people.
-fn sentence(text: &str) -> String {
+fn sentence(text: &str, query: &str) -> String {
     let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    if let Some(said) = no_number(reason, query) {
+        return said;
+    }
     if let Some(name) = reason.split_once("duplicate field ").map(|(_, name)| name) {
         return format!("the parameter {} is given twice; give it once", name.replace('`', ""));
     }

@@ -139,6 +139,25 @@ async fn blocks_are_listed_by_filters_and_pages() {
         let answer = server.get(&format!("/api/v1/blocks?{query}")).await;
         assert_eq!(answer.status.as_u16(), status, "{query}: {}", answer.text);
     }
+    let long = "9".repeat(50);
+    for (query, said) in [
+        ("start_slot=-1", r#"start_slot is "-1"; a whole number from 0 on is expected"#),
+        ("limit=%1b5", r#"limit is "\u{1b}5"; a whole number from 0 on is expected"#),
+        ("end_epoch=", r#"end_epoch is ""; a whole number from 0 on is expected"#),
+        (
+            &format!("end_slot={long}"),
+            &format!("end_slot is \"{}\"…; a smaller number is expected", &long[..40]),
+        ),
+        ("min_probability=much", r#"min_probability is "much"; a number is expected"#),
+    ] {
+        let answer = server.get(&format!("/api/v1/blocks?{query}")).await;
+        assert_eq!(answer.status.as_u16(), 400, "{query}");
+        assert!(
+            answer.json().to_string().contains(json!(said).to_string().trim_matches('"')),
+            "{}",
+            answer.text
+        );
+    }
     let gap = server.get("/api/v1/blocks?start_slot=50").await.json();
     assert_eq!(gap["gap"], json!({ "start": 1, "end": 99 }));
 }

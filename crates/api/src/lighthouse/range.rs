@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -20,6 +19,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::error::BeaconError;
+use crate::error::ApiError;
+use crate::query::Params;
 use crate::state::AppState;
 
 /// Blocks that were written ahead of the reader.
@@ -53,21 +54,15 @@ pub(crate) struct Asked {
         (status = 503, description = "The chain is being caught up with, and is not that far yet.")
     )
 )]
-pub(crate) async fn range(
-    State(state): State<AppState>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Response {
+pub(crate) async fn range(State(state): State<AppState>, asked: Result<Params<Asked>, ApiError>) -> Response {
     match answer(&state, asked).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
 }
 
-async fn answer(
-    state: &AppState,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, BeaconError> {
-    let Query(asked) = asked.map_err(|rejection| BeaconError::bad(rejection.body_text()))?;
+async fn answer(state: &AppState, asked: Result<Params<Asked>, ApiError>) -> Result<Response, BeaconError> {
+    let Params(asked) = asked.map_err(BeaconError::bad)?;
     let sources = sources(state, asked)?;
     let permit = Arc::clone(state.rewards_in_flight()).acquire_owned().await.map_err(BeaconError::ours)?;
     let (sender, mut rewards) = channel(AHEAD);
