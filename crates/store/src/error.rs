@@ -80,7 +80,8 @@ pub enum StoreError {
     },
     /// SQLite found a damaged page, or a value is none that is ever written.
     #[error(
-        "the database is damaged ({detail}); restore a copy, or export what can be read and build it anew"
+        "the database is damaged ({detail}); restore a copy, or build it anew; `blockmark db export` writes the blocks \
+         before the first damaged place"
     )]
     Damaged {
         /// What was found.
@@ -273,6 +274,19 @@ pub enum StoreError {
         /// That of the source, if it ever followed a chain.
         from: Option<consensus::Slot>,
     },
+    /// The export came to a damaged place. What it wrote before is whole.
+    #[error(
+        "the database is damaged ({detail}): {}, and the blocks after that place are missing; restore a copy, or build \
+         it anew", exported(*.blocks, *.last)
+    )]
+    ExportStopped {
+        /// What was found.
+        detail: String,
+        /// Blocks written.
+        blocks: u64,
+        /// The slot of the last of them.
+        last: Option<consensus::Slot>,
+    },
     /// The export could not be written.
     #[error("the export cannot be written: {0}")]
     Write(#[from] std::io::Error),
@@ -289,6 +303,14 @@ impl StoreError {
 
 fn up_to(slot: Option<consensus::Slot>) -> String {
     slot.map_or_else(|| "never followed a chain".to_owned(), |slot| format!("up to slot {slot}"))
+}
+
+fn exported(blocks: u64, last: Option<consensus::Slot>) -> String {
+    match (blocks, last) {
+        (_, None) => "the export has no block".to_owned(),
+        (1, Some(slot)) => format!("the export ends after 1 block, of slot {slot}"),
+        (_, Some(slot)) => format!("the export ends after {blocks} blocks, the last of them of slot {slot}"),
+    }
 }
 
 /// Primary result codes of SQLite.

@@ -362,7 +362,8 @@ impl Store {
         copy::run(&self.database, &target.database, progress).await
     }
 
-    /// Writes all blocks, in the order of their slots. Memory does not grow with their number.
+    /// Writes all blocks, in the order of their slots. Memory does not grow with their number. At a damaged place it
+    /// ends with [`StoreError::ExportStopped`]; what is written by then is a whole file of the blocks before.
     pub async fn export(
         &self,
         format: Format,

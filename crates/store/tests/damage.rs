@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use consensus::{Epoch, Slot, ValidatorIndex};
 use fingerprint::Client;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use store::{AffinityRule, CanonicalState, CheckReport, Format, OpenMode, Store, StoreError};
@@ -163,6 +164,37 @@ async fn random_damage_is_told_in_a_sentence() {
         std::fs::remove_file(&path).unwrap();
     }
     assert!(refused > CASES / 20 && found > CASES / 5, "{refused} refused, {found} found of {CASES}");
+}
+
+#[tokio::test]
+async fn an_export_says_where_damage_ends_it_and_keeps_what_came_before() {
+    const PAGE: usize = 8192;
+    let scratch = Scratch::new();
+    let mut bytes = sound(&scratch).await;
+    let graffiti = b"number 310";
+    let place = bytes.windows(graffiti.len()).position(|window| window == graffiti).unwrap();
+    let page = place / PAGE * PAGE;
+    bytes[page..page + PAGE].fill(0xff);
+    std::fs::write(scratch.path(), &bytes).unwrap();
+    let store = scratch.open(OpenMode::ReadOnly).await;
+
+    let mut text = Vec::new();
+    let error = store.export(Format::Csv, &mut text).await.unwrap_err();
+    sentence(&error);
+    let StoreError::ExportStopped { blocks, last: Some(last), .. } = error else { panic!("{error:?}") };
+    assert!(blocks > 50 && last < Slot(310), "{blocks} {last}");
+    let told = format!("{blocks} blocks, the last of them of slot {last}");
+    assert!(error.to_string().contains(&told), "{error}");
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.lines().count() as u64, blocks + 1);
+    assert!(text.lines().last().unwrap().starts_with(&format!("{last},")));
+
+    let path = scratch.file("part.parquet");
+    let mut file = std::fs::File::create(&path).unwrap();
+    let error = store.export(Format::Parquet, &mut file).await.unwrap_err();
+    assert!(matches!(error, StoreError::ExportStopped { blocks: same, .. } if same == blocks), "{error:?}");
+    let part = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!(part.metadata().file_metadata().num_rows(), blocks as i64);
 }
 
 async fn columns(path: &Path) -> Vec<(String, String)> {

@@ -62,14 +62,32 @@ pub(crate) async fn run(
         Format::Parquet => Box::new(parquet::Groups::new(writer)?),
     };
     let mut report = ExportReport::default();
+    let mut last = None;
     let sql = format!("{} FROM blocks ORDER BY id", select("blocks"));
     let mut rows = query(sql).fetch(connection)?;
-    while let Some(row) = rows.try_next().await? {
-        form.add(Record::read(&row)?.row)?;
-        report.blocks += 1;
+    loop {
+        let next = match rows.try_next().await {
+            Ok(row) => row.as_ref().map(Record::read).transpose(),
+            Err(error) => Err(error.into()),
+        };
+        match next {
+            Ok(Some(record)) => {
+                last = Some(record.row.slot);
+                form.add(record.row)?;
+                report.blocks += 1;
+            }
+            Ok(None) => {
+                form.finish()?;
+                return Ok(report);
+            }
+            Err(StoreError::Damaged { detail }) => {
+                // A Parquet file without an end could not be read at all.
+                form.finish()?;
+                return Err(StoreError::ExportStopped { detail, blocks: report.blocks, last });
+            }
+            Err(error) => return Err(error),
+        }
     }
-    form.finish()?;
-    Ok(report)
 }
 
 fn origin_word(origin: RootOrigin) -> &'static str {
