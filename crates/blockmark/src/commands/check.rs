@@ -9,7 +9,7 @@ use api::{ChainClock, Entities};
 use consensus::Root;
 use consensus::spec::{FAR_FUTURE_EPOCH, Fork};
 use serde::Serialize;
-use source::beacon_api::{ApiOptions, BeaconApi, BlockId, StateId};
+use source::beacon_api::{ApiOptions, BeaconApi, BlockId, NodeNetwork, StateId};
 use source::chain_input::ChainInput;
 use source::follow::Start;
 use store::{OpenMode, Store, StoreError, StoreUrl};
@@ -146,9 +146,19 @@ pub(crate) enum NetworkError {
     /// They don't answer, or not yet.
     #[error(transparent)]
     NoAnswer(#[from] source::beacon_api::ApiError),
+    /// They are not of one network.
+    #[error("the beacon nodes are of different networks, and network.name says {expected}: {}", each(found))]
+    Mixed {
+        /// Which network each is of.
+        found: Vec<NodeNetwork>,
+        /// The network of the settings.
+        expected: String,
+    },
     /// They are of another network.
-    #[error("the beacon node is of the network {found}, and network.name says {expected}")]
+    #[error("the beacon node at {node} is of the network {found}, and network.name says {expected}")]
     Another {
+        /// The node, or those that answer.
+        node: String,
         /// The network of the node.
         found: String,
         /// The network of the settings.
@@ -156,11 +166,21 @@ pub(crate) enum NetworkError {
     },
 }
 
+/// One after the other. The root is told where it is what differs.
+fn each(nodes: &[NodeNetwork]) -> String {
+    let said = nodes.iter().map(|NodeNetwork { node, name, validators_root: root }| {
+        let has_twin = nodes.iter().any(|other| other.name == *name && other.validators_root != *root);
+        let root = if has_twin { format!(", genesis_validators_root {root}") } else { String::new() };
+        format!("the one at {node} is of {name}{root}")
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
 impl NetworkError {
     /// As a sentence with a next step.
     pub(crate) fn hinted(self) -> anyhow::Error {
         let hint = match &self {
-            Self::NoAnswer(_) => "blockmark check".to_owned(),
+            Self::NoAnswer(_) | Self::Mixed { .. } => "blockmark check".to_owned(),
             Self::Another { found, .. } => format!("blockmark run --set network.name={}", quoted(found)),
         };
         hinted(self, hint)
@@ -179,9 +199,18 @@ pub(crate) struct Network {
 pub(crate) async fn network(api: &BeaconApi, expected: &str) -> Result<Network, NetworkError> {
     let (spec, _) = api.spec().await?;
     let genesis = api.genesis().await?;
+    let networks = if api.names().nth(1).is_some() { api.networks().await } else { Vec::new() };
+    let mut identities = networks.iter().map(|node| (&node.name, node.validators_root));
+    let first = identities.next();
+    if identities.any(|other| Some(other) != first) {
+        return Err(NetworkError::Mixed { found: networks, expected: expected.to_owned() });
+    }
     let found = &spec.config.config_name;
     if found != expected {
-        return Err(NetworkError::Another { found: found.clone(), expected: expected.to_owned() });
+        let answering: Vec<&str> = networks.iter().map(|node| &*node.node).collect();
+        let names = if answering.is_empty() { api.names().collect() } else { answering };
+        let (node, found) = (names.join(" and "), found.clone());
+        return Err(NetworkError::Another { node, found, expected: expected.to_owned() });
     }
     let seconds_per_slot = spec.config.slot_duration_ms.div_ceil(1_000).max(1);
     Ok(Network {
@@ -287,7 +316,7 @@ async fn node(settings: &ServiceConfig, url: &str, items: &mut Vec<Item>) {
     items.push(item("node", state, format!("{name}: {version} {said}, head at slot {}", syncing.head_slot)));
     let network = match network(&api, &settings.network).await {
         Ok(network) => network,
-        Err(error) => return items.push(item("network", State::Fail, format!("{name}: {error}"))),
+        Err(error) => return items.push(item("network", State::Fail, error)),
     };
     items.push(item("network", State::Ok, format!("{name}: {}", settings.network)));
     items.push(forks(&api, &name, network.clock, unix_time()).await);

@@ -119,7 +119,7 @@ impl Nodes {
                 self.tell(error.to_string());
                 Ok(())
             }
-            Err(error @ NetworkError::Another { .. }) => Err(error.hinted()),
+            Err(error @ (NetworkError::Another { .. } | NetworkError::Mixed { .. })) => Err(error.hinted()),
             Ok(_) => Ok(()),
         }
     }

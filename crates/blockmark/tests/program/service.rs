@@ -414,6 +414,16 @@ fn check_looks_at_everything_and_run_refuses_another_network() {
     run(&words("run", "mainnet"), &[])
         .exits(1)
         .says("of the network simulated, and network.name says mainnet");
+    let mut other = (*tree.spec).clone();
+    other.config.config_name = "hoodi".to_owned();
+    bare.set_config(&other);
+    let mut both = words("run", "simulated");
+    both[2] = format!("{},{}", node.url, bare.url);
+    run(&both, &[]).exits(1).says(&format!(
+        "the beacon nodes are of different networks, and network.name says simulated: the one at {} is of simulated; \
+         the one at {} is of hoodi",
+        node.url, bare.url
+    ));
     node.is_up(false);
     run(&words("check", "simulated"), &["--set", "nodes.attempts=1"]).exits(1).prints("FAIL  node");
 }

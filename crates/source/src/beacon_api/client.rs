@@ -276,7 +276,7 @@ impl BeaconApi {
         self.small("the sync status", "eth/v1/node/syncing")
     }
 
-    fn genesis_question(&self) -> Question {
+    pub(super) fn genesis_question(&self) -> Question {
         self.small("the genesis", "eth/v1/beacon/genesis")
     }
 

@@ -36,3 +36,4 @@ pub use events::{ChainEvent, EventItem, EventOptions, Events, Topic};
 pub use health::NodeRecord;
 pub use id::{BlockId, StateId};
 pub use options::{ApiOptions, Pacing, SystemPacing};
+pub use plans::NodeNetwork;

@@ -1,13 +1,16 @@
 //! The configuration of the network, of nodes that may plan different amounts of its future: some are upgraded later.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
+use consensus::Root;
 use consensus::spec::{Config, Spec};
 use futures::future::join_all;
 
 use super::ask::{Answer, Question};
-use super::client::BeaconApi;
+use super::client::{BeaconApi, read_genesis};
 use super::error::{ApiError, ApiProblem};
+use crate::http::shortened;
 
 impl BeaconApi {
     /// The network, and the answer itself as it may be kept, of the node that plans most.
@@ -28,6 +31,38 @@ impl BeaconApi {
             }
         }
         Ok(ranked(specs))
+    }
+}
+
+/// Which network a node is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeNetwork {
+    /// The node, without user and password.
+    pub node: Arc<str>,
+    /// `CONFIG_NAME` of its configuration.
+    pub name: String,
+    /// `genesis_validators_root`, which tells networks of the same name apart.
+    pub validators_root: Root,
+}
+
+impl BeaconApi {
+    /// Which network each node is of, in the order given, each asked once. Those that don't answer are left out.
+    pub async fn networks(&self) -> Vec<NodeNetwork> {
+        let config = Question::small("the configuration", "eth/v1/config/spec", &self.nodes.options);
+        let genesis = self.genesis_question();
+        let (config, genesis) = (&config, &genesis);
+        let networks = self.nodes.list.iter().map(|node| async move {
+            let config = self.nodes.ask_one(node, config, read_spec);
+            let genesis = self.nodes.ask_one(node, genesis, read_genesis);
+            let (config, genesis) = futures::join!(config, genesis);
+            let (spec, _) = config.ok()?;
+            Some(NodeNetwork {
+                node: Arc::clone(&node.name),
+                name: shortened(&spec.config.config_name),
+                validators_root: genesis.ok()?.validators_root,
+            })
+        });
+        join_all(networks).await.into_iter().flatten().collect()
     }
 }
 
