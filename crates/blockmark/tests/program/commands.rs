@@ -440,3 +440,14 @@ fn help_version_and_completions_are_results() {
     place.run(&["--version"]).exits(0).prints("blockmark ");
     place.run(&["completions", "bash"]).exits(0).prints("complete");
 }
+
+#[test]
+fn every_manual_page_names_the_version() {
+    let place = Place::new();
+    place.run(&["manual", "pages"]).exits(0);
+    for page in ["blockmark.1", "blockmark-run.1", "blockmark-db-init.1"] {
+        let text = std::fs::read_to_string(place.path("pages").join(page)).expect("a page");
+        let title = text.lines().find(|line| line.starts_with(".TH")).expect("a title");
+        assert!(title.contains(concat!("blockmark ", env!("CARGO_PKG_VERSION"))), "{title}");
+    }
+}
