@@ -10,12 +10,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use consensus::containers::BeaconBlockHeader;
-use consensus::spec::Spec;
+use consensus::spec::{Fork, Spec};
 use consensus::ssz::Ssz;
 use consensus::{Root, Slot};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use source::chain::ChainBlock;
+use source::chain::{ChainBlock, Genesis};
 use tokio::sync::broadcast;
 
 use crate::answers;
@@ -84,10 +84,20 @@ enum Signal {
 impl Network {
     /// The network of a tree, with genesis as the base.
     pub fn of(tree: &Tree) -> Self {
-        let spec = Arc::clone(&tree.spec);
-        let mut base = tree.genesis.latest_block_header.clone();
-        base.state_root = Root(tree.genesis.hash_tree_root().expect("a root"));
-        Self { config: json!({ "data": spec.to_values() }), genesis: tree.identity().to_json(), spec, base }
+        Self::of_genesis(&tree.genesis)
+    }
+
+    /// The network of a genesis state, which is the base.
+    pub fn of_genesis(genesis: &consensus::state::State) -> Self {
+        let spec = Arc::clone(genesis.spec());
+        let mut base = genesis.latest_block_header.clone();
+        base.state_root = Root(genesis.hash_tree_root().expect("a root"));
+        let identity = Genesis {
+            time: genesis.genesis_time,
+            validators_root: genesis.genesis_validators_root,
+            fork_version: spec.config.fork_version(Fork::Phase0).0,
+        };
+        Self { config: json!({ "data": spec.to_values() }), genesis: identity.to_json(), spec, base }
     }
 }
 
